@@ -1,11 +1,23 @@
-//! What can go wrong before the first request: keys and options that cannot be used.
+//! What can go wrong: [`ConfigError`] before the first request, [`SessionError`] at a request,
+//! [`TokenError`] when a token is made or a claim of one is read.
 
 use std::{borrow::Cow, error::Error, fmt};
+
+use http::StatusCode;
 
 /// A key, verifier or layer could not be built from what it was given.
 ///
 /// It is met at start-up, by the person who configures the service: `Display` names the
 /// option and says what is wrong with it. It never holds a secret or a private key.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::SessionVerifier;
+///
+/// let error = SessionVerifier::builder().build().unwrap_err();
+/// assert_eq!(error.option(), "key");
+/// ```
 #[derive(Debug)]
 pub struct ConfigError {
     option: &'static str,
@@ -34,3 +46,244 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+/// A request carried no session that this service accepts.
+///
+/// The layer answers it (see [`status`](Self::status)) and leaves it in the extensions of the
+/// *response*, where outer layers can log it. It holds fixed words of this crate only, never
+/// text from the request, the token or a key.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{SessionErrorKind, SessionVerifier, VerifyingKey};
+///
+/// let verifier = SessionVerifier::builder()
+///     .key(VerifyingKey::hs256([7; 32])?)
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .build()?;
+/// let error = verifier.verify(b"not a token").unwrap_err();
+/// assert_eq!(error.kind(), SessionErrorKind::TokenMalformed);
+/// assert_eq!(error.status(), 401);
+/// # Ok::<(), tower_session_token::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionError {
+    kind: SessionErrorKind,
+    detail: &'static str,
+}
+
+impl SessionError {
+    pub(crate) const fn new(kind: SessionErrorKind, detail: &'static str) -> Self {
+        Self { kind, detail }
+    }
+
+    pub(crate) const fn malformed(detail: &'static str) -> Self {
+        Self::new(SessionErrorKind::TokenMalformed, detail)
+    }
+
+    pub(crate) const fn claim(name: &'static str) -> Self {
+        Self::new(SessionErrorKind::ClaimInvalid, name)
+    }
+
+    /// The category of the refusal.
+    #[must_use]
+    pub const fn kind(&self) -> SessionErrorKind {
+        self.kind
+    }
+
+    /// The category as the stable word that problem details carry, such as `token_expired`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.kind.code()
+    }
+
+    /// The HTTP status of the refusal: 400, 401, 403 or 503.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    pub(crate) const fn detail(&self) -> &'static str {
+        self.detail
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.title(), self.detail)
+    }
+}
+
+impl Error for SessionError {}
+
+/// The category of a [`SessionError`]: one for each `code` of a refusal.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SessionErrorKind {
+    /// No token in any configured source.
+    TokenMissing,
+    /// Two tokens, or a header field that is no credential (RFC 6750 §3.1 `invalid_request`).
+    RequestInvalid,
+    /// Not a token: its size, form, base64url, JSON, or a member that may not be there.
+    TokenMalformed,
+    /// A token, but not one for here: its algorithm, key, type, binding or lifetime.
+    TokenUnacceptable,
+    /// The signature does not hold.
+    SignatureInvalid,
+    /// `exp` has passed (RFC 7519 §4.1.4).
+    TokenExpired,
+    /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
+    TokenNotYetValid,
+    /// Another issuer's token (`iss`).
+    IssuerInvalid,
+    /// A token for another service (`aud`).
+    AudienceInvalid,
+    /// A token for another server or instance (`server`, `instance`).
+    ServerMismatch,
+    /// A claim is missing, of the wrong type, out of range or too long.
+    ClaimInvalid,
+    /// The session, its token or its user's sessions were revoked.
+    SessionRevoked,
+    /// This kind of client may not come here.
+    ClientKindForbidden,
+    /// The user's access level is not enough.
+    AccessLevelInsufficient,
+    /// The token's scope is not enough (RFC 6750 §3.1 `insufficient_scope`).
+    ScopeInsufficient,
+    /// Whether the session is revoked could not be told, and the layer fails closed.
+    RevocationUnavailable,
+}
+
+impl SessionErrorKind {
+    /// The stable word for the category, such as `token_expired`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TokenMissing => "token_missing",
+            Self::RequestInvalid => "request_invalid",
+            Self::TokenMalformed => "token_malformed",
+            Self::TokenUnacceptable => "token_unacceptable",
+            Self::SignatureInvalid => "signature_invalid",
+            Self::TokenExpired => "token_expired",
+            Self::TokenNotYetValid => "token_not_yet_valid",
+            Self::IssuerInvalid => "issuer_invalid",
+            Self::AudienceInvalid => "audience_invalid",
+            Self::ServerMismatch => "server_mismatch",
+            Self::ClaimInvalid => "claim_invalid",
+            Self::SessionRevoked => "session_revoked",
+            Self::ClientKindForbidden => "client_kind_forbidden",
+            Self::AccessLevelInsufficient => "access_level_insufficient",
+            Self::ScopeInsufficient => "scope_insufficient",
+            Self::RevocationUnavailable => "revocation_unavailable",
+        }
+    }
+
+    /// The category in plain words, for people.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::TokenMissing => "the request carries no session token",
+            Self::RequestInvalid => "the request does not carry exactly one session token",
+            Self::TokenMalformed => "the session token is malformed",
+            Self::TokenUnacceptable => "this kind of session token is not accepted here",
+            Self::SignatureInvalid => "the signature of the session token is invalid",
+            Self::TokenExpired => "the session token has expired",
+            Self::TokenNotYetValid => "the session token is not valid yet",
+            Self::IssuerInvalid => "the session token is from another issuer",
+            Self::AudienceInvalid => "the session token is for another audience",
+            Self::ServerMismatch => "the session token is for another server or instance",
+            Self::ClaimInvalid => "a claim of the session token is missing or invalid",
+            Self::SessionRevoked => "the session is revoked",
+            Self::ClientKindForbidden => "this kind of client is not allowed here",
+            Self::AccessLevelInsufficient => "the access level is not sufficient",
+            Self::ScopeInsufficient => "the scope is not sufficient",
+            Self::RevocationUnavailable => "it can not be told whether the session is revoked",
+        }
+    }
+
+    /// The HTTP status that answers the category: 400, 401, 403 or 503.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::RequestInvalid => StatusCode::BAD_REQUEST,
+            Self::ClientKindForbidden | Self::AccessLevelInsufficient | Self::ScopeInsufficient => {
+                StatusCode::FORBIDDEN
+            }
+            Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TokenMissing
+            | Self::TokenMalformed
+            | Self::TokenUnacceptable
+            | Self::SignatureInvalid
+            | Self::TokenExpired
+            | Self::TokenNotYetValid
+            | Self::IssuerInvalid
+            | Self::AudienceInvalid
+            | Self::ServerMismatch
+            | Self::ClaimInvalid
+            | Self::SessionRevoked => StatusCode::UNAUTHORIZED,
+        }
+    }
+}
+
+/// A token could not be made, or a claim of one is not what the caller asked for.
+///
+/// Made by [`SessionTokenBuilder`](crate::SessionTokenBuilder),
+/// [`NestedTokenBuilder`](crate::NestedTokenBuilder), [`SessionIssuer`](crate::SessionIssuer) and
+/// [`SessionToken::claim`](crate::SessionToken::claim). It holds no claim's value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TokenError {
+    kind: TokenErrorKind,
+    detail: &'static str,
+}
+
+impl TokenError {
+    pub(crate) const fn new(kind: TokenErrorKind, detail: &'static str) -> Self {
+        Self { kind, detail }
+    }
+
+    /// The category of the failure.
+    #[must_use]
+    pub const fn kind(&self) -> TokenErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            TokenErrorKind::ClaimInvalid => "a claim is missing or invalid",
+            TokenErrorKind::ParentExpired => "the parent session has expired",
+            TokenErrorKind::ParentWithoutToken => "the parent session has no token",
+            TokenErrorKind::AccessLevelExceeded => "more access than the parent session has",
+            TokenErrorKind::ScopeExceeded => "more scope than the parent session has",
+            TokenErrorKind::TooManyActors => "too many sessions are nested",
+            TokenErrorKind::Signing => "the token could not be signed",
+        };
+        write!(f, "{kind}: {}", self.detail)
+    }
+}
+
+impl Error for TokenError {}
+
+/// The category of a [`TokenError`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TokenErrorKind {
+    /// A claim is missing, out of range, too long, or not of the type that was asked for.
+    ClaimInvalid,
+    /// An expired session mints no nested token.
+    ParentExpired,
+    /// A session without a token, such as [`Session::system`](crate::Session::system), has
+    /// nothing that a nested token could inherit.
+    ParentWithoutToken,
+    /// The access level is above the parent's, and was not asked for by
+    /// [`elevated`](crate::NestedTokenBuilder::elevated).
+    AccessLevelExceeded,
+    /// The scope is no subset of the parent's.
+    ScopeExceeded,
+    /// There are as many actors as a token may hold.
+    TooManyActors,
+    /// The key could not sign.
+    Signing,
+}

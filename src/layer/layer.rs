@@ -1,0 +1,215 @@
+//! Configures the middleware.
+
+use std::sync::Arc;
+
+use http::Response;
+use tower::Layer;
+
+use super::{
+    CallHeaders, Challenge, OnReject, ProblemDetails, SessionService, TokenSource,
+    call_headers::NegotiationHeaders, refusal::Refuser,
+};
+use crate::{
+    error::{ConfigError, SessionError},
+    token::{RevocationCheck, SessionVerifier},
+};
+
+/// Puts a [`Session`](crate::Session) into the extensions of each request that carries a valid
+/// token, and refuses the others.
+///
+/// What happens to a request:
+///
+/// 1. A `Session` that is in its extensions already is removed.
+/// 2. The token is looked for in the [sources](Self::token_source). Without one the request is
+///    refused (401), unless the layer is [optional](Self::optional). Two tokens are refused (400).
+/// 3. The [`SessionVerifier`] judges it. A bad token is refused (401), in an optional layer too.
+/// 4. [Revocation](Self::revocation) is asked.
+/// 5. The session and the [`ClientContext`](crate::ClientContext) of the call go into the
+///    extensions, and the inner service runs in the scope of the session
+///    ([`SessionContext`](crate::SessionContext)).
+///
+/// `R` is the form of a refusal's body: [`Challenge`], which is empty,
+/// [`ProblemDetails`](Self::problem_details), or [your own](Self::on_reject). The
+/// [`SessionError`] is in the response's extensions in each case.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_session_token::{SessionLayer, SessionVerifier, VerifyingKey};
+///
+/// # futures_executor::block_on(async {
+/// let verifier = SessionVerifier::builder()
+///     .key(VerifyingKey::hs256([7; 32])?)
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .build()?;
+/// let service = SessionLayer::new(verifier).layer(service_fn(async |_: Request<()>| {
+///     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+/// }));
+///
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert_eq!(response.status(), 401);
+/// assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"session\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).unwrap();
+/// ```
+#[derive(Debug)]
+#[must_use = "a layer does nothing before it is put around a service"]
+pub struct SessionLayer<R = Challenge> {
+    options: Options,
+    refuser: Refuser<R>,
+}
+
+/// What a service needs of its layer.
+#[derive(Clone)]
+pub(super) struct Options {
+    pub(super) verifier: SessionVerifier,
+    pub(super) optional: bool,
+    pub(super) sources: Vec<TokenSource>,
+    pub(super) call_headers: CallHeaders,
+    pub(super) negotiation: NegotiationHeaders,
+    pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
+    pub(super) accept_unknown_revocation: bool,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("verifier", &self.verifier)
+            .field("optional", &self.optional)
+            .field("sources", &self.sources)
+            .field("call_headers", &self.call_headers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> Clone for SessionLayer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            options: self.options.clone(),
+            refuser: self.refuser.clone(),
+        }
+    }
+}
+
+impl SessionLayer {
+    /// A layer that requires a token in `Authorization: Bearer`.
+    pub fn new(verifier: SessionVerifier) -> Self {
+        Self {
+            options: Options {
+                verifier,
+                optional: false,
+                sources: vec![TokenSource::bearer()],
+                call_headers: CallHeaders::none(),
+                negotiation: NegotiationHeaders::default(),
+                revocation: None,
+                accept_unknown_revocation: false,
+            },
+            refuser: Refuser::default(),
+        }
+    }
+}
+
+impl<R> SessionLayer<R> {
+    /// Lets a request without a token pass, with no `Session` in its extensions. A bad token is
+    /// refused all the same.
+    pub fn optional(mut self) -> Self {
+        self.options.optional = true;
+        self
+    }
+
+    /// Sets the realm of the challenge (RFC 9110 §11.5): `session` by default.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if it holds more than printable ASCII.
+    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        self.refuser = self.refuser.with_realm(realm)?;
+        Ok(self)
+    }
+
+    /// Looks for the token in one more place, after those before.
+    pub fn token_source(mut self, source: TokenSource) -> Self {
+        self.options.sources.push(source);
+        self
+    }
+
+    /// Looks for the token in these places alone, in this order; `Authorization: Bearer` is one
+    /// of them only if it is named. In none, no request has a token.
+    pub fn token_sources(mut self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
+        self.options.sources = sources.into_iter().collect();
+        self
+    }
+
+    /// Lets header fields of the call say where its client is now; none by default.
+    ///
+    /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
+    /// one of them decided it or the service has a list of supported cultures.
+    pub fn client_context(mut self, call_headers: CallHeaders) -> Self {
+        self.options.call_headers = call_headers;
+        self.options.negotiation = NegotiationHeaders::new(call_headers);
+        self
+    }
+
+    /// Asks, at every request with a valid token, whether its session was revoked.
+    ///
+    /// Where that can not be told the request is refused (503), unless
+    /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) says otherwise.
+    pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.options.revocation = Some(Arc::new(check));
+        self
+    }
+
+    /// Accepts a session of which it can not be told whether it was revoked.
+    ///
+    /// # Security
+    ///
+    /// This fails open: while the store of revocations is out of reach, none counts.
+    pub fn accept_unknown_revocation(mut self) -> Self {
+        self.options.accept_unknown_revocation = true;
+        self
+    }
+
+    /// Answers refusals with a body of `application/problem+json` (RFC 9457).
+    pub fn problem_details(self) -> SessionLayer<ProblemDetails> {
+        self.with_form(ProblemDetails)
+    }
+
+    /// Answers refusals with what `respond` makes of the finished status and headers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_session_token::{SessionLayer, SessionVerifier, VerifyingKey};
+    /// # let verifier = SessionVerifier::builder()
+    /// #     .key(VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let layer = SessionLayer::new(verifier)
+    ///     .on_reject(|head, error| head.map(|()| format!("refused: {}", error.code())));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn on_reject<F, B>(self, respond: F) -> SessionLayer<OnReject<F>>
+    where
+        F: Fn(Response<()>, &SessionError) -> Response<B>,
+    {
+        self.with_form(OnReject(respond))
+    }
+
+    fn with_form<R2>(self, form: R2) -> SessionLayer<R2> {
+        SessionLayer {
+            options: self.options,
+            refuser: self.refuser.with_form(form),
+        }
+    }
+}
+
+impl<S, R> Layer<S> for SessionLayer<R> {
+    type Service = SessionService<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SessionService::new(inner, self.options.clone(), self.refuser.clone())
+    }
+}

@@ -1,0 +1,20 @@
+//! The middleware: the only floor with HTTP in it.
+
+mod call_headers;
+mod future;
+mod guard;
+#[expect(clippy::module_inception, reason = "the file of `SessionLayer` is named after it")]
+mod layer;
+mod refusal;
+mod service;
+mod source;
+
+pub use call_headers::CallHeaders;
+pub use future::ResponseFuture;
+pub use guard::{GuardService, RequireAccessLevel, RequireClientKind, RequireScope};
+pub use layer::SessionLayer;
+pub use refusal::{Challenge, OnReject, ProblemDetails, Refusal};
+pub use service::SessionService;
+pub use source::TokenSource;
+#[cfg(feature = "axum")]
+pub(crate) use refusal::Refuser;

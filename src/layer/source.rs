@@ -1,0 +1,230 @@
+//! Where in a request the token is.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
+};
+
+use crate::error::{ConfigError, SessionError, SessionErrorKind};
+
+/// A place in a request where a token may be.
+///
+/// A layer looks for [`bearer`](Self::bearer) alone unless
+/// [`token_source`](crate::SessionLayer::token_source) adds to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenSource(Kind);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Kind {
+    Bearer,
+    Header(HeaderName),
+    Cookie(Box<str>),
+    WebSocketProtocol(Box<str>),
+}
+
+impl TokenSource {
+    /// `Authorization: Bearer` (RFC 6750 §2.1).
+    ///
+    /// Another scheme counts as no token. A second `Authorization` field is refused, whatever is
+    /// in it: two parties may read different ones.
+    #[must_use]
+    pub const fn bearer() -> Self {
+        Self(Kind::Bearer)
+    }
+
+    /// A header field of its own, which holds the bare token.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `name` is no field name, or one that has another meaning.
+    pub fn header(name: &str) -> Result<Self, ConfigError> {
+        let refuse = |why| ConfigError::new("header", why);
+        let name: HeaderName = name.parse().map_err(|_| refuse("no field name"))?;
+        match [AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL].contains(&name) {
+            true => Err(refuse("this field is a token source of another kind")),
+            false => Ok(Self(Kind::Header(name))),
+        }
+    }
+
+    /// The cookie of this name (RFC 6265 §4.2).
+    ///
+    /// # Security
+    ///
+    /// Browsers send cookies with requests that other sites make. Set the cookie `SameSite`,
+    /// `HttpOnly` and `Secure`, and check the origin of what changes state.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `name` is no cookie name (RFC 6265 §4.1.1).
+    pub fn cookie(name: &str) -> Result<Self, ConfigError> {
+        match is_http_token(name) {
+            true => Ok(Self(Kind::Cookie(name.into()))),
+            false => Err(ConfigError::new("cookie", "no cookie name")),
+        }
+    }
+
+    /// A member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
+    /// rest of it is the token. It is how a browser's `WebSocket` can send one.
+    ///
+    /// The member is taken out of the field, so that no handler chooses, and so echoes, it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `prefix` is empty or can not be in a subprotocol's name.
+    pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
+        match is_http_token(prefix) {
+            true => Ok(Self(Kind::WebSocketProtocol(prefix.into()))),
+            false => Err(ConfigError::new("websocket_protocol", "no start of a subprotocol's name")),
+        }
+    }
+}
+
+/// RFC 9110 §5.6.2 `token`.
+fn is_http_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The one token of the request, if there is any in these sources.
+pub(super) fn find<'h>(
+    sources: &[TokenSource],
+    headers: &'h HeaderMap,
+) -> Result<Option<&'h [u8]>, SessionError> {
+    let mut found = None;
+    for source in sources {
+        source.find(headers, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Marks what held a token as sensitive, so that no `Debug` shows it, and takes subprotocols that
+/// are tokens out.
+pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
+    for TokenSource(kind) in sources {
+        match kind {
+            Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
+            Kind::Header(name) => mark_sensitive(headers, name),
+            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE),
+            Kind::WebSocketProtocol(prefix) => take_out_protocol(headers, prefix),
+        }
+    }
+}
+
+impl TokenSource {
+    fn find<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        found: &mut Option<&'h [u8]>,
+    ) -> Result<(), SessionError> {
+        match &self.0 {
+            Kind::Bearer => {
+                let mut fields = headers.get_all(AUTHORIZATION).iter();
+                let Some(field) = fields.next() else {
+                    return Ok(());
+                };
+                if fields.next().is_some() {
+                    return Err(invalid("there are two `Authorization` fields"));
+                }
+                match bearer_token(field.as_bytes())? {
+                    Some(token) => note(found, token),
+                    None => Ok(()),
+                }
+            }
+            Kind::Header(name) => headers
+                .get_all(name)
+                .iter()
+                .try_for_each(|field| note(found, field.as_bytes())),
+            Kind::Cookie(name) => cookies(headers)
+                .filter(|(it, _)| *it == name.as_bytes())
+                .try_for_each(|(_, value)| note(found, value)),
+            Kind::WebSocketProtocol(prefix) => protocols(headers)
+                .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
+                .try_for_each(|token| note(found, token)),
+        }
+    }
+}
+
+fn invalid(detail: &'static str) -> SessionError {
+    SessionError::new(SessionErrorKind::RequestInvalid, detail)
+}
+
+/// The same token twice is fine; two tokens are not.
+fn note<'h>(found: &mut Option<&'h [u8]>, token: &'h [u8]) -> Result<(), SessionError> {
+    match *found.get_or_insert(token) == token {
+        true => Ok(()),
+        false => Err(invalid("there are two tokens")),
+    }
+}
+
+/// The credential of `Bearer`; `None` for another scheme.
+fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
+    const SCHEME: &[u8] = b"bearer";
+    let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else {
+        return Ok(None);
+    };
+    if !scheme.eq_ignore_ascii_case(SCHEME) || rest.first().is_some_and(|it| is_token_byte(*it)) {
+        return Ok(None);
+    }
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    match rest.get(spaces..) {
+        Some(token) if spaces > 0 && is_b64token(token) => Ok(Some(token)),
+        _ => Err(invalid("`Bearer` is not followed by one credential")),
+    }
+}
+
+/// RFC 6750 §2.1 `b64token`.
+fn is_b64token(text: &[u8]) -> bool {
+    let end = text.iter().rposition(|byte| *byte != b'=');
+    end.and_then(|end| text.get(..=end)).is_some_and(|text| {
+        text.iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+    })
+}
+
+/// Names and values of all cookies (RFC 6265 §4.2.1). HTTP/2 may send several fields.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=')?;
+            let (name, value) = (pair.get(..at)?, pair.get(at + 1..)?.trim_ascii());
+            let unquoted = value
+                .strip_prefix(b"\"")
+                .and_then(|value| value.strip_suffix(b"\""));
+            Some((name.trim_ascii(), unquoted.unwrap_or(value)))
+        })
+}
+
+/// The subprotocols that the client offers (RFC 6455 §4.1).
+fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+}
+
+fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
+    if let http::header::Entry::Occupied(mut fields) = headers.entry(name) {
+        for field in fields.iter_mut() {
+            field.set_sensitive(true);
+        }
+    }
+}
+
+fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
+    let is_token = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
+    if !protocols(headers).any(|it| is_token(&it)) {
+        return;
+    }
+    let kept: Vec<_> = protocols(headers).filter(|it| !is_token(it)).collect();
+    match HeaderValue::from_bytes(&kept.join(&b", "[..])) {
+        Ok(field) if !kept.is_empty() => headers.insert(SEC_WEBSOCKET_PROTOCOL, field),
+        _ => headers.remove(SEC_WEBSOCKET_PROTOCOL),
+    };
+}

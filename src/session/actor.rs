@@ -1,0 +1,57 @@
+//! Who acts in a nested session: the claim `act`.
+
+use super::{ApplicationId, Session, SessionId, UserId};
+
+/// The session in which a nested token was made, and the sessions around that one
+/// (the claim `act`, RFC 8693 §4.1).
+///
+/// It is history, for records and displays: decide about access by the session's own user
+/// (RFC 8693 §4.1, last paragraph but one).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Actor {
+    pub(crate) user_id: UserId,
+    pub(crate) session_id: Option<SessionId>,
+    pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) actor: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// Who acts in a session that is nested in this one.
+    pub(super) fn of(session: &Session) -> Self {
+        Self {
+            user_id: session.user().id().clone(),
+            session_id: Some(session.id().clone()),
+            application_id: session.application_id().cloned(),
+            actor: session.actor().cloned().map(Box::new),
+        }
+    }
+
+    /// The user who acts: `sub`.
+    #[must_use]
+    pub fn user_id(&self) -> &UserId {
+        &self.user_id
+    }
+
+    /// The session in which that user acts: `sid`.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&SessionId> {
+        self.session_id.as_ref()
+    }
+
+    /// The application that opened that session: `client_id`.
+    #[must_use]
+    pub fn application_id(&self) -> Option<&ApplicationId> {
+        self.application_id.as_ref()
+    }
+
+    /// Who acted before, if that session was a nested one itself: `act`.
+    #[must_use]
+    pub fn actor(&self) -> Option<&Self> {
+        self.actor.as_deref()
+    }
+
+    /// This actor and all before, nearest first; at least one.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |actor| actor.actor())
+    }
+}

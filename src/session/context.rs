@@ -1,0 +1,183 @@
+//! The ambient session: what code reads that no request is handed to.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+
+use super::Session;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Session>> = const { RefCell::new(None) };
+}
+
+/// The ambient session of the code that runs now.
+///
+/// The layer sets it around the inner service: `call` and every poll of its future run in the
+/// scope of the request's session, or of none where an optional layer let a request pass without
+/// one. [`scope`](Self::scope) and [`sync_scope`](Self::sync_scope) put another session in its
+/// place, such as a [nested](Session::nested) one. Scopes nest, and what was there before comes
+/// back after every poll, on a panic and on drop.
+///
+/// What runs elsewhere does not see it: a streamed body, the worker of a `tower::buffer::Buffer`,
+/// a spawned task or thread. Wrap a future that is spawned in [`propagate`](Self::propagate).
+/// It needs no particular runtime.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{Session, SessionContext, User};
+///
+/// let session = Session::system(User::new("nightly-report"));
+/// SessionContext::sync_scope(session, || {
+///     let current = SessionContext::current().unwrap();
+///     assert_eq!(current.user().id().to_string(), "nightly-report");
+/// });
+/// assert!(SessionContext::current().is_none());
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SessionContext;
+
+impl SessionContext {
+    /// The ambient session, if the code runs in the scope of one.
+    #[must_use]
+    pub fn current() -> Option<Session> {
+        CURRENT
+            .try_with(|current| current.borrow().clone())
+            .unwrap_or_default()
+    }
+
+    /// A future that runs `future` with `session` as the ambient one: every poll of it, and its
+    /// drop.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionContext, User};
+    ///
+    /// # futures_executor::block_on(async {
+    /// let outer = Session::system(User::new("outer"));
+    /// let inner = Session::system(User::new("inner"));
+    /// SessionContext::scope(outer, async {
+    ///     SessionContext::scope(inner, async {
+    ///         assert_eq!(SessionContext::current().unwrap().user().id().to_string(), "inner");
+    ///     })
+    ///     .await;
+    ///     assert_eq!(SessionContext::current().unwrap().user().id().to_string(), "outer");
+    /// })
+    /// .await;
+    /// # });
+    /// ```
+    pub fn scope<F: Future>(session: impl Into<Session>, future: F) -> SessionScope<F> {
+        SessionScope::new(Some(session.into()), future)
+    }
+
+    /// Runs `f` with `session` as the ambient one.
+    pub fn sync_scope<T>(session: impl Into<Session>, f: impl FnOnce() -> T) -> T {
+        Self::enter(&mut Some(session.into()), f)
+    }
+
+    /// A future that takes the ambient session of now (or the absence of one) along to where
+    /// `future` will run, such as a spawned task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionContext, User};
+    ///
+    /// let session = Session::system(User::new("parent"));
+    /// let task = SessionContext::sync_scope(session, || {
+    ///     SessionContext::propagate(async { SessionContext::current() })
+    /// });
+    /// let seen = std::thread::spawn(|| futures_executor::block_on(task)).join().unwrap();
+    /// assert_eq!(seen.unwrap().user().id().to_string(), "parent");
+    /// ```
+    pub fn propagate<F: Future>(future: F) -> SessionScope<F> {
+        SessionScope::new(Self::current(), future)
+    }
+
+    /// Runs `f` with what `slot` holds as the ambient session, or with none, and puts both back.
+    pub(crate) fn enter<T>(slot: &mut Option<Session>, f: impl FnOnce() -> T) -> T {
+        let _entered = Entered::new(slot);
+        f()
+    }
+}
+
+/// While it lives, the slot's session is the ambient one and the slot holds what was before.
+///
+/// Exchanging the two, instead of cloning, costs no reference count at a poll.
+struct Entered<'a> {
+    slot: &'a mut Option<Session>,
+}
+
+impl<'a> Entered<'a> {
+    fn new(slot: &'a mut Option<Session>) -> Self {
+        exchange(slot);
+        Self { slot }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        exchange(self.slot);
+    }
+}
+
+/// Does nothing in a thread that is being torn down: there is no ambient session any more.
+fn exchange(slot: &mut Option<Session>) {
+    let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));
+}
+
+pin_project! {
+    /// A future that runs in the scope of an ambient session; see [`SessionContext::scope`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct SessionScope<F> {
+        // Emptied only by the drop below, so that the future is dropped inside the scope too.
+        #[pin]
+        future: Option<F>,
+        session: Option<Session>,
+    }
+
+    impl<F> PinnedDrop for SessionScope<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            SessionContext::enter(this.session, || this.future.set(None));
+        }
+    }
+}
+
+impl<F> SessionScope<F> {
+    pub(crate) fn new(session: Option<Session>, future: F) -> Self {
+        Self {
+            future: Some(future),
+            session,
+        }
+    }
+}
+
+impl<F: Future> Future for SessionScope<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.future.as_pin_mut() {
+            Some(future) => SessionContext::enter(this.session, || future.poll(cx)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> fmt::Debug for SessionScope<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionScope")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

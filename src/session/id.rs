@@ -1,0 +1,197 @@
+//! Identifiers of sessions, users, applications and tokens: a UUID held in 16 bytes, or text.
+
+use std::{convert::Infallible, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
+use uuid::Uuid;
+
+/// A UUID in its canonical spelling is held as a [`Uuid`]; every other text as it is. So equal
+/// texts are equal identifiers, and nothing else is.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+enum Id {
+    Uuid(Uuid),
+    Text(SmolStr),
+}
+
+impl Id {
+    fn new(text: &str) -> Self {
+        if is_canonical_uuid(text.as_bytes())
+            && let Ok(uuid) = Uuid::try_parse(text)
+        {
+            Self::Uuid(uuid)
+        } else {
+            Self::Text(SmolStr::new(text))
+        }
+    }
+}
+
+/// RFC 9562 §4's form with hyphens, in lower case.
+fn is_canonical_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uuid(uuid) => uuid.as_hyphenated().fmt(f),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Usually a UUID. Text that is a UUID in lower case with hyphens (RFC 9562 §4) is held
+        /// in 16 bytes; any other text is kept as it is. Two identifiers are equal exactly when
+        /// their texts are.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        #[doc = concat!("use tower_session_token::", stringify!($name), ";")]
+        ///
+        #[doc = concat!("let id = ", stringify!($name), "::from(\"0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77\");")]
+        /// assert!(id.as_uuid().is_some());
+        #[doc = concat!("let id = ", stringify!($name), "::from(\"auth0|5f7c\");")]
+        /// assert!(id.as_uuid().is_none());
+        /// assert_eq!(id.to_string(), "auth0|5f7c");
+        /// ```
+        #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(Id);
+
+        impl $name {
+            /// A random UUID (RFC 9562 §5.4, version 4).
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Id::Uuid(Uuid::new_v4()))
+            }
+
+            /// The identifier as a UUID, if it is one in canonical form.
+            #[must_use]
+            pub fn as_uuid(&self) -> Option<Uuid> {
+                match self.0 {
+                    Id::Uuid(uuid) => Some(uuid),
+                    Id::Text(_) => None,
+                }
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(Id::Uuid(uuid))
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(Id::new(text))
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(Id::new(&text))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self(Id::new(text)))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::from)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// Identifies a session: the claim `sid` (OpenID Connect), or what stands in for it.
+    SessionId
+}
+
+identifier! {
+    /// Identifies a user: the claim `sub` (RFC 7519 §4.1.2).
+    UserId
+}
+
+identifier! {
+    /// Identifies the application that opened the session: the claim `client_id` (RFC 8693 §4.3).
+    ApplicationId
+}
+
+identifier! {
+    /// Identifies one token: the claim `jti` (RFC 7519 §4.1.7).
+    TokenId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: &str = "0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77";
+
+    #[test]
+    fn only_the_canonical_spelling_is_a_uuid() {
+        for (text, is_uuid) in [
+            (UUID, true),
+            ("00000000-0000-0000-0000-000000000000", true),
+            ("0B5A6AE1-9F3C-4A55-8D3A-5C4A2F1B9E77", false),
+            ("0b5a6ae19f3c4a558d3a5c4a2f1b9e77", false),
+            ("{0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77}", false),
+            ("0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e7g", false),
+            ("0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e7\u{e9}", false),
+            ("", false),
+        ] {
+            let id = SessionId::from(text);
+            assert_eq!(id.as_uuid().is_some(), is_uuid, "{text}");
+            assert_eq!(id.to_string(), text, "print gives back what was read");
+        }
+    }
+
+    #[test]
+    fn equal_texts_are_equal_identifiers() {
+        assert_eq!(UserId::from(UUID), UserId::from(Uuid::parse_str(UUID).unwrap()));
+        assert_ne!(UserId::from(UUID), UserId::from(UUID.to_uppercase()));
+    }
+
+    #[test]
+    fn serde_is_the_text() {
+        for text in [UUID, "auth0|5f7c", ""] {
+            let id = ApplicationId::from(text);
+            let json = serde_json::to_string(&id).unwrap();
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<ApplicationId>(&json).unwrap(), id);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Nested tokens: a session for another user, inside an existing one.
+
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, Utc};
+
+use super::{AccessLevel, Actor, Session, User};
+use crate::{
+    client::{ClientContext, ClientSource, TimeZone},
+    error::{TokenError, TokenErrorKind},
+    token::{Limits, SessionToken, SessionTokenBuilder, TokenType},
+};
+
+/// The private claim that records an access level above the parent's.
+const ELEVATED: &str = "elevated";
+
+/// Makes a token for work that is done inside a session for another user; see
+/// [`Session::nested`].
+///
+/// The token has a new id and a new session id, names the parent in `act` (RFC 8693 §4.1), and
+/// never outlives the parent. Its access level is the given user's, which is regular unless it
+/// was set, and it has no scope unless one is asked for. Both are bounded by the parent's.
+///
+/// In this process the token needs no signature: hand it to
+/// [`SessionContext::scope`](crate::SessionContext::scope). To travel it is signed like any other
+/// by a [`SessionIssuer`](crate::SessionIssuer), and the receiving service must accept
+/// [`TokenType::NestedSession`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_session_token::{ApplicationId, Session, SessionContext, SessionToken, User};
+///
+/// let token = SessionToken::builder(User::new("ann"))
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .application_id(ApplicationId::from("web-shop"))
+///     .lifetime(Duration::from_secs(600))
+///     .build()?;
+/// let session = Session::from(token);
+///
+/// let nested = session.nested(User::new("bob")).build()?;
+/// SessionContext::sync_scope(nested, || {
+///     let current = SessionContext::current().unwrap();
+///     assert_eq!(current.user().id().to_string(), "bob");
+///     assert_eq!(current.actor().unwrap().user_id().to_string(), "ann");
+/// });
+/// # Ok::<(), tower_session_token::TokenError>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder makes nothing before `build`"]
+pub struct NestedTokenBuilder {
+    parent: Session,
+    user: User,
+    elevated: bool,
+    utc_offset: Option<FixedOffset>,
+    time_zone: Option<TimeZone>,
+    scope: Vec<String>,
+    lifetime: Option<Duration>,
+    issued_at: Option<DateTime<Utc>>,
+}
+
+impl NestedTokenBuilder {
+    pub(super) fn new(parent: Session, user: User) -> Self {
+        Self {
+            parent,
+            user,
+            elevated: false,
+            utc_offset: None,
+            time_zone: None,
+            scope: Vec::new(),
+            lifetime: None,
+            issued_at: None,
+        }
+    }
+
+    /// Sets the access level; [`build`](Self::build) refuses one above the parent's.
+    pub fn access_level(mut self, access_level: AccessLevel) -> Self {
+        self.user = self.user.with_access_level(access_level);
+        self.elevated = false;
+        self
+    }
+
+    /// Sets an access level that may be above the parent's.
+    ///
+    /// # Security
+    ///
+    /// This is how a service gives a user's request rights that the user does not have. A level
+    /// above the parent's is recorded in the token as the claim `elevated`, `true`.
+    pub fn elevated(mut self, access_level: AccessLevel) -> Self {
+        self.user = self.user.with_access_level(access_level);
+        self.elevated = true;
+        self
+    }
+
+    /// Sets the offset from UTC, positive east of Greenwich, within ±14:00, in place of the
+    /// parent's offset and zone, which belong together.
+    pub fn utc_offset(mut self, utc_offset: FixedOffset) -> Self {
+        self.utc_offset = Some(utc_offset);
+        self
+    }
+
+    /// Sets the time zone, in place of the parent's offset and zone, which belong together.
+    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
+        self.time_zone = Some(time_zone);
+        self
+    }
+
+    /// Asks for a scope token (RFC 6749 §3.3) of the parent's scope; may be repeated.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope.push(scope.into());
+        self
+    }
+
+    /// Sets how long the token lasts from its issue on; never past the parent's expiry, which is
+    /// where it ends when none is set.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets the moment of issue; the system's clock when none is set.
+    pub fn issued_at(mut self, issued_at: DateTime<Utc>) -> Self {
+        self.issued_at = Some(issued_at);
+        self
+    }
+
+    /// Makes the token.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] when the parent has expired or has no token, when the access level or the
+    /// scope is above the parent's, when the parent has four actors already, and when a claim is
+    /// invalid.
+    pub fn build(self) -> Result<SessionToken, TokenError> {
+        let parent = self.parent.token().ok_or(TokenError::new(
+            TokenErrorKind::ParentWithoutToken,
+            "there is nothing to inherit",
+        ))?;
+        let issued_at = self.issued_at.unwrap_or_else(Utc::now);
+        if issued_at >= parent.expires_at() {
+            return Err(TokenError::new(
+                TokenErrorKind::ParentExpired,
+                "an expired session mints nothing",
+            ));
+        }
+        let exceeds = self.user.access_level() > self.parent.user().access_level();
+        if exceeds && !self.elevated {
+            return Err(TokenError::new(
+                TokenErrorKind::AccessLevelExceeded,
+                "ask for it with `elevated`",
+            ));
+        }
+        if !self.scope.iter().all(|scope| parent.has_scope(scope)) {
+            return Err(TokenError::new(
+                TokenErrorKind::ScopeExceeded,
+                "ask for a subset",
+            ));
+        }
+        let actor = Actor::of(&self.parent);
+        if actor.chain().count() > Limits::default().max_actors() {
+            return Err(TokenError::new(
+                TokenErrorKind::TooManyActors,
+                "there may be four at most",
+            ));
+        }
+
+        let expires_at = match self.lifetime.and_then(|it| issued_at.checked_add_signed(chrono::Duration::from_std(it).ok()?)) {
+            Some(end) => end.min(parent.expires_at()),
+            None => parent.expires_at(),
+        };
+        let context = self.parent.client_context();
+        let mut token = SessionTokenBuilder::new(self.user)
+            .token_type(TokenType::NestedSession)
+            .inherit(&self.parent, parent)
+            .actor(actor)
+            .scope(self.scope)
+            .issued_at(issued_at)
+            .expires_at(expires_at);
+        token = inherit_cultures(token, context);
+        token = match (self.utc_offset, self.time_zone) {
+            (None, None) => inherit_clock(token, context),
+            (offset, zone) => {
+                let token = offset.into_iter().fold(token, SessionTokenBuilder::utc_offset);
+                zone.into_iter().fold(token, SessionTokenBuilder::time_zone)
+            }
+        };
+        if exceeds {
+            token = token.claim(ELEVATED, true);
+        }
+        token.build()
+    }
+}
+
+/// What is only the default of this service, and of every other, is left unsaid.
+fn inherit_cultures(token: SessionTokenBuilder, context: &ClientContext) -> SessionTokenBuilder {
+    match context.culture().is_invariant() && context.ui_culture().is_invariant() {
+        true => token,
+        false => token
+            .culture(context.culture())
+            .ui_culture(context.ui_culture()),
+    }
+}
+
+fn inherit_clock(token: SessionTokenBuilder, context: &ClientContext) -> SessionTokenBuilder {
+    match context.time_zone() {
+        None if context.utc_offset_source() == ClientSource::Default
+            && context.utc_offset().local_minus_utc() == 0 =>
+        {
+            token
+        }
+        zone => {
+            let token = token.utc_offset(context.utc_offset());
+            zone.into_iter().fold(token, SessionTokenBuilder::time_zone)
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The session of a request: what handlers read.
+
+use std::{fmt, sync::Arc};
+
+use chrono::{DateTime, FixedOffset, Utc};
+use smol_str::SmolStr;
+
+use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, User};
+use crate::{
+    client::{ClientContext, ClientKind, Culture, TimeZone},
+    token::SessionToken,
+};
+
+/// The session that a request belongs to.
+///
+/// The layer puts it into the request's extensions once the token has been verified; handlers
+/// take it from there. It never changes, and a clone costs a reference count or two.
+///
+/// # Examples
+///
+/// ```
+/// use http::Request;
+/// use tower_session_token::Session;
+///
+/// fn greet<B>(request: &Request<B>) -> String {
+///     match request.extensions().get::<Session>() {
+///         Some(session) => format!("{} from a web client: {}", session.user().id(), session.is_web_client()),
+///         None => "nobody".to_owned(),
+///     }
+/// }
+/// # assert_eq!(greet(&Request::new(())), "nobody");
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+    /// The context of this call, where its headers changed anything.
+    call: Option<Arc<ClientContext>>,
+    session_type: SessionType,
+}
+
+struct Shared {
+    origin: Origin,
+    context: ClientContext,
+}
+
+#[expect(clippy::large_enum_variant, reason = "the large one is the one of every request")]
+enum Origin {
+    Token(SessionToken),
+    System(Members),
+}
+
+/// What a session is made of, whatever it comes from.
+#[derive(Clone)]
+pub(crate) struct Members {
+    pub(crate) id: SessionId,
+    pub(crate) user: User,
+    pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) client_kind: ClientKind,
+    pub(crate) server_code: Option<SmolStr>,
+    pub(crate) instance_name: Option<SmolStr>,
+    pub(crate) actor: Option<Box<Actor>>,
+}
+
+impl Session {
+    pub(crate) fn new(token: SessionToken, context: ClientContext) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                origin: Origin::Token(token),
+                context,
+            }),
+            call: None,
+            session_type: SessionType::Server,
+        }
+    }
+
+    /// The session of work that no token stands behind: a start-up task, a timer, a queue's
+    /// consumer.
+    ///
+    /// It has a random id, no token, no application, the invariant culture and the offset
+    /// +00:00, and counts as neither a web nor a desktop client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{AccessLevel, Session, User};
+    ///
+    /// let system = User::new("system").with_access_level(AccessLevel::Administrator);
+    /// let session = Session::system(system);
+    /// assert!(session.token().is_none());
+    /// assert!(session.is_not_web_or_desktop_client());
+    /// ```
+    #[must_use]
+    pub fn system(user: User) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                origin: Origin::System(Members {
+                    id: SessionId::random(),
+                    user,
+                    application_id: None,
+                    client_kind: ClientKind::Other,
+                    server_code: None,
+                    instance_name: None,
+                    actor: None,
+                }),
+                context: ClientContext::default(),
+            }),
+            call: None,
+            session_type: SessionType::Server,
+        }
+    }
+
+    /// Says where the code runs that uses this session; [`SessionType::Server`] until then.
+    #[must_use]
+    pub fn with_session_type(mut self, session_type: SessionType) -> Self {
+        self.session_type = session_type;
+        self
+    }
+
+    /// The same session with the context that the headers of one call gave it.
+    pub(crate) fn with_call_context(mut self, context: ClientContext) -> Self {
+        self.call = Some(Arc::new(context));
+        self
+    }
+
+    fn members(&self) -> &Members {
+        match &self.shared.origin {
+            Origin::Token(token) => token.members(),
+            Origin::System(members) => members,
+        }
+    }
+
+    /// Identifies the session: the claim `sid`, else what the token's type puts in its place.
+    #[must_use]
+    pub fn id(&self) -> &SessionId {
+        &self.members().id
+    }
+
+    /// Where the code runs that uses this session, which says nothing about the client.
+    #[must_use]
+    pub fn session_type(&self) -> SessionType {
+        self.session_type
+    }
+
+    /// The user that the session belongs to.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.members().user
+    }
+
+    /// The application that opened the session: the claim `client_id`, else `azp`.
+    ///
+    /// `None` where there is no token, and for a `JWT` that names no application.
+    #[must_use]
+    pub fn application_id(&self) -> Option<&ApplicationId> {
+        self.members().application_id.as_ref()
+    }
+
+    /// The token that the session was read from; `None` for [`Session::system`].
+    #[must_use]
+    pub fn token(&self) -> Option<&SessionToken> {
+        match &self.shared.origin {
+            Origin::Token(token) => Some(token),
+            Origin::System(_) => None,
+        }
+    }
+
+    /// The code of the server (installation) that the session is for: the claim `server`.
+    #[must_use]
+    pub fn server_code(&self) -> Option<&str> {
+        self.members().server_code.as_deref()
+    }
+
+    /// The name of the server's instance that the session is for: the claim `instance`.
+    #[must_use]
+    pub fn instance_name(&self) -> Option<&str> {
+        self.members().instance_name.as_deref()
+    }
+
+    /// The client's culture at this call: how it writes dates and numbers.
+    ///
+    /// From the call's headers where they are turned on, else the token's claim `locale`
+    /// (OpenID Connect Core §5.1), else what the service falls back to.
+    #[doc(alias = "locale")]
+    #[must_use]
+    pub fn client_culture(&self) -> &Culture {
+        self.client_context().culture()
+    }
+
+    /// The client's culture of texts at this call, from the same sources
+    /// (the claim `ui_locale`, else `locale`).
+    #[doc(alias = "locale")]
+    #[must_use]
+    pub fn client_ui_culture(&self) -> &Culture {
+        self.client_context().ui_culture()
+    }
+
+    /// The client's offset from UTC at this call, positive east of Greenwich
+    /// (the claim `utc_offset`, in minutes, −840 to 840).
+    ///
+    /// An offset is not a time zone: for any other moment than this call's ask
+    /// [`client_utc_offset_at`](Self::client_utc_offset_at).
+    #[must_use]
+    pub fn client_utc_offset(&self) -> FixedOffset {
+        self.client_context().utc_offset()
+    }
+
+    /// The client's offset from UTC at `instant`: it follows daylight saving where the client's
+    /// time zone is known, and is [`client_utc_offset`](Self::client_utc_offset) elsewhere.
+    #[must_use]
+    pub fn client_utc_offset_at<Tz: chrono::TimeZone>(&self, instant: &DateTime<Tz>) -> FixedOffset {
+        self.client_context().utc_offset_at(instant)
+    }
+
+    /// The client's time zone, if it is known: the claim `zoneinfo` (OpenID Connect Core §5.1).
+    #[must_use]
+    pub fn client_time_zone(&self) -> Option<TimeZone> {
+        self.client_context().time_zone()
+    }
+
+    /// Culture, offset and zone of this call together, each with where it came from.
+    #[must_use]
+    pub fn client_context(&self) -> &ClientContext {
+        self.call.as_deref().unwrap_or(&self.shared.context)
+    }
+
+    /// `instant` as the client's clock shows it: it follows daylight saving where the client's
+    /// time zone is known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{DateTime, Utc};
+    /// use tower_session_token::{Session, User};
+    ///
+    /// let session = Session::system(User::new("system"));
+    /// let instant: DateTime<Utc> = "2026-01-01T12:00:00Z".parse().unwrap();
+    /// assert_eq!(session.to_client_time(instant).to_rfc3339(), "2026-01-01T12:00:00+00:00");
+    /// ```
+    #[must_use]
+    pub fn to_client_time<Tz: chrono::TimeZone>(&self, instant: DateTime<Tz>) -> DateTime<FixedOffset> {
+        self.client_context().to_client_time(instant)
+    }
+
+    /// What kind of client opened the session: the claim `client_kind`, else the service's table
+    /// of applications, else [`ClientKind::Other`].
+    #[must_use]
+    pub fn client_kind(&self) -> ClientKind {
+        self.members().client_kind
+    }
+
+    /// Whether a desktop client opened the session: a program on the user's machine, a console
+    /// tool, an integration service. Exactly one of the three predicates holds.
+    #[must_use]
+    pub fn is_desktop_client(&self) -> bool {
+        self.client_kind() == ClientKind::Desktop
+    }
+
+    /// Whether the web client, or a program through the web API, opened the session.
+    #[must_use]
+    pub fn is_web_client(&self) -> bool {
+        self.client_kind() == ClientKind::Web
+    }
+
+    /// Whether something else opened the session: a background task, another application, an
+    /// integration with an authorisation of its own.
+    #[must_use]
+    pub fn is_not_web_or_desktop_client(&self) -> bool {
+        self.client_kind() == ClientKind::Other
+    }
+
+    /// Who acts in this session for its user, if it is a nested one: the claim `act`
+    /// (RFC 8693 §4.1).
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        self.members().actor.as_deref()
+    }
+
+    /// Begins a token for work that is done inside this session for `user`.
+    ///
+    /// It inherits server, instance, both cultures, offset, zone, application and client kind.
+    /// This is no JWT in a JWT (RFC 7519 §5.2): *nested* is the session, not the encoding.
+    pub fn nested(&self, user: User) -> NestedTokenBuilder {
+        NestedTokenBuilder::new(self.clone(), user)
+    }
+}
+
+/// Takes a token as a session in this process: one that was built here, such as a nested one.
+///
+/// It needs no signature, since it came from no one else.
+impl From<SessionToken> for Session {
+    fn from(token: SessionToken) -> Self {
+        let context = ClientContext::of_token(token.client(), token.issued_at().unwrap_or_else(Utc::now));
+        Self::new(token, context)
+    }
+}
+
+impl From<&SessionToken> for Session {
+    fn from(token: &SessionToken) -> Self {
+        token.clone().into()
+    }
+}
+
+/// Shows closed words only: names and identifiers are the user's, and tokens are secret.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("session_type", &self.session_type)
+            .field("client_kind", &self.client_kind())
+            .field("access_level", &self.user().access_level())
+            .field("token_type", &self.token().map(SessionToken::token_type))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the code runs that uses a session. It says nothing about the kind of client.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SessionType {
+    /// Not said.
+    #[default]
+    Unknown,
+    /// In the client.
+    Client,
+    /// In the server: what the layer makes.
+    Server,
+}
+
+impl SessionType {
+    /// `unknown`, `client` or `server`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl fmt::Display for SessionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

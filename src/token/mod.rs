@@ -1,0 +1,29 @@
+//! From token bytes to a session and back, with no HTTP in it.
+//!
+//! What a token goes through, in this order, in [`SessionVerifier::verify`]: split
+//! (`wire::compact`) → JOSE header (`wire::header`) → key (`crate::key`) → signature → claims
+//! (`wire::claims`) → rules of the token's type (`form`) → time, issuer, audience (`verifier`).
+
+mod builder;
+mod form;
+mod issuer;
+mod limits;
+mod revocation;
+mod session_token;
+mod time;
+mod token_type;
+mod verifier;
+mod verifier_builder;
+mod wire;
+
+#[cfg(test)]
+mod vectors;
+
+pub use builder::SessionTokenBuilder;
+pub use issuer::SessionIssuer;
+pub use limits::Limits;
+pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};
+pub use session_token::SessionToken;
+pub use token_type::TokenType;
+pub use verifier::SessionVerifier;
+pub use verifier_builder::SessionVerifierBuilder;

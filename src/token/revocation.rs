@@ -1,0 +1,319 @@
+//! Sessions that are refused before their tokens expire.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    fmt,
+    hash::{BuildHasher, Hash},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockWriteGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+
+use super::{time::{Clock, NumericDate}, verifier_builder::MAX_LEEWAY};
+use crate::session::{Session, SessionId, TokenId, UserId};
+
+/// Whether a session was revoked, asked at every request.
+///
+/// It is asked synchronously and has to answer from memory. A store elsewhere keeps a copy here
+/// and answers [`Unknown`](RevocationStatus::Unknown) where the copy is too old to tell.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{RevocationCheck, RevocationStatus, Session};
+///
+/// /// Refuses one application altogether.
+/// struct NoLegacyClient;
+///
+/// impl RevocationCheck for NoLegacyClient {
+///     fn check(&self, session: &Session) -> RevocationStatus {
+///         match session.application_id() {
+///             Some(id) if *id == "legacy".into() => RevocationStatus::Revoked,
+///             _ => RevocationStatus::Valid,
+///         }
+///     }
+/// }
+/// ```
+pub trait RevocationCheck: Send + Sync {
+    /// Whether `session`, whose token is verified, was revoked.
+    fn check(&self, session: &Session) -> RevocationStatus;
+}
+
+impl<T: RevocationCheck + ?Sized> RevocationCheck for Arc<T> {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        (**self).check(session)
+    }
+}
+
+/// The answer of a [`RevocationCheck`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RevocationStatus {
+    /// It was not revoked.
+    Valid,
+    /// It was revoked: the request is refused.
+    Revoked,
+    /// It can not be told: the layer refuses with 503, or accepts, as it was told to.
+    Unknown,
+}
+
+/// A list in memory of what was revoked: sessions, tokens, and all that a user was issued before
+/// some moment, each of one issuer.
+///
+/// A clone is the same list: one goes to the layer and one stays where users log out. From the
+/// return of a `revoke_…` call on, what it names is refused. Each entry is forgotten five minutes
+/// (the largest leeway) after the tokens that it concerns have expired, so the list is as long as
+/// what was revoked lately.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use chrono::Utc;
+/// use tower_session_token::{RevocationList, SessionId};
+///
+/// let list = RevocationList::new();
+/// let logged_out = SessionId::from("0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77");
+/// // Tokens of this issuer last an hour at most.
+/// list.revoke_session("https://id.example.com", &logged_out, Utc::now() + Duration::from_secs(3600));
+/// assert_eq!(list.len(), 1);
+/// ```
+#[derive(Clone)]
+pub struct RevocationList {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    /// Issuers are few and stay; each has its tables.
+    issuers: ArcSwap<HashMap<Box<str>, Arc<Tables>>>,
+}
+
+#[derive(Default)]
+struct Tables {
+    sessions: Table<SessionId, ()>,
+    tokens: Table<TokenId, ()>,
+    /// Revoked is what was issued before this moment.
+    users: Table<UserId, NumericDate>,
+}
+
+impl Default for RevocationList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RevocationList {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Clock::System)
+    }
+
+    /// An empty list that forgets entries by another clock than the system's; see
+    /// [`SessionVerifierBuilder::clock`](crate::SessionVerifierBuilder::clock).
+    #[must_use]
+    pub fn with_clock(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self::with(Clock::Custom(Arc::new(now)))
+    }
+
+    fn with(clock: Clock) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                issuers: ArcSwap::default(),
+            }),
+        }
+    }
+
+    /// Revokes a session of `issuer` with all its tokens, the last of which expires at `until`
+    /// or before.
+    pub fn revoke_session(&self, issuer: &str, id: &SessionId, until: DateTime<Utc>) {
+        let tables = self.tables(issuer);
+        tables.sessions.insert(id, until, self.now(), ());
+    }
+
+    /// Revokes one token of `issuer`, which expires at `until`.
+    pub fn revoke_token(&self, issuer: &str, id: &TokenId, until: DateTime<Utc>) {
+        let tables = self.tables(issuer);
+        tables.tokens.insert(id, until, self.now(), ());
+    }
+
+    /// Revokes what `issuer` issued to a user before `before`, the last of which expires at
+    /// `until` or before.
+    ///
+    /// A token that does not say when it was issued counts as issued before. Issuers write whole
+    /// seconds: what is issued within the second of `before` is older than it unless `before` is
+    /// a whole second too.
+    pub fn revoke_user_before(
+        &self,
+        issuer: &str,
+        id: &UserId,
+        before: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) {
+        let before = NumericDate::from(before);
+        let tables = self.tables(issuer);
+        tables.users.insert(id, until, self.now(), before);
+    }
+
+    /// How many entries are remembered. It looks at all of them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let now = self.now();
+        let issuers = self.shared.issuers.load();
+        issuers
+            .values()
+            .map(|it| it.sessions.len(now) + it.tokens.len(now) + it.users.len(now))
+            .sum()
+    }
+
+    /// Whether nothing is revoked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn now(&self) -> NumericDate {
+        self.shared.clock.now()
+    }
+
+    fn tables(&self, issuer: &str) -> Arc<Tables> {
+        if let Some(tables) = self.shared.issuers.load().get(issuer) {
+            return Arc::clone(tables);
+        }
+        let new = Arc::<Tables>::default();
+        self.shared.issuers.rcu(|had| {
+            let mut issuers = HashMap::clone(had);
+            issuers
+                .entry(issuer.into())
+                .or_insert_with(|| Arc::clone(&new));
+            issuers
+        });
+        let issuers = self.shared.issuers.load();
+        issuers.get(issuer).map_or(new, Arc::clone)
+    }
+}
+
+impl RevocationCheck for RevocationList {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        let Some(token) = session.token() else {
+            return RevocationStatus::Valid;
+        };
+        let issuers = self.shared.issuers.load();
+        let Some(tables) = issuers.get(token.issuer().unwrap_or_default()) else {
+            return RevocationStatus::Valid;
+        };
+        let issued_at = token.claims_ref().issued_at;
+        let revoked = tables.sessions.get(session.id()).is_some()
+            || token.id().is_some_and(|id| tables.tokens.get(id).is_some())
+            || tables
+                .users
+                .get(session.user().id())
+                .is_some_and(|before| issued_at.is_none_or(|iat| iat < before));
+        match revoked {
+            true => RevocationStatus::Revoked,
+            false => RevocationStatus::Valid,
+        }
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationList")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A map that forgets. It is split, so that a growing part holds up few readers, and an empty one
+/// costs a reader one load.
+struct Table<K, V> {
+    len: AtomicUsize,
+    hasher: RandomState,
+    shards: [RwLock<Shard<K, V>>; 64],
+}
+
+struct Shard<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    /// How long the shard may become before it is looked through for what has expired.
+    sweep_at: usize,
+}
+
+struct Entry<V> {
+    value: V,
+    until: NumericDate,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self {
+            len: AtomicUsize::new(0),
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| {
+                RwLock::new(Shard {
+                    entries: HashMap::new(),
+                    sweep_at: 64,
+                })
+            }),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
+    fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
+        let hash = self.hasher.hash_one(key);
+        let at = usize::try_from(hash % 64).unwrap_or_default();
+        self.shards.get(at).unwrap_or(&self.shards[0])
+    }
+
+    fn get(&self, key: &K) -> Option<V> {
+        if self.len.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
+        shard.entries.get(key).map(|entry| entry.value)
+    }
+
+    /// Adds an entry, or lets the one that is there revoke more and last longer.
+    fn insert(&self, key: &K, until: DateTime<Utc>, now: NumericDate, value: V) {
+        let until = NumericDate::from(until).saturating_add(MAX_LEEWAY);
+        let mut shard = self.write(self.shard(key));
+        if shard.entries.len() >= shard.sweep_at {
+            self.sweep(&mut shard, now);
+            shard.sweep_at = (shard.entries.len() * 2).max(64);
+        }
+        match shard.entries.get_mut(key) {
+            Some(entry) => {
+                entry.value = entry.value.max(value);
+                entry.until = entry.until.max(until);
+            }
+            None => {
+                shard.entries.insert(key.clone(), Entry { value, until });
+                self.len.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn len(&self, now: NumericDate) -> usize {
+        for shard in &self.shards {
+            self.sweep(&mut self.write(shard), now);
+        }
+        self.len.load(Ordering::SeqCst)
+    }
+
+    fn sweep(&self, shard: &mut Shard<K, V>, now: NumericDate) {
+        let before = shard.entries.len();
+        shard.entries.retain(|_, entry| now < entry.until);
+        self.len
+            .fetch_sub(before - shard.entries.len(), Ordering::SeqCst);
+    }
+
+    fn write<'a>(&self, shard: &'a RwLock<Shard<K, V>>) -> RwLockWriteGuard<'a, Shard<K, V>> {
+        shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

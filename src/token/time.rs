@@ -1,0 +1,131 @@
+//! Moments as tokens have them, and the clock that they are compared with.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use chrono::{DateTime, Utc};
+
+/// A moment: the time since 1970-01-01T00:00:00Z (RFC 7519 §2 "NumericDate"), never before it.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct NumericDate(Duration);
+
+impl NumericDate {
+    /// 9999-12-31T23:59:59Z, in seconds.
+    const MAX_SECONDS: u64 = 253_402_300_799;
+
+    pub(super) fn from_seconds(seconds: u64) -> Option<Self> {
+        (seconds <= Self::MAX_SECONDS).then_some(Self(Duration::from_secs(seconds)))
+    }
+
+    pub(super) fn from_fraction(seconds: f64) -> Option<Self> {
+        Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|it| *it <= Duration::from_secs(Self::MAX_SECONDS))
+            .map(Self)
+    }
+
+    /// Never wraps round: a sum that is too large is later than every moment.
+    pub(super) fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+
+    pub(super) fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Whole seconds, a fraction cut off.
+    pub(super) fn seconds(self) -> u64 {
+        self.0.as_secs()
+    }
+
+    pub(crate) fn to_date_time(self) -> DateTime<Utc> {
+        i64::try_from(self.0.as_secs())
+            .ok()
+            .and_then(|seconds| DateTime::from_timestamp(seconds, self.0.subsec_nanos()))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// Moments before 1970 become 1970: no token is that old.
+impl From<DateTime<Utc>> for NumericDate {
+    fn from(instant: DateTime<Utc>) -> Self {
+        // chrono counts a leap second as nanoseconds beyond the second; a Duration carries them.
+        u64::try_from(instant.timestamp()).map_or_else(
+            |_| Self::default(),
+            |seconds| Self(Duration::from_secs(seconds) + Duration::from_nanos(instant.timestamp_subsec_nanos().into())),
+        )
+    }
+}
+
+/// What tells the present moment.
+#[derive(Clone, Default)]
+pub(super) enum Clock {
+    #[default]
+    System,
+    Custom(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>),
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> NumericDate {
+        match self {
+            Self::System => NumericDate(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
+            Self::Custom(now) => now().into(),
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_years_1970_to_9999_are_moments() {
+        assert!(NumericDate::from_seconds(253_402_300_799).is_some());
+        assert!(NumericDate::from_seconds(253_402_300_800).is_none());
+        assert!(NumericDate::from_seconds(u64::MAX).is_none());
+        for (seconds, ok) in [
+            (0.0, true),
+            (-0.0, true),
+            (0.5, true),
+            (253_402_300_799.0, true),
+            (253_402_300_799.5, false),
+            (-0.5, false),
+            (f64::INFINITY, false),
+            (f64::NAN, false),
+        ] {
+            assert_eq!(NumericDate::from_fraction(seconds).is_some(), ok, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_fraction_counts() {
+        let whole = NumericDate::from_seconds(1_750_000_000).unwrap();
+        assert!(NumericDate::from_fraction(1_749_999_999.6).unwrap() < whole);
+        assert!(NumericDate::from_fraction(1_750_000_000.4).unwrap() > whole);
+    }
+
+    #[test]
+    fn moments_survive_chrono() {
+        for seconds in [0, 1_750_000_000, 253_402_300_799] {
+            let moment = NumericDate::from_seconds(seconds).unwrap();
+            assert_eq!(NumericDate::from(moment.to_date_time()), moment);
+        }
+        assert_eq!(NumericDate::from(DateTime::<Utc>::MIN_UTC), NumericDate::default());
+    }
+}

@@ -1,0 +1,108 @@
+//! The types of token: what the JOSE header's `typ` says.
+
+use std::{fmt, str::FromStr};
+
+use crate::error::ConfigError;
+
+/// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
+///
+/// A service accepts [`Session`](Self::Session) alone unless
+/// [`accept_type`](crate::SessionVerifierBuilder::accept_type) says otherwise, and no type is
+/// ever taken for another.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TokenType {
+    /// `session+jwt`: a session token.
+    Session,
+    /// `nested-session+jwt`: a session token minted inside a session for another user.
+    NestedSession,
+    /// `at+jwt`: an OAuth access token (RFC 9068).
+    AccessToken,
+    /// `JWT`, or no `typ` at all: what most identity providers mint.
+    Jwt,
+}
+
+impl TokenType {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Session,
+        Self::NestedSession,
+        Self::AccessToken,
+        Self::Jwt,
+    ];
+
+    /// The type as `typ` spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session+jwt",
+            Self::NestedSession => "nested-session+jwt",
+            Self::AccessToken => "at+jwt",
+            Self::Jwt => "JWT",
+        }
+    }
+
+    /// Reads `typ`: a media type without regard to case, with `application/` left out or not
+    /// (RFC 7515 §4.1.9).
+    pub(super) fn of_typ(typ: Option<&str>) -> Option<Self> {
+        const PREFIX: &str = "application/";
+        let Some(typ) = typ else {
+            return Some(Self::Jwt);
+        };
+        let name = match typ.split_at_checked(PREFIX.len()) {
+            Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
+            _ => typ,
+        };
+        Self::ALL
+            .into_iter()
+            .find(|it| it.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this project's issuers mint it, so that it has to be complete and exact.
+    pub(super) const fn is_ours(self) -> bool {
+        matches!(self, Self::Session | Self::NestedSession)
+    }
+}
+
+impl fmt::Display for TokenType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for TokenType {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::of_typ(Some(text)).ok_or_else(|| {
+            ConfigError::new(
+                "accept_type",
+                "none of session+jwt, nested-session+jwt, at+jwt and JWT",
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typ_is_a_media_type() {
+        for (typ, want) in [
+            (Some("session+jwt"), Some(TokenType::Session)),
+            (Some("Application/Session+JWT"), Some(TokenType::Session)),
+            (Some("nested-session+jwt"), Some(TokenType::NestedSession)),
+            (Some("application/at+jwt"), Some(TokenType::AccessToken)),
+            (Some("jwt"), Some(TokenType::Jwt)),
+            (None, Some(TokenType::Jwt)),
+            (Some(""), None),
+            (Some("application/"), None),
+            (Some("application/application/jwt"), None),
+            (Some("session+jwt "), None),
+            (Some("text/jwt"), None),
+            (Some("\u{e4}pplication/jwt"), None),
+        ] {
+            assert_eq!(TokenType::of_typ(typ), want, "{typ:?}");
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Token bytes to a session.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{
+    Limits, SessionToken, SessionVerifierBuilder, TokenType,
+    form::Form,
+    time::{Clock, NumericDate},
+    wire::{
+        claims::Claims,
+        compact::{self, Compact},
+        header::{JoseHeader, with_header},
+    },
+};
+use crate::{
+    client::{ClientContext, ClientPolicy, Offer},
+    error::{SessionError, SessionErrorKind},
+    key::{KeySet, KeyStore, VerifyingKey},
+    session::Session,
+};
+
+/// Verifies tokens and reads them into sessions, with no HTTP in it.
+///
+/// It trusts one issuer, with all its keys. A clone costs a reference count.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{SessionVerifier, VerifyingKey};
+///
+/// # let secret = [7; 32];
+/// let verifier = SessionVerifier::builder()
+///     .key(VerifyingKey::hs256(secret)?)
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .build()?;
+/// # Ok::<(), tower_session_token::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionVerifier {
+    rules: Arc<Rules>,
+}
+
+/// What a verifier was configured with, checked.
+pub(super) struct Rules {
+    pub(super) keys: KeyStore,
+    pub(super) accepted: Vec<TokenType>,
+    pub(super) form: Form,
+    /// `None`: any issuer.
+    pub(super) issuer: Option<String>,
+    /// Empty: any audience.
+    pub(super) audiences: Vec<String>,
+    pub(super) server_code: Option<String>,
+    pub(super) instance_name: Option<String>,
+    pub(super) leeway: Duration,
+    /// `None`: as the type of the token says.
+    pub(super) max_lifetime: Option<Duration>,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
+    pub(super) clients: ClientPolicy,
+}
+
+impl SessionVerifier {
+    /// Begins a verifier; a key, an issuer and an audience have to be set.
+    pub fn builder() -> SessionVerifierBuilder {
+        SessionVerifierBuilder::default()
+    }
+
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules: Arc::new(rules),
+        }
+    }
+
+    /// Verifies a token in compact form and reads its session.
+    ///
+    /// It goes in this order, and the first step that fails decides the error: size and form,
+    /// JOSE header, key and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`,
+    /// `aud`, `server`, `instance`. No claim is looked at before the signature holds.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] says why the token is refused.
+    pub fn verify(&self, token: &[u8]) -> Result<Session, SessionError> {
+        let rules = &*self.rules;
+        let (token_type, parts) = rules.check_signature(token)?;
+        let token = rules.read(token_type, parts.payload)?;
+        let now = rules.clock.now();
+        rules.check_time(&token, now)?;
+        rules.check_origin(&token)?;
+        let context = rules.clients.resolve_token(token.client(), now.to_date_time());
+        Ok(Session::new(token, context))
+    }
+
+    /// The context of a call that carries no token.
+    pub(crate) fn default_context(&self) -> ClientContext {
+        let rules = &*self.rules;
+        let now = rules.clock.now().to_date_time();
+        rules.clients.resolve_token(&Offer::default(), now)
+    }
+
+    pub(crate) fn clients(&self) -> &ClientPolicy {
+        &self.rules.clients
+    }
+
+    pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.rules.clock.now().to_date_time()
+    }
+}
+
+impl Rules {
+    /// Form, JOSE header, key and signature: all that comes before the claims.
+    pub(super) fn check_signature<'t>(
+        &self,
+        token: &'t [u8],
+    ) -> Result<(TokenType, Compact<'t>), SessionError> {
+        if token.len() > self.limits.token_bytes() {
+            return Err(SessionError::malformed("the token is too long"));
+        }
+        let parts = Compact::split(token)?;
+        let keys = self.keys.load();
+        with_header(parts.header, &self.limits, |header| {
+            let key = select_key(keys.set(), header)?;
+            let token_type = self.accept_type(header)?;
+            verify_signature(key, &parts)?;
+            Ok((token_type, parts))
+        })
+    }
+
+    fn accept_type(&self, header: &JoseHeader<'_>) -> Result<TokenType, SessionError> {
+        TokenType::of_typ(header.typ.as_deref())
+            .filter(|it| self.accepted.contains(it))
+            .ok_or_else(|| unacceptable("its type (`typ`) is not accepted here"))
+    }
+
+    /// Reads the claims of a payload whose signature holds.
+    fn read(&self, token_type: TokenType, payload: &[u8]) -> Result<SessionToken, SessionError> {
+        let payload = compact::decode_text(payload)?;
+        let claims = Claims::parse(&payload, &self.limits)?;
+        let token = self.form.token(token_type, &payload, claims)?;
+        Ok(token.finish(payload))
+    }
+
+    fn check_time(&self, token: &SessionToken, now: NumericDate) -> Result<(), SessionError> {
+        let claims = token.claims_ref();
+        if now >= claims.expires_at.saturating_add(self.leeway) {
+            return Err(SessionError::new(SessionErrorKind::TokenExpired, "exp"));
+        }
+        let early = |name| Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
+        let latest = now.saturating_add(self.leeway);
+        if claims.not_before.is_some_and(|nbf| latest < nbf) {
+            return early("nbf");
+        }
+        if claims.issued_at.is_some_and(|iat| latest < iat) {
+            return early("iat");
+        }
+        // A token that does not say when it was issued was issued by now at the latest.
+        let issued_at = claims.issued_at.unwrap_or(latest);
+        match self.max_lifetime(token.token_type()) {
+            Some(max) if claims.expires_at.saturating_since(issued_at) > max => {
+                Err(unacceptable("its lifetime is too long"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn max_lifetime(&self, token_type: TokenType) -> Option<Duration> {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+        self.max_lifetime
+            .or_else(|| token_type.is_ours().then_some(WEEK))
+    }
+
+    /// Whether the token is from our issuer and for us.
+    fn check_origin(&self, token: &SessionToken) -> Result<(), SessionError> {
+        let refuse = |kind, name| Err(SessionError::new(kind, name));
+        if self.issuer.is_some() && token.issuer() != self.issuer.as_deref() {
+            return refuse(SessionErrorKind::IssuerInvalid, "iss");
+        }
+        let ours = |audience: &str| self.audiences.iter().any(|it| it == audience);
+        if !self.audiences.is_empty() && !token.audience().any(ours) {
+            return refuse(SessionErrorKind::AudienceInvalid, "aud");
+        }
+        let members = token.members();
+        for (ours, theirs, name) in [
+            (&self.server_code, &members.server_code, "server"),
+            (&self.instance_name, &members.instance_name, "instance"),
+        ] {
+            if let (Some(ours), Some(theirs)) = (ours, theirs)
+                && ours != theirs
+            {
+                return refuse(SessionErrorKind::ServerMismatch, name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The key that the header names, if the header's algorithm is the key's own (RFC 8725 §3.1).
+fn select_key<'k>(
+    keys: &'k KeySet,
+    header: &JoseHeader<'_>,
+) -> Result<&'k VerifyingKey, SessionError> {
+    let key = keys
+        .select(header.kid.as_deref())
+        .ok_or_else(|| unacceptable("its key (`kid`) is not one of this service's"))?;
+    if key.algorithm().as_str() != header.alg {
+        return Err(unacceptable("its algorithm (`alg`) is not that of the key"));
+    }
+    Ok(key)
+}
+
+fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
+    const INVALID: SessionError =
+        SessionError::new(SessionErrorKind::SignatureInvalid, "it does not hold");
+    // No signature is longer: that of an RSA key of 8,192 bits.
+    let mut buffer = [0; 1024];
+    let room = compact::decoded_len(parts.signature.len());
+    let buffer = buffer.get_mut(..room).ok_or(INVALID)?;
+    let signature = compact::decode(parts.signature, buffer)?;
+    match key.verify(parts.signing_input, signature) {
+        true => Ok(()),
+        false => Err(INVALID),
+    }
+}
+
+fn unacceptable(detail: &'static str) -> SessionError {
+    SessionError::new(SessionErrorKind::TokenUnacceptable, detail)
+}
+
+impl fmt::Debug for SessionVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules = &*self.rules;
+        f.debug_struct("SessionVerifier")
+            .field("keys", &rules.keys)
+            .field("accepted", &rules.accepted)
+            .field("issuer", &rules.issuer)
+            .field("audiences", &rules.audiences)
+            .field("leeway", &rules.leeway)
+            .field("limits", &rules.limits)
+            .field("clock", &rules.clock)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,284 @@
+//! Configures a verifier: every mistake is found here, before the first request.
+
+use std::{mem, time::Duration};
+
+use chrono::{DateTime, FixedOffset, Utc};
+
+use super::{
+    Limits, SessionVerifier, TokenType,
+    form::Form,
+    time::Clock,
+    verifier::Rules,
+};
+use crate::{
+    client::{ClientKind, ClientPolicy, Culture, TimeZone},
+    error::ConfigError,
+    key::{KeySet, KeyStore, VerifyingKey},
+    session::ApplicationId,
+};
+use std::sync::Arc;
+
+/// The largest leeway that a verifier takes.
+pub(super) const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+/// Makes a [`SessionVerifier`].
+///
+/// A key, an issuer and an audience have to be set; everything else has a default.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_session_token::{
+///     ApplicationId, ClientKind, Culture, SessionVerifier, TokenType, VerifyingKey,
+/// };
+///
+/// let verifier = SessionVerifier::builder()
+///     .key(VerifyingKey::hs256([7; 32])?)
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .accept_type(TokenType::Session)
+///     .accept_type(TokenType::NestedSession)
+///     .leeway(Duration::from_secs(5))
+///     .application_kind(ApplicationId::from("web-shop"), ClientKind::Web)
+///     .supported_culture("ru-RU".parse()?)
+///     .supported_culture("en".parse()?)
+///     .default_culture("en".parse()?)
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder makes nothing before `build`"]
+pub struct SessionVerifierBuilder {
+    keys: Vec<VerifyingKey>,
+    key_store: Option<KeyStore>,
+    accepted: Vec<TokenType>,
+    form: Form,
+    issuer: Option<String>,
+    audiences: Vec<String>,
+    server_code: Option<String>,
+    instance_name: Option<String>,
+    leeway: Duration,
+    max_lifetime: Option<Duration>,
+    limits: Limits,
+    clock: Clock,
+    clients: ClientPolicy,
+}
+
+impl Default for SessionVerifierBuilder {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            key_store: None,
+            accepted: Vec::new(),
+            form: Form::default(),
+            issuer: None,
+            audiences: Vec::new(),
+            server_code: None,
+            instance_name: None,
+            leeway: Duration::from_secs(60),
+            max_lifetime: None,
+            limits: Limits::default(),
+            clock: Clock::System,
+            clients: ClientPolicy::default(),
+        }
+    }
+}
+
+impl SessionVerifierBuilder {
+    /// Adds a key; may be repeated, and then each key needs an id.
+    pub fn key(mut self, key: VerifyingKey) -> Self {
+        self.keys.push(key);
+        self
+    }
+
+    /// Takes the keys of a set, or of a store that swaps its set while requests run.
+    pub fn key_store(mut self, keys: impl Into<KeyStore>) -> Self {
+        self.key_store = Some(keys.into());
+        self
+    }
+
+    /// Accepts tokens of this issuer alone: the claim `iss`, compared exactly.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Accepts tokens of any issuer, and such as name none.
+    ///
+    /// # Security
+    ///
+    /// Whoever has a key can then be anybody's issuer. Where the keys are one issuer's own, this
+    /// only gives up what tells them apart should they leak into another system.
+    pub fn any_issuer(mut self) -> Self {
+        self.form.any_issuer = true;
+        self
+    }
+
+    /// Accepts tokens for this audience: one of the claim `aud`, compared exactly; may be
+    /// repeated.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Accepts tokens for any audience, and such as name none.
+    ///
+    /// # Security
+    ///
+    /// A token that a user gives to another service of the same issuer then opens this one too.
+    pub fn any_audience(mut self) -> Self {
+        self.form.any_audience = true;
+        self
+    }
+
+    /// Accepts tokens of this type; the first use replaces the default, [`TokenType::Session`]
+    /// alone, and further uses add to it.
+    pub fn accept_type(mut self, token_type: TokenType) -> Self {
+        self.accepted.push(token_type);
+        self
+    }
+
+    /// Sets the code of this server; a token that names another is refused.
+    pub fn server_code(mut self, server_code: impl Into<String>) -> Self {
+        self.server_code = Some(server_code.into());
+        self
+    }
+
+    /// Sets the name of this server's instance; a token that names another is refused.
+    pub fn instance_name(mut self, instance_name: impl Into<String>) -> Self {
+        self.instance_name = Some(instance_name.into());
+        self
+    }
+
+    /// Sets how far the issuer's clock may be from ours, for `exp`, `nbf` and `iat`: 60 seconds
+    /// by default, 300 at most.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets how long a token may last from `iat` to `exp`, whatever its type.
+    ///
+    /// By default seven days for `session+jwt` and `nested-session+jwt`, and no limit for the
+    /// others.
+    pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = Some(max_lifetime);
+        self
+    }
+
+    /// Sets how large a token may be.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Says what kind of client an application is, for issuers that do not say `client_kind`;
+    /// may be repeated.
+    pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
+        self.form.application_kinds.insert(id.into(), kind);
+        self
+    }
+
+    /// Adds a culture that the service speaks; may be repeated.
+    ///
+    /// The nearest one is then taken for what the client asks (RFC 4647 §3.4). Without any, every
+    /// well-formed culture is taken as it is.
+    pub fn supported_culture(mut self, culture: Culture) -> Self {
+        self.clients.support(culture);
+        self
+    }
+
+    /// Sets the culture of clients that say none: the invariant one by default.
+    pub fn default_culture(mut self, culture: Culture) -> Self {
+        self.clients.set_default_culture(culture);
+        self
+    }
+
+    /// Sets the UI culture of clients that say neither it nor a culture: the default culture by
+    /// default.
+    pub fn default_ui_culture(mut self, culture: Culture) -> Self {
+        self.clients.set_default_ui_culture(culture);
+        self
+    }
+
+    /// Sets the offset from UTC of clients that say neither offset nor zone, positive east of
+    /// Greenwich: +00:00 by default.
+    pub fn default_utc_offset(mut self, utc_offset: FixedOffset) -> Self {
+        self.clients.set_default_utc_offset(utc_offset);
+        self
+    }
+
+    /// Sets the time zone of clients that say neither offset nor zone: none by default.
+    pub fn default_time_zone(mut self, time_zone: TimeZone) -> Self {
+        self.clients.set_default_time_zone(time_zone);
+        self
+    }
+
+    /// Sets what tells the present moment: the system's clock by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{DateTime, Utc};
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let then: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+    /// let builder = SessionVerifier::builder().clock(move || then);
+    /// ```
+    pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Clock::Custom(Arc::new(now));
+        self
+    }
+
+    /// Makes the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the option that is missing, contradicts another or is out of range.
+    pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
+        let refuse = |option, why: &'static str| Err(ConfigError::new(option, why));
+        let keys = match (mem::take(&mut self.keys), self.key_store.take()) {
+            (keys, None) if keys.is_empty() => return refuse("key", "none is set"),
+            (keys, None) => KeyStore::new(KeySet::new(keys)?),
+            (keys, Some(store)) if keys.is_empty() => store,
+            _ => return refuse("key", "a key store is set too; give it all the keys"),
+        };
+        match (&self.issuer, self.form.any_issuer) {
+            (None, false) => return refuse("issuer", "none is set; `any_issuer` says so if meant"),
+            (Some(_), true) => return refuse("issuer", "contradicts `any_issuer`"),
+            _ => {}
+        }
+        match (self.audiences.is_empty(), self.form.any_audience) {
+            (true, false) => {
+                return refuse("audience", "none is set; `any_audience` says so if meant");
+            }
+            (false, true) => return refuse("audience", "contradicts `any_audience`"),
+            _ => {}
+        }
+        if self.leeway > MAX_LEEWAY {
+            return refuse("leeway", "above 300 seconds");
+        }
+        if self.max_lifetime.is_some_and(|it| it.is_zero()) {
+            return refuse("max_lifetime", "0 refuses every token");
+        }
+        self.limits.check()?;
+        if self.accepted.is_empty() {
+            self.accepted.push(TokenType::Session);
+        }
+        Ok(SessionVerifier::new(Rules {
+            keys,
+            accepted: self.accepted,
+            form: self.form,
+            issuer: self.issuer,
+            audiences: self.audiences,
+            server_code: self.server_code,
+            instance_name: self.instance_name,
+            leeway: self.leeway,
+            max_lifetime: self.max_lifetime,
+            limits: self.limits,
+            clock: self.clock,
+            clients: self.clients,
+        }))
+    }
+}

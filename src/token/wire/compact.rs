@@ -1,0 +1,147 @@
+//! The compact form (RFC 7515 §7.1) and its base64url (RFC 7515 §2).
+
+use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+
+use crate::error::SessionError;
+
+const BASE64: SessionError = SessionError::malformed("a part is not base64url");
+const PARTS: SessionError = SessionError::malformed("there are not three parts");
+
+/// A token's three parts, still encoded.
+#[derive(Clone, Copy)]
+pub(in crate::token) struct Compact<'a> {
+    pub(in crate::token) header: &'a [u8],
+    pub(in crate::token) payload: &'a [u8],
+    pub(in crate::token) signature: &'a [u8],
+    /// What the signature covers: the first two parts and the dot between (RFC 7515 §5.2).
+    pub(in crate::token) signing_input: &'a [u8],
+}
+
+impl<'a> Compact<'a> {
+    /// Splits at the two dots.
+    pub(in crate::token) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
+        let (signing_input, signature) = rsplit_dot(token).ok_or(PARTS)?;
+        let (header, payload) = rsplit_dot(signing_input).ok_or(PARTS)?;
+        if header.contains(&b'.') {
+            return Err(PARTS);
+        }
+        Ok(Self {
+            header,
+            payload,
+            signature,
+            signing_input,
+        })
+    }
+}
+
+fn rsplit_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().rposition(|byte| *byte == b'.')?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// How many bytes base64url text of this length decodes to, at most.
+pub(in crate::token) const fn decoded_len(encoded: usize) -> usize {
+    encoded / 4 * 3 + encoded % 4 * 3 / 4
+}
+
+/// Decodes into `buffer`, which has room for it; see [`decoded_len`].
+///
+/// Strict: no padding, no white space, no bits left over at the end (RFC 4648 §3.5), so that one
+/// value has one spelling.
+pub(in crate::token) fn decode<'b>(
+    encoded: &[u8],
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], SessionError> {
+    URL_SAFE_NO_PAD
+        .decode(encoded, buffer.as_out())
+        .map(|decoded| &*decoded)
+        .map_err(|_| BASE64)
+}
+
+/// Decodes text, in one allocation of its size.
+pub(in crate::token) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode_to_vec(encoded)
+        .map_err(|_| BASE64)?;
+    String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
+}
+
+/// Appends `bytes` as base64url.
+pub(in crate::token) fn encode(bytes: &[u8], out: &mut String) {
+    URL_SAFE_NO_PAD.encode_append(bytes, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_one_spelling() {
+        let mut buffer = [0; 16];
+        for (text, want) in [
+            ("", Some(&b""[..])),
+            ("Zg", Some(b"f")),
+            ("Zm8", Some(b"fo")),
+            ("Zm9v", Some(b"foo")),
+            ("_-8", Some(b"\xff\xef")),
+            ("Zh", None),
+            ("Zm9", None),
+            ("Zg==", None),
+            ("Zm9v\n", None),
+            (" Zm9v", None),
+            ("Z", None),
+            ("Zm9vY", None),
+            ("/+8", None),
+            ("Zm9\u{e9}", None),
+        ] {
+            assert_eq!(decode(text.as_bytes(), &mut buffer).ok(), want, "{text:?}");
+            assert_eq!(
+                URL_SAFE_NO_PAD.decode_to_vec(text).ok().as_deref(),
+                want,
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_text_is_as_strict_as_short() {
+        // The vectorised code takes another way from some length on.
+        for len in 1..200_usize {
+            let bytes = vec![0xff; len];
+            let text = URL_SAFE_NO_PAD.encode_to_string(&bytes);
+            let mut buffer = vec![0; decoded_len(text.len())];
+            assert_eq!(decode(text.as_bytes(), &mut buffer).unwrap(), bytes);
+            for at in 0..text.len() {
+                for wrong in [b'=', b'+', b'/', b' ', b'\n', b'.', 0, 0x80, 0xff] {
+                    let mut text = text.clone().into_bytes();
+                    text[at] = wrong;
+                    assert!(decode(&text, &mut buffer).is_err(), "{wrong} at {at} of {len}");
+                }
+            }
+            if len % 3 != 0 {
+                // The last character has bits that mean nothing: they have to be zero.
+                let mut text = text.into_bytes();
+                let last = text.len() - 1;
+                text[last] = b'_';
+                assert!(decode(&text, &mut buffer).is_err(), "left-over bits at {len}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_three_parts() {
+        for (text, ok) in [
+            ("", false),
+            ("a", false),
+            ("a.b", false),
+            ("a.b.c", true),
+            ("..", true),
+            (".", false),
+            ("a.b.c.", false),
+            ("a.b.c.d", false),
+            ("....", false),
+        ] {
+            assert_eq!(Compact::split(text.as_bytes()).is_ok(), ok, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The token as it travels: compact form, JOSE header, claims. The only place that knows the
+//! names on the wire.
+
+pub(super) mod claims;
+pub(super) mod compact;
+pub(super) mod header;
+mod json;
