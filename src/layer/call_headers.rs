@@ -221,9 +221,7 @@ impl NegotiationHeaders {
             );
         Self {
             vary: self.vary.clone(),
-            content_language: negotiated
-                .then(|| language(context.ui_culture()))
-                .flatten(),
+            content_language: negotiated.then(|| language(context.ui_culture())).flatten(),
         }
     }
 
@@ -249,9 +247,15 @@ fn language(culture: &Culture) -> Option<HeaderValue> {
 
 /// Appends the names that are not there yet (RFC 9110 §12.5.5).
 fn add_vary(headers: &mut HeaderMap, ours: HeaderValue) {
-    let there: Vec<_> = headers.get_all(VARY).iter().filter_map(|it| it.to_str().ok()).collect();
+    let there: Vec<_> = headers
+        .get_all(VARY)
+        .iter()
+        .filter_map(|it| it.to_str().ok())
+        .collect();
     let names = |list: &'_ str| -> Vec<String> {
-        list.split(',').map(|name| name.trim().to_ascii_lowercase()).collect()
+        list.split(',')
+            .map(|name| name.trim().to_ascii_lowercase())
+            .collect()
     };
     let there: Vec<_> = there.into_iter().flat_map(names).collect();
     if there.is_empty() {

@@ -205,7 +205,10 @@ impl RequireScope {
     pub fn new(scope: &str) -> Result<Self, ConfigError> {
         let words: Arc<[String]> = scope.split(' ').map(str::to_owned).collect();
         if !words.iter().all(|word| crate::token::is_scope_word(word)) {
-            return Err(ConfigError::new("scope", "no words that one space separates"));
+            return Err(ConfigError::new(
+                "scope",
+                "no words that one space separates",
+            ));
         }
         Ok(Self {
             rule: Rule::Scope(words),

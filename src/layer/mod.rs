@@ -3,7 +3,10 @@
 mod call_headers;
 mod future;
 mod guard;
-#[expect(clippy::module_inception, reason = "the file of `SessionLayer` is named after it")]
+#[expect(
+    clippy::module_inception,
+    reason = "the file of `SessionLayer` is named after it"
+)]
 mod layer;
 mod refusal;
 mod service;
@@ -13,8 +16,8 @@ pub use call_headers::CallHeaders;
 pub use future::ResponseFuture;
 pub use guard::{GuardService, RequireAccessLevel, RequireClientKind, RequireScope};
 pub use layer::SessionLayer;
+#[cfg(feature = "axum")]
+pub(crate) use refusal::Refuser;
 pub use refusal::{Challenge, OnReject, ProblemDetails, Refusal};
 pub use service::SessionService;
 pub use source::TokenSource;
-#[cfg(feature = "axum")]
-pub(crate) use refusal::Refuser;

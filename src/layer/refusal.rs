@@ -26,6 +26,7 @@ pub trait Refusal<B>: sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "it is how a trait is sealed")]
     pub trait Sealed {}
     impl Sealed for super::Challenge {}
     impl Sealed for super::ProblemDetails {}

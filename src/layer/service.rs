@@ -9,11 +9,8 @@ use http::{HeaderMap, Request, Response};
 use tower::Service;
 
 use super::{
-    Challenge, Refusal, ResponseFuture,
-    call_headers::NegotiationHeaders,
-    layer::Options,
-    refusal::Refuser,
-    source,
+    Challenge, Refusal, ResponseFuture, call_headers::NegotiationHeaders, layer::Options,
+    refusal::Refuser, source,
 };
 use crate::{
     client::ClientContext,

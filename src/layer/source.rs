@@ -74,7 +74,10 @@ impl TokenSource {
     pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
         match is_http_token(prefix) {
             true => Ok(Self(Kind::WebSocketProtocol(prefix.into()))),
-            false => Err(ConfigError::new("websocket_protocol", "no start of a subprotocol's name")),
+            false => Err(ConfigError::new(
+                "websocket_protocol",
+                "no start of a subprotocol's name",
+            )),
         }
     }
 }

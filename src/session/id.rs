@@ -181,7 +181,10 @@ mod tests {
 
     #[test]
     fn equal_texts_are_equal_identifiers() {
-        assert_eq!(UserId::from(UUID), UserId::from(Uuid::parse_str(UUID).unwrap()));
+        assert_eq!(
+            UserId::from(UUID),
+            UserId::from(Uuid::parse_str(UUID).unwrap())
+        );
         assert_ne!(UserId::from(UUID), UserId::from(UUID.to_uppercase()));
     }
 

@@ -5,7 +5,10 @@ mod actor;
 mod context;
 mod id;
 mod nested;
-#[expect(clippy::module_inception, reason = "the file of `Session` is named after it")]
+#[expect(
+    clippy::module_inception,
+    reason = "the file of `Session` is named after it"
+)]
 mod session;
 mod user;
 

@@ -166,7 +166,10 @@ impl NestedTokenBuilder {
             ));
         }
 
-        let expires_at = match self.lifetime.and_then(|it| issued_at.checked_add_signed(chrono::Duration::from_std(it).ok()?)) {
+        let expires_at = match self
+            .lifetime
+            .and_then(|it| issued_at.checked_add_signed(chrono::Duration::from_std(it).ok()?))
+        {
             Some(end) => end.min(parent.expires_at()),
             None => parent.expires_at(),
         };
@@ -174,7 +177,7 @@ impl NestedTokenBuilder {
         let mut token = SessionTokenBuilder::new(self.user)
             .token_type(TokenType::NestedSession)
             .inherit(&self.parent, parent)
-            .actor(actor)
+            .actor(&actor)
             .scope(self.scope)
             .issued_at(issued_at)
             .expires_at(expires_at);
@@ -182,7 +185,9 @@ impl NestedTokenBuilder {
         token = match (self.utc_offset, self.time_zone) {
             (None, None) => inherit_clock(token, context),
             (offset, zone) => {
-                let token = offset.into_iter().fold(token, SessionTokenBuilder::utc_offset);
+                let token = offset
+                    .into_iter()
+                    .fold(token, SessionTokenBuilder::utc_offset);
                 zone.into_iter().fold(token, SessionTokenBuilder::time_zone)
             }
         };

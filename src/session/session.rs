@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, User};
 use crate::{
-    client::{ClientContext, ClientKind, Culture, TimeZone},
+    client::{ClientContext, ClientKind, ClientPolicy, Culture, TimeZone},
     token::SessionToken,
 };
 
@@ -43,7 +43,10 @@ struct Shared {
     context: ClientContext,
 }
 
-#[expect(clippy::large_enum_variant, reason = "the large one is the one of every request")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the one of every request"
+)]
 enum Origin {
     Token(SessionToken),
     System(Members),
@@ -207,7 +210,10 @@ impl Session {
     /// The client's offset from UTC at `instant`: it follows daylight saving where the client's
     /// time zone is known, and is [`client_utc_offset`](Self::client_utc_offset) elsewhere.
     #[must_use]
-    pub fn client_utc_offset_at<Tz: chrono::TimeZone>(&self, instant: &DateTime<Tz>) -> FixedOffset {
+    pub fn client_utc_offset_at<Tz: chrono::TimeZone>(
+        &self,
+        instant: &DateTime<Tz>,
+    ) -> FixedOffset {
         self.client_context().utc_offset_at(instant)
     }
 
@@ -237,7 +243,10 @@ impl Session {
     /// assert_eq!(session.to_client_time(instant).to_rfc3339(), "2026-01-01T12:00:00+00:00");
     /// ```
     #[must_use]
-    pub fn to_client_time<Tz: chrono::TimeZone>(&self, instant: DateTime<Tz>) -> DateTime<FixedOffset> {
+    pub fn to_client_time<Tz: chrono::TimeZone>(
+        &self,
+        instant: DateTime<Tz>,
+    ) -> DateTime<FixedOffset> {
         self.client_context().to_client_time(instant)
     }
 
@@ -289,7 +298,8 @@ impl Session {
 /// It needs no signature, since it came from no one else.
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
-        let context = ClientContext::of_token(token.client(), token.issued_at().unwrap_or_else(Utc::now));
+        let issued_at = token.issued_at().unwrap_or_else(Utc::now);
+        let context = ClientPolicy::default().resolve_token(token.client(), issued_at);
         Self::new(token, context)
     }
 }

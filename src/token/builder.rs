@@ -189,7 +189,10 @@ impl SessionTokenBuilder {
 
     /// Sets a claim of the application's own; [`build`](Self::build) refuses a name that the
     /// profile knows.
-    #[expect(clippy::needless_pass_by_value, reason = "as every builder takes values")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "as every builder takes values"
+    )]
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         match serde_json::to_value(value) {
             Ok(value) => {
@@ -249,7 +252,7 @@ impl SessionTokenBuilder {
 }
 
 /// RFC 6749 §3.3 `scope-token`.
-fn is_scope_word(word: &str) -> bool {
+pub(crate) fn is_scope_word(word: &str) -> bool {
     !word.is_empty()
         && word
             .bytes()

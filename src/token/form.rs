@@ -159,7 +159,13 @@ pub(super) struct Unfinished {
 
 impl Unfinished {
     pub(super) fn finish(self, payload: String) -> SessionToken {
-        SessionToken::new(self.members, self.client, self.token, payload, &self.appended)
+        SessionToken::new(
+            self.members,
+            self.client,
+            self.token,
+            payload,
+            &self.appended,
+        )
     }
 }
 
@@ -194,7 +200,10 @@ fn culture(
 ) -> Result<Option<Culture>, SessionError> {
     match text {
         None => Ok(None),
-        Some(text) if ours => text.parse().map(Some).map_err(|_| SessionError::claim(name)),
+        Some(text) if ours => text
+            .parse()
+            .map(Some)
+            .map_err(|_| SessionError::claim(name)),
         Some(text) => Ok(Culture::parse_lenient(text)),
     }
 }

@@ -86,7 +86,14 @@ impl Limits {
         if self.nesting > 100 {
             return refuse("nesting is above 100");
         }
-        if [self.token_bytes, self.header_bytes, self.nesting, self.claim_bytes].contains(&0) {
+        if [
+            self.token_bytes,
+            self.header_bytes,
+            self.nesting,
+            self.claim_bytes,
+        ]
+        .contains(&0)
+        {
             return refuse("a limit of 0 refuses every token");
         }
         Ok(())

@@ -16,10 +16,8 @@ mod verifier;
 mod verifier_builder;
 mod wire;
 
-#[cfg(test)]
-mod vectors;
-
 pub use builder::SessionTokenBuilder;
+pub(crate) use builder::is_scope_word;
 pub use issuer::SessionIssuer;
 pub use limits::Limits;
 pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};

@@ -13,7 +13,10 @@ use std::{
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 
-use super::{time::{Clock, NumericDate}, verifier_builder::MAX_LEEWAY};
+use super::{
+    time::{Clock, NumericDate},
+    verifier_builder::MAX_LEEWAY,
+};
 use crate::session::{Session, SessionId, TokenId, UserId};
 
 /// Whether a session was revoked, asked at every request.
@@ -275,7 +278,10 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         if self.len.load(Ordering::SeqCst) == 0 {
             return None;
         }
-        let shard = self.shard(key).read().unwrap_or_else(PoisonError::into_inner);
+        let shard = self
+            .shard(key)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         shard.entries.get(key).map(|entry| entry.value)
     }
 

@@ -55,7 +55,12 @@ impl From<DateTime<Utc>> for NumericDate {
         // chrono counts a leap second as nanoseconds beyond the second; a Duration carries them.
         u64::try_from(instant.timestamp()).map_or_else(
             |_| Self::default(),
-            |seconds| Self(Duration::from_secs(seconds) + Duration::from_nanos(instant.timestamp_subsec_nanos().into())),
+            |seconds| {
+                Self(
+                    Duration::from_secs(seconds)
+                        + Duration::from_nanos(instant.timestamp_subsec_nanos().into()),
+                )
+            },
         )
     }
 }
@@ -109,7 +114,11 @@ mod tests {
             (f64::INFINITY, false),
             (f64::NAN, false),
         ] {
-            assert_eq!(NumericDate::from_fraction(seconds).is_some(), ok, "{seconds}");
+            assert_eq!(
+                NumericDate::from_fraction(seconds).is_some(),
+                ok,
+                "{seconds}"
+            );
         }
     }
 
@@ -126,6 +135,9 @@ mod tests {
             let moment = NumericDate::from_seconds(seconds).unwrap();
             assert_eq!(NumericDate::from(moment.to_date_time()), moment);
         }
-        assert_eq!(NumericDate::from(DateTime::<Utc>::MIN_UTC), NumericDate::default());
+        assert_eq!(
+            NumericDate::from(DateTime::<Utc>::MIN_UTC),
+            NumericDate::default()
+        );
     }
 }

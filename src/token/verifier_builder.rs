@@ -4,12 +4,7 @@ use std::{mem, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use super::{
-    Limits, SessionVerifier, TokenType,
-    form::Form,
-    time::Clock,
-    verifier::Rules,
-};
+use super::{Limits, SessionVerifier, TokenType, form::Form, time::Clock, verifier::Rules};
 use crate::{
     client::{ClientKind, ClientPolicy, Culture, TimeZone},
     error::ConfigError,

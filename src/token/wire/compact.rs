@@ -60,9 +60,7 @@ pub(in crate::token) fn decode<'b>(
 
 /// Decodes text, in one allocation of its size.
 pub(in crate::token) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
-    let bytes = URL_SAFE_NO_PAD
-        .decode_to_vec(encoded)
-        .map_err(|_| BASE64)?;
+    let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| BASE64)?;
     String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
 }
 
@@ -115,7 +113,10 @@ mod tests {
                 for wrong in [b'=', b'+', b'/', b' ', b'\n', b'.', 0, 0x80, 0xff] {
                     let mut text = text.clone().into_bytes();
                     text[at] = wrong;
-                    assert!(decode(&text, &mut buffer).is_err(), "{wrong} at {at} of {len}");
+                    assert!(
+                        decode(&text, &mut buffer).is_err(),
+                        "{wrong} at {at} of {len}"
+                    );
                 }
             }
             if len % 3 != 0 {
@@ -123,7 +124,10 @@ mod tests {
                 let mut text = text.into_bytes();
                 let last = text.len() - 1;
                 text[last] = b'_';
-                assert!(decode(&text, &mut buffer).is_err(), "left-over bits at {len}");
+                assert!(
+                    decode(&text, &mut buffer).is_err(),
+                    "left-over bits at {len}"
+                );
             }
         }
     }

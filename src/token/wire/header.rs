@@ -11,7 +11,8 @@ use super::{
 use crate::{error::SessionError, token::Limits};
 
 const TOO_LONG: SessionError = SessionError::malformed("the JOSE header is too long");
-const MEMBER: SessionError = SessionError::malformed("a member of the JOSE header has the wrong type");
+const MEMBER: SessionError =
+    SessionError::malformed("a member of the JOSE header has the wrong type");
 
 /// The members that decide. All others are ignored: no key and no address in a token is trusted.
 pub(in crate::token) struct JoseHeader<'a> {
@@ -121,19 +122,49 @@ mod tests {
         };
         for (json, want) in [
             (r#"{"alg":"HS256"}"#.to_owned(), ""),
-            (r#"{"alg":"HS256","kid":"a","typ":"b","x":{"alg":"none"}}"#.to_owned(), ""),
+            (
+                r#"{"alg":"HS256","kid":"a","typ":"b","x":{"alg":"none"}}"#.to_owned(),
+                "",
+            ),
             (r#"{"\u0061lg":"HS256"}"#.to_owned(), ""),
             ("{}".to_owned(), "the JOSE header has no `alg`"),
             ("[]".to_owned(), "a part is not a JSON object"),
-            (r#"{"alg":"HS256"} x"#.to_owned(), "a part is not a JSON object"),
-            (r#"{"alg":"HS256","#.to_owned(), "a part is not a JSON object"),
-            (r#"{"alg":1}"#.to_owned(), "a member of the JOSE header has the wrong type"),
-            (r#"{"alg":"HS256","kid":null}"#.to_owned(), "a member of the JOSE header has the wrong type"),
-            (r#"{"alg":"HS256","\u0061lg":"HS256"}"#.to_owned(), "a member occurs twice"),
-            (r#"{"alg":"HS256","x":1,"y":2,"x":1}"#.to_owned(), "a member occurs twice"),
-            (r#"{"alg":"HS256","x":"\ud800"}"#.to_owned(), "a part is not a JSON object"),
-            (r#"{"crit":null,"alg":"HS256"}"#.to_owned(), "the JOSE header asks for an extension"),
-            (r#"{"alg":"HS256","b64":true}"#.to_owned(), "the JOSE header asks for an extension"),
+            (
+                r#"{"alg":"HS256"} x"#.to_owned(),
+                "a part is not a JSON object",
+            ),
+            (
+                r#"{"alg":"HS256","#.to_owned(),
+                "a part is not a JSON object",
+            ),
+            (
+                r#"{"alg":1}"#.to_owned(),
+                "a member of the JOSE header has the wrong type",
+            ),
+            (
+                r#"{"alg":"HS256","kid":null}"#.to_owned(),
+                "a member of the JOSE header has the wrong type",
+            ),
+            (
+                r#"{"alg":"HS256","\u0061lg":"HS256"}"#.to_owned(),
+                "a member occurs twice",
+            ),
+            (
+                r#"{"alg":"HS256","x":1,"y":2,"x":1}"#.to_owned(),
+                "a member occurs twice",
+            ),
+            (
+                r#"{"alg":"HS256","x":"\ud800"}"#.to_owned(),
+                "a part is not a JSON object",
+            ),
+            (
+                r#"{"crit":null,"alg":"HS256"}"#.to_owned(),
+                "the JOSE header asks for an extension",
+            ),
+            (
+                r#"{"alg":"HS256","b64":true}"#.to_owned(),
+                "the JOSE header asks for an extension",
+            ),
             (nested(31), ""),
             (nested(32), "JSON is nested too deeply"),
         ] {

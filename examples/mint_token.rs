@@ -1,0 +1,115 @@
+//! Signs a session token with a private JWK, and prints it.
+//!
+//! ```text
+//! cargo run --example mint_token -- --jwk private.jwk.json --subject ann \
+//!     --issuer https://issuer.example --audience session-demo
+//! ```
+//!
+//! `--help` lists its arguments.
+
+use std::{error::Error, fs, process::ExitCode, time::Duration};
+
+use chrono::FixedOffset;
+use tower_session_token::{
+    ApplicationId, SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User,
+};
+
+const HELP: &str = "\
+Signs a session token with a private JWK, and prints it.
+
+  --jwk FILE            the private key: a JWK with `alg` and, where the service has several
+                        keys, `kid`
+  --subject ID          the user
+  --name NAME
+  --issuer URL          https://issuer.example
+  --audience NAME       session-demo; may be repeated
+  --client-id ID        mint-token-example
+  --client-kind KIND    desktop, web or other
+  --culture TAG  --ui-culture TAG
+  --utc-offset MINUTES  positive east of Greenwich
+  --time-zone NAME
+  --server CODE  --instance NAME
+  --scope WORDS
+  --lifetime SECONDS    3600
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(text) => {
+            println!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<String, Box<dyn Error>> {
+    use lexopt::prelude::Long;
+
+    let mut options = Vec::new();
+    let mut words = lexopt::Parser::from_env();
+    while let Some(word) = words.next()? {
+        match word {
+            Long("help") => return Ok(HELP.to_owned()),
+            Long(name) => {
+                let name = name.to_owned();
+                options.push((name, words.value()?.string()?));
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let last = |wanted: &str| {
+        let found = options.iter().rev().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str())
+    };
+
+    let file = last("jwk").ok_or("--jwk: the private key is missing")?;
+    let json = fs::read(file).map_err(|error| format!("--jwk: {error}"))?;
+    let key = SigningKey::from_jwk(json).map_err(|error| format!("--jwk: {error}"))?;
+    let mut user = User::new(last("subject").ok_or("--subject: the user is missing")?);
+    if let Some(name) = last("name") {
+        user = user.with_name(name);
+    }
+
+    let mut token = SessionToken::builder(user)
+        .issuer(last("issuer").unwrap_or("https://issuer.example"))
+        .application_id(ApplicationId::from(
+            last("client-id").unwrap_or("mint-token-example"),
+        ))
+        .lifetime(Duration::from_secs(3600));
+    if last("audience").is_none() {
+        token = token.audience("session-demo");
+    }
+    for (name, value) in &options {
+        token = set(token, name, value).map_err(|error| format!("--{name}: {error}"))?;
+    }
+    Ok(SessionIssuer::new(key).issue(&token.build()?)?)
+}
+
+fn set(
+    token: SessionTokenBuilder,
+    name: &str,
+    value: &str,
+) -> Result<SessionTokenBuilder, Box<dyn Error>> {
+    Ok(match name {
+        "jwk" | "subject" | "name" | "issuer" | "client-id" => token,
+        "audience" => token.audience(value),
+        "client-kind" => token.client_kind(value.parse()?),
+        "culture" => token.culture(&value.parse()?),
+        "ui-culture" => token.ui_culture(&value.parse()?),
+        "utc-offset" => {
+            let seconds = value.parse::<i32>()?.checked_mul(60);
+            let offset = seconds.and_then(FixedOffset::east_opt);
+            token.utc_offset(offset.ok_or("no offset")?)
+        }
+        "time-zone" => token.time_zone(value.parse()?),
+        "server" => token.server_code(value),
+        "instance" => token.instance_name(value),
+        "scope" => token.scope(value.split(' ')),
+        "lifetime" => token.lifetime(Duration::from_secs(value.parse()?)),
+        _ => return Err("there is no such option; --help lists them".into()),
+    })
+}
