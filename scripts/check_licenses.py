@@ -2,7 +2,8 @@
 
     cargo metadata --format-version 1 --all-features | check_licenses.py DENY_TOML
 
-All features, all targets and the dev-dependencies count. The allowed licences are `licenses.allow` of deny.toml.
+All features, all targets and the dev-dependencies count. The allowed licences are
+`licenses.allow` of deny.toml.
 """
 
 import json
@@ -114,7 +115,9 @@ def main(deny_toml: str) -> int:
     ]
     for line in refused:
         print(f"licence not allowed: {line}")
-    print(f"{len(packages)} packages, {len(refused)} with a licence that is not allowed")
+    print(
+        f"{len(packages)} packages, {len(refused)} with a licence that is not allowed"
+    )
     return 1 if refused else 0
 
 

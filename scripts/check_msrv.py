@@ -2,7 +2,8 @@
 
     cargo metadata --format-version 1 --all-features | check_msrv.py
 
-Normal and build dependencies of all features and targets count; dev-dependencies do not reach users.
+Normal and build dependencies of all features and targets count; dev-dependencies do
+not reach users.
 """
 
 import json

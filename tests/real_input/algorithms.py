@@ -24,9 +24,7 @@ def run(bench: Bench) -> None:
         _check_open_routes(bench, server)
 
 
-def _check_algorithm(
-    bench: Bench, server: ExampleServer, key: Key, peer: Peer
-) -> None:
+def _check_algorithm(bench: Bench, server: ExampleServer, key: Key, peer: Peer) -> None:
     label = f"{key.algorithm} by {peer.name}"
     claims = full_claims()
     past = {name: claims[name] - 7200 for name in ("exp", "iat", "nbf")}
@@ -40,9 +38,7 @@ def _check_algorithm(
         expect_bare(server.session(token), 401, "token_expired")
 
 
-def _expect_session(
-    server: ExampleServer, token: str, claims: dict[str, Any]
-) -> None:
+def _expect_session(server: ExampleServer, token: str, claims: dict[str, Any]) -> None:
     reply = server.session(token)
     expect_same(reply.status, 200)
     expect_same(reply.json(), expected_session(claims))

@@ -48,9 +48,7 @@ class Bench:
         )
 
     def _server(self, name: str, *options: str) -> ExampleServer:
-        return ExampleServer(
-            self.server_binary, self.report, name, *TRUST, *options
-        )
+        return ExampleServer(self.server_binary, self.report, name, *TRUST, *options)
 
 
 def prepare(

@@ -75,6 +75,4 @@ def _to_jwk(algorithm: str, kid: str, key: Any) -> dict[str, Any]:
 
 def _format(algorithm: str) -> Any:
     # PyJWT knows RFC 9864's `Ed25519` under the older name only.
-    return get_default_algorithms()[
-        "EdDSA" if algorithm in EDWARDS else algorithm
-    ]
+    return get_default_algorithms()["EdDSA" if algorithm in EDWARDS else algorithm]

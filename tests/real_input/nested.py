@@ -126,7 +126,10 @@ def _user(name: str, access_level: str) -> dict[str, str]:
 def _expected_user(user: dict[str, str]) -> dict[str, Any]:
     level = user["access_level"]
     return {
-        "id": user["sub"], "name": user["name"], "login": None, "access_level": level
+        "id": user["sub"],
+        "name": user["name"],
+        "login": None,
+        "access_level": level,
     }
 
 

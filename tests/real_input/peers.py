@@ -94,6 +94,7 @@ class Jose:
         done = subprocess.run(
             [self._node, str(HERE / script)],
             input=json.dumps(job),
+            check=False,
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,

@@ -89,13 +89,13 @@ class ExampleServer:
         code = self._process.wait(STOP_SECONDS)
         expect(code == 0, f"exit code {code}: {self._error_text()}")
 
-    def get(self, path: str, headers: Headers = []) -> Reply:
+    def get(self, path: str, headers: Headers | None = None) -> Reply:
         """Sends a GET request."""
-        return self.send("GET", path, headers)
+        return self.send("GET", path, headers or [])
 
-    def session(self, token: str, headers: Headers = []) -> Reply:
+    def session(self, token: str, headers: Headers | None = None) -> Reply:
         """Asks for the session of a bearer token."""
-        return self.get("/session", bearer(token) + headers)
+        return self.get("/session", bearer(token) + (headers or []))
 
     def post_json(self, path: str, token: str, value: Any) -> Reply:
         """Sends a POST request with a JSON body."""
@@ -126,7 +126,9 @@ class ExampleServer:
             try:
                 line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
-                raise TimeoutError(f"server {self._name} did not listen in time") from None
+                raise TimeoutError(
+                    f"server {self._name} did not listen in time"
+                ) from None
             if line is None:
                 code = self._process.wait(STOP_SECONDS)
                 text = self._error_text()

@@ -26,9 +26,7 @@ def _places(token: str) -> dict[str, Headers]:
         "Authorization, scheme in capitals": [("Authorization", f"BEARER {token}")],
         "cookie": [("Cookie", f"theme=dark; {COOKIE}={token}; lang=ru")],
         "own header": [(HEADER, token)],
-        "websocket subprotocol": [
-            ("Sec-WebSocket-Protocol", f"chat, {PREFIX}{token}")
-        ],
+        "websocket subprotocol": [("Sec-WebSocket-Protocol", f"chat, {PREFIX}{token}")],
     }
 
 
