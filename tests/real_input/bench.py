@@ -1,0 +1,73 @@
+"""What every group of checks shares: keys, peers, the programs under test."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import keys
+from keys import Key
+from peers import Jose, Peer, PyJwt
+from report import Report
+from server import ExampleServer
+from session import AUDIENCE, INSTANCE, ISSUER, SERVER
+
+TRUST = (
+    *("--issuer", ISSUER, "--audience", AUDIENCE),
+    *("--server", SERVER, "--instance", INSTANCE),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The set-up of one run."""
+
+    report: Report
+    server_binary: str
+    mint_binary: str
+    directory: Path
+    pyjwt: PyJwt
+    jose: Jose
+    keys: dict[str, Key]
+    jwks: Path
+    secret_key: Key
+    secret_file: Path
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """Both foreign libraries."""
+        return self.pyjwt, self.jose
+
+    def jwks_server(self, name: str, *options: str) -> ExampleServer:
+        """A server that trusts the key of every algorithm."""
+        return self._server(name, "--jwks", str(self.jwks), *options)
+
+    def secret_server(self, name: str, *options: str) -> ExampleServer:
+        """A server that verifies and signs with one HS256 secret."""
+        return self._server(
+            name, "--hs256-secret-file", str(self.secret_file), *options
+        )
+
+    def _server(self, name: str, *options: str) -> ExampleServer:
+        return ExampleServer(self.server_binary, self.report, name, *TRUST, *options)
+
+
+def prepare(
+    report: Report, server_binary: str, mint_binary: str, node: str, directory: Path
+) -> Bench:
+    """Makes the keys and their files."""
+    every_key = {name: keys.generate(name) for name in keys.ALGORITHMS}
+    secret = secrets.token_bytes(32)
+    secret_file = directory / "secret.bin"
+    secret_file.write_bytes(secret)
+    return Bench(
+        report=report,
+        server_binary=server_binary,
+        mint_binary=mint_binary,
+        directory=directory,
+        pyjwt=PyJwt(),
+        jose=Jose(node),
+        keys=every_key,
+        jwks=keys.write_jwks(directory / "jwks.json", list(every_key.values())),
+        secret_key=keys.symmetric("HS256", secret),
+        secret_file=secret_file,
+    )

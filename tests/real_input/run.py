@@ -1,0 +1,60 @@
+"""Tries the example programs with tokens that PyJWT and jose mint and verify.
+
+    run.py --server PATH --mint PATH [--node PATH]
+
+The last line is the total, and the exit code is 0 only if nothing failed.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import algorithms
+import bench
+import call_context
+import issuer
+import lifecycle
+import nested
+import refusals
+import sources
+import token_types
+from report import Report
+
+GROUPS = (
+    algorithms,
+    refusals,
+    token_types,
+    sources,
+    call_context,
+    nested,
+    issuer,
+    lifecycle,
+)
+
+
+def main() -> int:
+    """Runs every group; answers the exit code."""
+    options = _parse_options()
+    report = Report()
+    with tempfile.TemporaryDirectory(prefix="real-input-") as directory:
+        with report.guard("the set-up"):
+            ready = bench.prepare(
+                report, options.server, options.mint, options.node, Path(directory)
+            )
+            for group in GROUPS:
+                with report.guard(f"the group {group.__name__}"):
+                    group.run(ready)
+    return report.close()
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--server", required=True, help="the example server")
+    parser.add_argument("--mint", required=True, help="the example mint_token")
+    parser.add_argument("--node", default="node", help="the Node.js that runs jose")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
