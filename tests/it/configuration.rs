@@ -1,0 +1,82 @@
+//! Every mistake of configuration is found at start-up, and names its option.
+
+use std::time::Duration;
+
+use tower_session_token::{
+    KeySet, KeyStore, Limits, SessionVerifier, SessionVerifierBuilder, TokenSource, VerifyingKey,
+};
+
+use crate::support::{SECRET, builder};
+
+fn key() -> VerifyingKey {
+    VerifyingKey::hs256(SECRET).unwrap()
+}
+
+fn bare() -> SessionVerifierBuilder {
+    SessionVerifier::builder().key(key())
+}
+
+#[test]
+fn a_verifier_is_complete_and_free_of_contradiction() {
+    let store = KeyStore::new(KeySet::new([key()]).unwrap());
+    for (option, builder) in [
+        (
+            "key",
+            SessionVerifier::builder().any_issuer().any_audience(),
+        ),
+        ("key", builder().key_store(store)),
+        ("issuer", bare().audience("a")),
+        ("issuer", bare().audience("a").issuer("i").any_issuer()),
+        ("audience", bare().issuer("i")),
+        ("audience", bare().issuer("i").audience("a").any_audience()),
+        ("leeway", builder().leeway(Duration::from_secs(301))),
+        ("max_lifetime", builder().max_lifetime(Duration::ZERO)),
+        (
+            "limits",
+            builder().limits(Limits::default().with_token_bytes(0)),
+        ),
+        (
+            "limits",
+            builder().limits(Limits::default().with_token_bytes(usize::MAX)),
+        ),
+        (
+            "limits",
+            builder().limits(Limits::default().with_nesting(101)),
+        ),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.option(), option);
+        assert!(error.to_string().starts_with(option));
+    }
+    assert!(builder().leeway(Duration::from_secs(300)).build().is_ok());
+    // Several keys are told apart by their ids.
+    assert!(builder().key(key().with_id("b")).build().is_err());
+}
+
+#[test]
+fn a_source_has_a_name() {
+    for name in [
+        "",
+        "a b",
+        "a:",
+        "é",
+        "Authorization",
+        "cookie",
+        "sec-websocket-protocol",
+    ] {
+        assert_eq!(
+            TokenSource::header(name).unwrap_err().option(),
+            "header",
+            "{name}"
+        );
+    }
+    for name in ["", "a=b", "a;", "a b", "é"] {
+        assert_eq!(
+            TokenSource::cookie(name).unwrap_err().option(),
+            "cookie",
+            "{name}"
+        );
+        let error = TokenSource::websocket_protocol(name).unwrap_err();
+        assert_eq!(error.option(), "websocket_protocol", "{name}");
+    }
+}

@@ -1,0 +1,17 @@
+//! The layer as its users meet it, one module for each behaviour.
+#![allow(clippy::unwrap_used)]
+
+mod ambient;
+mod axum;
+mod call_headers;
+mod configuration;
+mod guards;
+mod layer;
+mod nested;
+mod refusals;
+mod revocation;
+mod rotation;
+mod secrecy;
+mod session;
+mod sources;
+mod support;

@@ -1,0 +1,301 @@
+//! Nested tokens: what they inherit, and what is refused.
+
+use std::time::Duration;
+
+use chrono::FixedOffset;
+use serde_json::{Value, json};
+use tower_session_token::{
+    AccessLevel, Session, SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken,
+    TokenErrorKind, TokenType, User,
+};
+
+use crate::support::{
+    NOW, bearer, builder, now, refusal, see_session, session, signing_key, verifier,
+};
+
+fn nest(parent: &Session, user: &str) -> SessionToken {
+    parent
+        .nested(User::new(user))
+        .issued_at(now())
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn server_culture_and_clock_are_inherited() {
+    let parent = session(&json!({ "zoneinfo": "Europe/Moscow", "scope": "a b" }));
+    let nested = Session::from(nest(&parent, "bob"));
+    assert_eq!(nested.user().id().to_string(), "bob");
+    assert_eq!(nested.server_code(), parent.server_code());
+    assert_eq!(nested.instance_name(), parent.instance_name());
+    assert_eq!(nested.application_id(), parent.application_id());
+    assert_eq!(nested.client_kind(), parent.client_kind());
+    assert_eq!(nested.client_culture(), parent.client_culture());
+    assert_eq!(nested.client_ui_culture(), parent.client_ui_culture());
+    assert_eq!(nested.client_utc_offset(), parent.client_utc_offset());
+    assert_eq!(nested.client_time_zone(), parent.client_time_zone());
+    assert_eq!(nested.session_type(), parent.session_type());
+    assert_ne!(nested.id(), parent.id());
+
+    let (token, parents) = (nested.token().unwrap(), parent.token().unwrap());
+    assert_eq!(token.token_type(), TokenType::NestedSession);
+    assert_ne!(token.id(), parents.id());
+    assert_eq!(token.issuer(), parents.issuer());
+    assert!(token.audience().eq(parents.audience()));
+    assert_eq!(token.expires_at(), parents.expires_at());
+    assert_eq!(token.issued_at().unwrap().timestamp(), NOW);
+    assert_eq!(token.scope().count(), 0, "none is asked for");
+    assert!(nested.user().is_regular());
+
+    let actor = nested.actor().unwrap();
+    assert_eq!(actor.user_id(), parent.user().id());
+    assert_eq!(actor.session_id(), Some(parent.id()));
+    assert_eq!(actor.application_id(), parent.application_id());
+    assert!(actor.actor().is_none());
+}
+
+#[test]
+fn what_the_client_never_said_stays_unsaid() {
+    let parent = session(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
+    let claims: Value = nest(&parent, "bob").claims().unwrap();
+    for name in ["locale", "ui_locale", "utc_offset", "zoneinfo"] {
+        assert!(claims.get(name).is_none(), "{name}");
+    }
+}
+
+#[test]
+fn a_default_of_the_service_is_inherited() {
+    let verifier = builder()
+        .default_culture("de-CH".parse().unwrap())
+        .default_utc_offset(FixedOffset::east_opt(3600).unwrap())
+        .build()
+        .unwrap();
+    let plain =
+        crate::support::token(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
+    let parent = verifier.verify(plain.as_bytes()).unwrap();
+    let nested = Session::from(nest(&parent, "bob"));
+    assert_eq!(nested.client_culture().to_string(), "de-CH");
+    assert_eq!(nested.client_utc_offset().local_minus_utc(), 3600);
+}
+
+#[test]
+fn offset_and_zone_are_replaced_together() {
+    let parent = session(&json!({ "zoneinfo": "Europe/Moscow" }));
+    let builder = || parent.nested(User::new("bob")).issued_at(now());
+    let offset = FixedOffset::west_opt(5 * 3600).unwrap();
+    let nested = Session::from(builder().utc_offset(offset).build().unwrap());
+    assert_eq!(nested.client_utc_offset(), offset);
+    assert_eq!(nested.client_time_zone(), None);
+    let zone = "Asia/Kolkata".parse().unwrap();
+    let nested = Session::from(builder().time_zone(zone).build().unwrap());
+    assert_eq!(nested.client_time_zone(), Some(zone));
+    assert_eq!(nested.client_utc_offset().local_minus_utc(), 19_800);
+    let odd = FixedOffset::east_opt(61).unwrap();
+    let error = builder().utc_offset(odd).build().unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::ClaimInvalid);
+}
+
+#[test]
+fn it_never_outlives_its_parent() {
+    let parent = session(&json!({}));
+    let build = |lifetime| {
+        let nested = parent
+            .nested(User::new("bob"))
+            .issued_at(now())
+            .lifetime(lifetime);
+        nested.build().unwrap().expires_at().timestamp()
+    };
+    assert_eq!(build(Duration::from_secs(60)), NOW + 60);
+    assert_eq!(build(Duration::from_secs(86_400)), NOW + 3600);
+    assert_eq!(build(Duration::MAX), NOW + 3600);
+    for late in [0, 1, 86_400] {
+        let moment = now() + Duration::from_secs(3600 + late);
+        let error = parent
+            .nested(User::new("bob"))
+            .issued_at(moment)
+            .build()
+            .unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::ParentExpired);
+    }
+}
+
+#[test]
+fn more_access_than_the_parent_s_is_asked_for_by_name() {
+    let nested = |level: &str| {
+        let parent = session(&json!({ "access_level": level }));
+        parent.nested(User::new("bob")).issued_at(now())
+    };
+    let administrator = AccessLevel::Administrator;
+    let error = nested("regular")
+        .access_level(administrator)
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::AccessLevelExceeded);
+    let parent = session(&json!({}));
+    let user = User::new("bob").with_access_level(administrator);
+    let error = parent.nested(user).issued_at(now()).build().unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::AccessLevelExceeded);
+
+    for (token, recorded) in [
+        (nested("regular").elevated(administrator), Some(true)),
+        (nested("administrator").access_level(administrator), None),
+        (nested("administrator").elevated(administrator), None),
+    ] {
+        let token = token.build().unwrap();
+        assert_eq!(token.claim::<bool>("elevated").unwrap(), recorded);
+        assert!(Session::from(token).user().is_administrator());
+    }
+    let back = nested("regular")
+        .elevated(administrator)
+        .access_level(administrator);
+    assert!(back.build().is_err(), "the last word counts");
+}
+
+#[test]
+fn scope_is_a_subset() {
+    let parent = session(&json!({ "scope": "a b c" }));
+    let nested = |scope: &[&str]| {
+        let nested = parent.nested(User::new("bob")).issued_at(now());
+        scope
+            .iter()
+            .fold(nested, |it, word| it.scope(*word))
+            .build()
+    };
+    let token = nested(&["c", "a"]).unwrap();
+    assert_eq!(token.scope().collect::<Vec<_>>(), ["c", "a"]);
+    for scope in [&["a", "d"][..], &["a b"], &[""]] {
+        assert_eq!(
+            nested(scope).unwrap_err().kind(),
+            TokenErrorKind::ScopeExceeded
+        );
+    }
+}
+
+#[test]
+fn there_are_four_actors_at_most() {
+    let mut session = session(&json!({}));
+    for depth in 1..=4 {
+        session = Session::from(nest(&session, &format!("user-{depth}")));
+        assert_eq!(session.actor().unwrap().chain().count(), depth);
+    }
+    let error = session
+        .nested(User::new("x"))
+        .issued_at(now())
+        .build()
+        .unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::TooManyActors);
+    let system = Session::system(User::new("system"));
+    let error = system.nested(User::new("x")).build().unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::ParentWithoutToken);
+}
+
+#[test]
+fn a_nested_token_travels_under_its_own_type() {
+    let issuer = SessionIssuer::new(signing_key());
+    let text = issuer.issue(&nest(&session(&json!({})), "bob")).unwrap();
+    assert_eq!(refusal(&verifier(), &text), Some(Kind::TokenUnacceptable));
+
+    let receiver = builder()
+        .accept_type(TokenType::NestedSession)
+        .build()
+        .unwrap();
+    let layer = SessionLayer::new(receiver.clone());
+    let session = see_session(&layer, bearer(&text)).unwrap().unwrap();
+    assert_eq!(session.user().id().to_string(), "bob");
+    assert_eq!(session.actor().unwrap().chain().count(), 1);
+    let good = crate::support::good_token();
+    assert_eq!(refusal(&receiver, &good), Some(Kind::TokenUnacceptable));
+}
+
+#[test]
+fn actors_of_a_received_token_are_read_strictly() {
+    let actor = |inner: Value| json!({ "sub": "a", "sid": "s", "client_id": "c", "act": inner });
+    let receiver = builder()
+        .accept_type(TokenType::NestedSession)
+        .build()
+        .unwrap();
+    let header = json!({ "alg": "HS256", "typ": "nested-session+jwt" });
+    let one = json!({ "sub": "a" });
+    let four = actor(actor(actor(one.clone())));
+    for (act, want) in [
+        (one, None),
+        (json!({ "sub": "a", "iss": 1, "other": { "x": [] } }), None),
+        (four.clone(), None),
+        (actor(four), Some(Kind::ClaimInvalid)),
+        (json!({}), Some(Kind::ClaimInvalid)),
+        (json!({ "sub": "" }), Some(Kind::ClaimInvalid)),
+        (json!({ "sub": 1 }), Some(Kind::ClaimInvalid)),
+        (json!({ "sub": "a", "sid": 1 }), Some(Kind::ClaimInvalid)),
+        (json!({ "sub": "a", "act": [] }), Some(Kind::ClaimInvalid)),
+        (json!("a"), Some(Kind::ClaimInvalid)),
+        (json!({ "sub": "x".repeat(257) }), Some(Kind::ClaimInvalid)),
+    ] {
+        let claims = crate::support::claims(&json!({ "act": act }));
+        let token = crate::support::sign(&header, &claims.to_string());
+        assert_eq!(refusal(&receiver, &token), want, "{act}");
+    }
+}
+
+#[test]
+fn what_is_built_here_keeps_the_rules_of_what_is_received() {
+    let good = || {
+        SessionToken::builder(User::new("ann"))
+            .issuer("https://id.example.com")
+            .audience("orders")
+            .application_id("web-shop")
+            .issued_at(now())
+            .lifetime(Duration::from_secs(60))
+    };
+    assert!(good().build().is_ok());
+    let bob = || SessionToken::builder(User::new("bob"));
+    for (name, builder) in [
+        (
+            "no expiry",
+            bob().issuer("x").audience("y").application_id("z"),
+        ),
+        (
+            "no issuer",
+            bob()
+                .audience("y")
+                .application_id("z")
+                .lifetime(Duration::from_secs(1)),
+        ),
+        (
+            "no audience",
+            bob()
+                .issuer("x")
+                .application_id("z")
+                .lifetime(Duration::from_secs(1)),
+        ),
+        (
+            "no application",
+            bob()
+                .issuer("x")
+                .audience("y")
+                .lifetime(Duration::from_secs(1)),
+        ),
+        ("a long name", good().server_code("x".repeat(257))),
+        ("a claim of the profile", good().claim("exp", 1)),
+        ("no scope word", good().scope(["a b"])),
+        (
+            "an odd offset",
+            good().utc_offset(FixedOffset::east_opt(61).unwrap()),
+        ),
+        (
+            "a far offset",
+            good().utc_offset(FixedOffset::east_opt(15 * 3600).unwrap()),
+        ),
+        (
+            "a nested token without an actor",
+            good().token_type(TokenType::NestedSession),
+        ),
+        ("an endless life", good().lifetime(Duration::MAX)),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::ClaimInvalid, "{name}");
+    }
+    let text = SessionIssuer::new(signing_key())
+        .issue(&good().build().unwrap())
+        .unwrap();
+    assert_eq!(refusal(&verifier(), &text), None);
+}

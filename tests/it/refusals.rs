@@ -1,0 +1,257 @@
+//! What a refused request is answered: the table of the profile, in its three forms.
+
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+use tower_session_token::{
+    RequireScope, RevocationCheck, RevocationStatus, Session, SessionErrorKind as Kind,
+    SessionLayer,
+};
+
+use crate::support::{
+    NOW, bearer, builder, claims, good_token, request, send, sign, sign_raw, token, verifier,
+};
+
+/// One request for each row of the table that a layer with these options can answer.
+fn rows() -> Vec<(Request<()>, Kind)> {
+    let wrong_signature = {
+        let mut token = good_token();
+        let last = if token.ends_with('A') { 'E' } else { 'A' };
+        token.pop();
+        token.push(last);
+        token
+    };
+    let two = {
+        let mut request = bearer(&good_token());
+        let second = request.headers()["authorization"].clone();
+        request.headers_mut().append("authorization", second);
+        request
+    };
+    let of_type = |header: Value| bearer(&sign(&header, &claims(&json!({})).to_string()));
+    vec![
+        (Request::new(()), Kind::TokenMissing),
+        (two, Kind::RequestInvalid),
+        (
+            request(&[("authorization", "Bearer")]),
+            Kind::RequestInvalid,
+        ),
+        (bearer("a.b"), Kind::TokenMalformed),
+        (bearer(&sign_raw("{}", b"{}")), Kind::TokenMalformed),
+        (
+            of_type(json!({ "alg": "HS256", "typ": "session+jwt", "crit": [] })),
+            Kind::TokenMalformed,
+        ),
+        (
+            of_type(json!({ "alg": "none", "typ": "session+jwt" })),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            of_type(json!({ "alg": "HS512", "typ": "session+jwt" })),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            of_type(json!({ "alg": "HS256", "typ": "JWT" })),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            bearer(&token(&json!({ "cnf": {} }))),
+            Kind::TokenUnacceptable,
+        ),
+        (bearer(&wrong_signature), Kind::SignatureInvalid),
+        (
+            bearer(&token(&json!({ "exp": NOW - 60 }))),
+            Kind::TokenExpired,
+        ),
+        (
+            bearer(&token(&json!({ "nbf": NOW + 61 }))),
+            Kind::TokenNotYetValid,
+        ),
+        (bearer(&token(&json!({ "iss": "x" }))), Kind::IssuerInvalid),
+        (
+            bearer(&token(&json!({ "aud": "x" }))),
+            Kind::AudienceInvalid,
+        ),
+        (
+            bearer(&token(&json!({ "server": "x" }))),
+            Kind::ServerMismatch,
+        ),
+        (bearer(&token(&json!({ "sub": null }))), Kind::ClaimInvalid),
+    ]
+}
+
+fn layer() -> SessionLayer {
+    SessionLayer::new(builder().server_code("main").build().unwrap())
+}
+
+#[test]
+fn a_challenge_and_an_empty_body_by_default() {
+    for (request, kind) in rows() {
+        let answer = send(&layer(), request);
+        let error = answer.error.unwrap();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(answer.status, kind.status(), "{kind:?}");
+        let challenge = match kind {
+            Kind::TokenMissing => "Bearer realm=\"session\"",
+            Kind::RequestInvalid => "Bearer realm=\"session\", error=\"invalid_request\"",
+            _ => "Bearer realm=\"session\", error=\"invalid_token\"",
+        };
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(challenge),
+            "{kind:?}"
+        );
+        assert!(answer.body.is_empty() && answer.header("content-type").is_none());
+    }
+}
+
+#[test]
+fn problem_details_when_asked() {
+    for (request, kind) in rows() {
+        let answer = send(&layer().problem_details(), request);
+        assert_eq!(answer.status, kind.status(), "{kind:?}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert!(answer.header("www-authenticate").is_some());
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "type": "about:blank",
+                "title": kind.status().canonical_reason(),
+                "status": kind.status().as_u16(),
+                "code": kind.code(),
+            })
+        );
+    }
+}
+
+#[test]
+fn grpc_hears_it_in_grpc() {
+    for (mut request, kind) in rows() {
+        let content_type = "application/grpc+proto".parse().unwrap();
+        request.headers_mut().insert("content-type", content_type);
+        let answer = send(&layer().problem_details(), request);
+        assert_eq!(answer.status, StatusCode::OK, "{kind:?}");
+        assert_eq!(answer.header("grpc-status"), Some("16"), "{kind:?}");
+        assert_eq!(answer.header("content-type"), Some("application/grpc"));
+        assert!(answer.body.is_empty() && answer.header("www-authenticate").is_none());
+        assert_eq!(answer.error.unwrap().kind(), kind);
+    }
+}
+
+#[test]
+fn an_answer_of_ones_own() {
+    for (request, kind) in rows() {
+        let layer = layer().on_reject(|head, error| {
+            assert_eq!(head.status(), error.status());
+            assert!(head.headers().contains_key("www-authenticate"));
+            head.map(|()| format!("<{}>", error.code()).into())
+        });
+        let answer = send(&layer, request);
+        assert_eq!(answer.body, format!("<{}>", kind.code()));
+        assert_eq!(
+            answer.error.unwrap().kind(),
+            kind,
+            "it is there all the same"
+        );
+    }
+}
+
+struct Says(RevocationStatus);
+
+impl RevocationCheck for Says {
+    fn check(&self, _: &Session) -> RevocationStatus {
+        self.0
+    }
+}
+
+#[test]
+fn an_unknown_revocation_asks_to_try_again() {
+    let layer = SessionLayer::new(verifier()).revocation(Says(RevocationStatus::Unknown));
+    let answer = send(&layer, bearer(&good_token()));
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert!(answer.header("www-authenticate").is_none());
+    assert_eq!(answer.error.unwrap().kind(), Kind::RevocationUnavailable);
+
+    let mut grpc = bearer(&good_token());
+    grpc.headers_mut()
+        .insert("content-type", "application/grpc".parse().unwrap());
+    assert_eq!(send(&layer, grpc).header("grpc-status"), Some("14"));
+
+    let open = layer.clone().accept_unknown_revocation();
+    assert_eq!(send(&open, bearer(&good_token())).status, StatusCode::OK);
+    let revoked = open.revocation(Says(RevocationStatus::Revoked));
+    assert_eq!(
+        send(&revoked, bearer(&good_token())).error.unwrap().kind(),
+        Kind::SessionRevoked
+    );
+}
+
+#[test]
+fn a_realm_is_quoted() {
+    let layer = SessionLayer::new(verifier()).realm(r#"a "b" \c"#).unwrap();
+    let answer = send(&layer, Request::new(()));
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some(r#"Bearer realm="a \"b\" \\c""#)
+    );
+    for realm in ["a\nb", "é", "\u{7f}"] {
+        let error = SessionLayer::new(verifier()).realm(realm).unwrap_err();
+        assert_eq!(error.option(), "realm");
+    }
+}
+
+#[test]
+fn no_answer_echoes_the_request() {
+    let marker = "c2VjcmV0bWFya2Vy";
+    for header in [
+        format!("Bearer {marker}"),
+        format!("Bearer {marker}.{marker}.{marker}"),
+        format!("Bearer {}", sign(&json!({ "alg": marker }), "{}")),
+        format!("Bearer {}", token(&json!({ "iss": marker }))),
+        format!("{marker} x"),
+    ] {
+        for grpc in [false, true] {
+            let mut request = request(&[("authorization", &header)]);
+            if grpc {
+                request
+                    .headers_mut()
+                    .insert("content-type", "application/grpc".parse().unwrap());
+            }
+            let answer = send(&layer().problem_details(), request);
+            assert!(answer.error.is_some());
+            assert!(!format!("{answer:?}").contains(marker), "{answer:?}");
+        }
+    }
+}
+
+#[test]
+fn guards_answer_in_the_same_forms() {
+    let guard = RequireScope::new("orders.read orders.write").unwrap();
+    let both = |request| {
+        let layers = (SessionLayer::new(verifier()), guard.clone());
+        send(&layers, request)
+    };
+    let answer = both(bearer(&token(&json!({ "scope": "orders.read" }))));
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some(
+            "Bearer realm=\"session\", error=\"insufficient_scope\", scope=\"orders.read orders.write\""
+        )
+    );
+    assert_eq!(answer.error.unwrap().kind(), Kind::ScopeInsufficient);
+    let enough = token(&json!({ "scope": "orders.write x orders.read" }));
+    assert_eq!(both(bearer(&enough)).status, StatusCode::OK);
+
+    // With no session in front of it.
+    let alone = send(&guard.clone().problem_details(), Request::new(()));
+    assert_eq!(alone.status, StatusCode::UNAUTHORIZED);
+    assert!(String::from_utf8_lossy(&alone.body).contains("token_missing"));
+    let mut grpc = bearer(&good_token());
+    grpc.headers_mut()
+        .insert("content-type", "application/grpc".parse().unwrap());
+    assert_eq!(both(grpc).header("grpc-status"), Some("7"));
+}

@@ -1,0 +1,127 @@
+//! Sessions that are refused before their tokens expire.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tower_session_token::{
+    RevocationCheck, RevocationList, RevocationStatus, SessionErrorKind as Kind, SessionId,
+    SessionLayer, TokenId, TokenType, UserId,
+};
+
+use crate::support::{
+    ISSUER, NOW, bearer, builder, claims, now, see_session, session, sign, token, verifier,
+};
+
+fn until() -> DateTime<Utc> {
+    now() + Duration::from_secs(3600)
+}
+
+fn list() -> RevocationList {
+    RevocationList::with_clock(now)
+}
+
+fn is_revoked(list: &RevocationList, changes: &serde_json::Value) -> bool {
+    list.check(&session(changes)) == RevocationStatus::Revoked
+}
+
+#[test]
+fn a_revoked_session_is_refused_from_the_call_s_return_on() {
+    let list = list();
+    let layer = SessionLayer::new(verifier()).revocation(list.clone());
+    let mine = json!({});
+    let another = json!({ "sid": "another" });
+    assert!(see_session(&layer, bearer(&token(&mine))).is_ok());
+    list.revoke_session(ISSUER, session(&mine).id(), until());
+    let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
+    assert_eq!(refused, Kind::SessionRevoked);
+    assert!(see_session(&layer, bearer(&token(&another))).is_ok());
+}
+
+#[test]
+fn an_issuer_s_entries_are_its_own() {
+    let list = list();
+    list.revoke_session("https://other.example", session(&json!({})).id(), until());
+    assert!(!is_revoked(&list, &json!({})));
+}
+
+#[test]
+fn tokens_and_users_are_revoked() {
+    let list = list();
+    list.revoke_token(ISSUER, &TokenId::from("t-1"), until());
+    assert!(is_revoked(&list, &json!({ "jti": "t-1" })));
+    assert!(!is_revoked(&list, &json!({ "jti": "t-2" })));
+    // An id of one kind is none of another.
+    assert!(!is_revoked(&list, &json!({ "sid": "t-1", "jti": "t-2" })));
+
+    let ann = UserId::from("ann");
+    list.revoke_user_before(ISSUER, &ann, now(), until());
+    assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
+    assert!(!is_revoked(&list, &json!({ "sub": "ann", "iat": NOW })));
+    assert!(!is_revoked(&list, &json!({ "sub": "bob", "iat": NOW - 1 })));
+    // An earlier moment takes nothing back.
+    list.revoke_user_before(ISSUER, &ann, now() - Duration::from_secs(60), until());
+    assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
+}
+
+#[test]
+fn a_token_that_hides_its_age_counts_as_old() {
+    let list = list();
+    list.revoke_user_before(ISSUER, &UserId::from("ann"), now(), until());
+    let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
+    let claims = claims(&json!({ "sub": "ann", "iat": null }));
+    let token = sign(&json!({ "alg": "HS256" }), &claims.to_string());
+    let session = verifier.verify(token.as_bytes()).unwrap();
+    assert_eq!(list.check(&session), RevocationStatus::Revoked);
+}
+
+#[test]
+fn entries_are_forgotten_when_their_tokens_have_expired() {
+    let time = Arc::new(AtomicI64::new(NOW));
+    let clock = Arc::clone(&time);
+    let list = RevocationList::with_clock(move || {
+        DateTime::from_timestamp(clock.load(Ordering::SeqCst), 0).unwrap()
+    });
+    for number in 0..10_000 {
+        list.revoke_session(ISSUER, &SessionId::from(format!("s-{number}")), until());
+    }
+    assert_eq!(list.len(), 10_000);
+    assert!(is_revoked(&list, &json!({ "sid": "s-77" })));
+    time.store(NOW + 3600 + 299, Ordering::SeqCst);
+    assert_eq!(list.len(), 10_000, "a leeway may still let them in");
+    time.store(NOW + 3600 + 300, Ordering::SeqCst);
+    assert!(list.is_empty());
+    assert!(!is_revoked(&list, &json!({ "sid": "s-77" })));
+}
+
+#[test]
+fn a_list_that_is_never_counted_forgets_too() {
+    let time = Arc::new(AtomicI64::new(NOW));
+    let clock = Arc::clone(&time);
+    let list = RevocationList::with_clock(move || {
+        DateTime::from_timestamp(clock.load(Ordering::SeqCst), 0).unwrap()
+    });
+    // Each entry lasts ten moments and the list is only ever added to.
+    for number in 0..200_000_i64 {
+        let moment = NOW + number;
+        time.store(moment, Ordering::SeqCst);
+        let until = DateTime::from_timestamp(moment + 10, 0).unwrap();
+        list.revoke_session(ISSUER, &SessionId::from(format!("s-{number}")), until);
+    }
+    assert!(list.len() <= 311, "{}", list.len());
+}
+
+#[test]
+fn a_later_end_is_kept() {
+    let list = list();
+    let id = SessionId::from("s");
+    list.revoke_session(ISSUER, &id, until());
+    list.revoke_session(ISSUER, &id, now() - Duration::from_secs(86_400));
+    assert_eq!(list.len(), 1);
+}

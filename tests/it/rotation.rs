@@ -1,0 +1,139 @@
+//! Keys that change while requests run.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use serde_json::json;
+use tower_session_token::{
+    KeySet, KeyStore, SessionErrorKind as Kind, SessionIssuer, SessionToken, SessionVerifier,
+    SigningKey, User, VerifyingKey,
+};
+
+use crate::support::{AUDIENCE, ISSUER, claims, now, refusal, sign};
+
+fn key(id: &str) -> SigningKey {
+    let byte = id.bytes().next().unwrap();
+    SigningKey::hs256([byte; 32]).unwrap().with_id(id)
+}
+
+fn set(ids: &[&str]) -> KeySet {
+    KeySet::new(ids.iter().map(|id| key(id).verifying_key())).unwrap()
+}
+
+fn token(id: &str) -> String {
+    let token = SessionToken::builder(User::new("ann"))
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .application_id("web-shop")
+        .issued_at(now())
+        .lifetime(std::time::Duration::from_secs(600))
+        .build()
+        .unwrap();
+    SessionIssuer::new(key(id)).issue(&token).unwrap()
+}
+
+fn verifier(store: &KeyStore) -> SessionVerifier {
+    SessionVerifier::builder()
+        .key_store(store.clone())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .clock(now)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn old_both_new() {
+    let store = KeyStore::new(set(&["old"]));
+    let verifier = verifier(&store);
+    let (old, new) = (token("old"), token("new"));
+    assert_eq!(refusal(&verifier, &old), None);
+    assert_eq!(refusal(&verifier, &new), Some(Kind::TokenUnacceptable));
+    let first = store.generation();
+    store.replace(set(&["old", "new"]));
+    assert_eq!(refusal(&verifier, &old), None);
+    assert_eq!(refusal(&verifier, &new), None);
+    store.replace(set(&["new"]));
+    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(refusal(&verifier, &new), None);
+    assert_eq!(store.generation(), first + 2);
+}
+
+#[test]
+fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
+    let store = KeyStore::new(set(&["old", "new"]));
+    let verifier = verifier(&store);
+    let (old, new) = (token("old"), token("new"));
+    let withdrawn = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..2000 {
+                    // Read before the request: what is withdrawn by now must be refused.
+                    let after = withdrawn.load(Ordering::SeqCst);
+                    let refused = refusal(&verifier, &old);
+                    assert!(!after || refused == Some(Kind::TokenUnacceptable));
+                    assert_eq!(refusal(&verifier, &new), None);
+                }
+            });
+        }
+        for _ in 0..200 {
+            store.replace(set(&["old", "new"]));
+        }
+        store.replace(set(&["new"]));
+        withdrawn.store(true, Ordering::SeqCst);
+    });
+    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+}
+
+#[test]
+fn kid_selects_the_key() {
+    let one =
+        KeyStore::new(KeySet::new([VerifyingKey::hs256(crate::support::SECRET).unwrap()]).unwrap());
+    let named = KeyStore::new(
+        KeySet::new([VerifyingKey::hs256(crate::support::SECRET)
+            .unwrap()
+            .with_id("k")])
+        .unwrap(),
+    );
+    let several = KeyStore::new(
+        KeySet::new([
+            VerifyingKey::hs256(crate::support::SECRET)
+                .unwrap()
+                .with_id("k"),
+            VerifyingKey::hs256([9; 32]).unwrap().with_id("l"),
+        ])
+        .unwrap(),
+    );
+    for (name, store, kid, want) in [
+        ("one without an id", &one, None, None),
+        ("one without an id", &one, Some("x"), None),
+        ("one with an id", &named, None, None),
+        ("one with an id", &named, Some("k"), None),
+        (
+            "one with an id",
+            &named,
+            Some("K"),
+            Some(Kind::TokenUnacceptable),
+        ),
+        ("several", &several, None, Some(Kind::TokenUnacceptable)),
+        ("several", &several, Some("k"), None),
+        ("several", &several, Some("l"), Some(Kind::SignatureInvalid)),
+        ("several", &several, Some(""), Some(Kind::TokenUnacceptable)),
+        (
+            "several",
+            &several,
+            Some("../../dev/null"),
+            Some(Kind::TokenUnacceptable),
+        ),
+    ] {
+        let mut header = json!({ "alg": "HS256", "typ": "session+jwt" });
+        if let Some(kid) = kid {
+            header["kid"] = json!(kid);
+        }
+        let token = sign(&header, &claims(&json!({})).to_string());
+        assert_eq!(refusal(&verifier(store), &token), want, "{name}, {kid:?}");
+    }
+}
