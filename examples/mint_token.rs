@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<String, Box<dyn Error>> {
-    use lexopt::prelude::Long;
+    use lexopt::prelude::{Long, ValueExt as _};
 
     let mut options = Vec::new();
     let mut words = lexopt::Parser::from_env();

@@ -20,7 +20,10 @@ mod vectors;
 
 #[cfg(feature = "axum")]
 pub use axum::SessionRejection;
-pub use client::{ClientContext, ClientKind, ClientSource, Culture, TimeZone};
+pub use client::{
+    ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
+    ParseTimeZoneError, TimeZone,
+};
 pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
 pub use key::{Algorithm, KeySet, KeyStore, LeftOutKey, SigningKey, VerifyingKey};
 pub use layer::{

@@ -146,7 +146,7 @@ impl CallHeaders {
 /// Reads header fields and counts those that are bad.
 struct Fields<'h> {
     headers: &'h HeaderMap,
-    ignored: usize,
+    ignored: u8,
 }
 
 impl Fields<'_> {

@@ -1,0 +1,244 @@
+//! Keys of aws-lc-rs.
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{self, KeyPair as RsaKeyPair},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+        ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm,
+        Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+        RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+        RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+        RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+        RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+    },
+};
+
+use crate::key::{
+    Algorithm,
+    algorithm::Family,
+    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, check_rsa, without_zeros},
+};
+
+pub(in crate::key) struct PublicKey(ParsedPublicKey);
+
+impl PublicKey {
+    pub(in crate::key) fn new(
+        algorithm: Algorithm,
+        material: &PublicMaterial<'_>,
+    ) -> Result<Self, &'static str> {
+        if !material.fits(algorithm) {
+            return Err(UNFIT);
+        }
+        if let Some(parameters) = rsa_parameters(algorithm) {
+            return Self::rsa(parameters, material);
+        }
+        let verification = verification(algorithm).ok_or(UNFIT)?;
+        let bytes = match material {
+            PublicMaterial::Spki(bytes)
+            | PublicMaterial::Point(bytes)
+            | PublicMaterial::Ed25519(bytes) => bytes,
+            PublicMaterial::Rsa { .. } => return Err(UNFIT),
+        };
+        ParsedPublicKey::new(verification, bytes)
+            .map(Self)
+            .or(Err(INVALID))
+    }
+
+    fn rsa(
+        parameters: &'static RsaParameters,
+        material: &PublicMaterial<'_>,
+    ) -> Result<Self, &'static str> {
+        let parsed;
+        let (n, e) = match material {
+            PublicMaterial::Rsa { n, e } => (*n, *e),
+            PublicMaterial::Spki(der) => {
+                parsed = rsa::PublicKey::from_der(der).or(Err(UNFIT))?;
+                pkcs1_components(parsed.as_ref()).ok_or(INVALID)?
+            }
+            _ => return Err(UNFIT),
+        };
+        check_rsa(n, e)?;
+        let components = RsaPublicKeyComponents {
+            n: without_zeros(n),
+            e: without_zeros(e),
+        };
+        components
+            .to_parsed_public_key(parameters)
+            .map(Self)
+            .or(Err(INVALID))
+    }
+
+    pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// The two integers of an `RSAPublicKey` (RFC 8017 §A.1.1) that the backend has encoded itself.
+fn pkcs1_components(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (sequence, _) = der_value(0x30, der)?;
+    let (n, rest) = der_value(0x02, sequence)?;
+    let (e, _) = der_value(0x02, rest)?;
+    Some((n, e))
+}
+
+/// The content of a DER value with this tag, and what follows it.
+fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (head, rest) = der.split_first_chunk::<2>()?;
+    let [found, len] = *head;
+    let (len, rest) = match len {
+        0..0x80 => (usize::from(len), rest),
+        _ => {
+            let (digits, rest) = rest.split_at_checked(usize::from(len & 0x7f))?;
+            let len = digits.iter().try_fold(0_usize, |len, digit| {
+                len.checked_mul(256)?.checked_add(usize::from(*digit))
+            })?;
+            (len, rest)
+        }
+    };
+    (found == tag).then(|| rest.split_at_checked(len))?
+}
+
+fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
+    match algorithm.family() {
+        Family::P256 => Some(&ECDSA_P256_SHA256_FIXED),
+        Family::P384 => Some(&ECDSA_P384_SHA384_FIXED),
+        Family::Ed25519 => Some(&ED25519),
+        Family::Hmac | Family::RsaPkcs1 | Family::RsaPss => None,
+    }
+}
+
+fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
+    match algorithm {
+        Algorithm::RS256 => Some(&RSA_PKCS1_2048_8192_SHA256),
+        Algorithm::RS384 => Some(&RSA_PKCS1_2048_8192_SHA384),
+        Algorithm::RS512 => Some(&RSA_PKCS1_2048_8192_SHA512),
+        Algorithm::PS256 => Some(&RSA_PSS_2048_8192_SHA256),
+        Algorithm::PS384 => Some(&RSA_PSS_2048_8192_SHA384),
+        Algorithm::PS512 => Some(&RSA_PSS_2048_8192_SHA512),
+        _ => None,
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
+    match algorithm {
+        Algorithm::RS256 => Some(&RSA_PKCS1_SHA256),
+        Algorithm::RS384 => Some(&RSA_PKCS1_SHA384),
+        Algorithm::RS512 => Some(&RSA_PKCS1_SHA512),
+        Algorithm::PS256 => Some(&RSA_PSS_SHA256),
+        Algorithm::PS384 => Some(&RSA_PSS_SHA384),
+        Algorithm::PS512 => Some(&RSA_PSS_SHA512),
+        _ => None,
+    }
+}
+
+/// A prepared private key; its zeroing is the backend's.
+pub(in crate::key) enum PrivateKey {
+    Ec(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+}
+
+impl PrivateKey {
+    pub(in crate::key) fn new(
+        algorithm: Algorithm,
+        material: &PrivateMaterial<'_>,
+    ) -> Result<Self, &'static str> {
+        if !material.fits(algorithm) {
+            return Err(UNFIT);
+        }
+        match algorithm.family() {
+            Family::P256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING, material),
+            Family::P384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING, material),
+            Family::Ed25519 => ed25519(material),
+            Family::RsaPkcs1 | Family::RsaPss => rsa_pair(algorithm, material),
+            Family::Hmac => Err(UNFIT),
+        }
+    }
+
+    pub(in crate::key) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Ec(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
+            Self::Ed25519(pair) => Some(pair.try_sign(message).ok()?.as_ref().to_vec()),
+            Self::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message, &mut signature)
+                    .ok()?;
+                Some(signature)
+            }
+        }
+    }
+
+    /// The public key that belongs to this one.
+    pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Result<PublicKey, &'static str> {
+        match self {
+            Self::Ec(pair) => PublicKey::new(
+                algorithm,
+                &PublicMaterial::Point(pair.public_key().as_ref()),
+            ),
+            Self::Ed25519(pair) => PublicKey::new(
+                algorithm,
+                &PublicMaterial::Ed25519(pair.public_key().as_ref()),
+            ),
+            Self::Rsa(pair, _) => {
+                let (n, e) = pkcs1_components(pair.public_key().as_ref()).ok_or(INVALID)?;
+                PublicKey::new(algorithm, &PublicMaterial::Rsa { n, e })
+            }
+        }
+    }
+}
+
+fn ec(
+    algorithm: &'static EcdsaSigningAlgorithm,
+    material: &PrivateMaterial<'_>,
+) -> Result<PrivateKey, &'static str> {
+    let pair = match material {
+        PrivateMaterial::Pkcs8(der) | PrivateMaterial::Sec1(der) => {
+            EcdsaKeyPair::from_private_key_der(algorithm, der)
+        }
+        PrivateMaterial::Ec { d, point } => {
+            EcdsaKeyPair::from_private_key_and_public_key(algorithm, d, point)
+        }
+        _ => return Err(UNFIT),
+    };
+    pair.map(PrivateKey::Ec).or(Err(INVALID))
+}
+
+fn ed25519(material: &PrivateMaterial<'_>) -> Result<PrivateKey, &'static str> {
+    let pair = match material {
+        PrivateMaterial::Pkcs8(der) => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der),
+        PrivateMaterial::Ed25519 { seed, public } => {
+            Ed25519KeyPair::from_seed_and_public_key(seed, public)
+        }
+        _ => return Err(UNFIT),
+    };
+    pair.map(PrivateKey::Ed25519).or(Err(INVALID))
+}
+
+fn rsa_pair(
+    algorithm: Algorithm,
+    material: &PrivateMaterial<'_>,
+) -> Result<PrivateKey, &'static str> {
+    let pair = match material {
+        PrivateMaterial::Pkcs8(der) => RsaKeyPair::from_pkcs8(der),
+        PrivateMaterial::Pkcs1(der) => RsaKeyPair::from_der(der),
+        PrivateMaterial::Rsa(parts) => RsaKeyPair::from_components(&rsa::KeyPairComponents {
+            public_key: RsaPublicKeyComponents {
+                n: without_zeros(&parts.n),
+                e: without_zeros(&parts.e),
+            },
+            d: &parts.d,
+            p: &parts.p,
+            q: &parts.q,
+            dP: &parts.dp,
+            dQ: &parts.dq,
+            qInv: &parts.qi,
+        }),
+        _ => return Err(UNFIT),
+    };
+    let pair = pair.or(Err(INVALID))?;
+    let (n, e) = pkcs1_components(pair.public_key().as_ref()).ok_or(INVALID)?;
+    check_rsa(n, e)?;
+    Ok(PrivateKey::Rsa(pair, rsa_encoding(algorithm).ok_or(UNFIT)?))
+}

@@ -1,0 +1,184 @@
+//! JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037 §2).
+
+use serde_json::{Map, Value};
+
+use super::{
+    Algorithm, SigningKey, VerifyingKey,
+    algorithm::Family,
+    material::{PrivateMaterial, PublicMaterial, RsaComponents},
+};
+
+/// One key of a set, as it stands there. A reason for refusal names members, never values.
+pub(super) struct Jwk<'a>(&'a Map<String, Value>);
+
+type Refused = &'static str;
+
+impl<'a> Jwk<'a> {
+    /// Reads one key and hands it to `read`.
+    pub(super) fn with<T>(
+        json: &[u8],
+        read: impl FnOnce(&Jwk<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let value: Value = serde_json::from_slice(json).or(Err("the text is no JSON"))?;
+        read(&Jwk::of(&value)?)
+    }
+
+    pub(super) fn of(value: &'a Value) -> Result<Self, Refused> {
+        value.as_object().map(Self).ok_or("it is no JSON object")
+    }
+
+    /// The key as one that verifies. `fallback` is for keys that name no algorithm.
+    pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Refused> {
+        self.check_use("verify")?;
+        let algorithm = self.algorithm(fallback)?;
+        let key = match algorithm.family() {
+            Family::Hmac => VerifyingKey::hmac(algorithm, &self.bytes("k", "`k` is missing")?)?,
+            Family::P256 | Family::P384 => {
+                let point = self.point(algorithm)?;
+                VerifyingKey::public(algorithm, &PublicMaterial::Point(&point))?
+            }
+            Family::Ed25519 => {
+                let x = self.bytes("x", "`x` is missing")?;
+                VerifyingKey::public(algorithm, &PublicMaterial::Ed25519(&x))?
+            }
+            Family::RsaPkcs1 | Family::RsaPss => {
+                let (n, e) = (
+                    self.bytes("n", "`n` is missing")?,
+                    self.bytes("e", "`e` is missing")?,
+                );
+                VerifyingKey::public(algorithm, &PublicMaterial::Rsa { n: &n, e: &e })?
+            }
+        };
+        Ok(match self.text("kid")? {
+            Some(id) => key.with_id(id),
+            None => key,
+        })
+    }
+
+    /// The key as one that signs.
+    pub(super) fn signing_key(&self) -> Result<SigningKey, Refused> {
+        self.check_use("sign")?;
+        let algorithm = self.algorithm(&[])?;
+        let private = "the key has no private part";
+        let key = match algorithm.family() {
+            Family::Hmac => SigningKey::hmac(algorithm, &self.bytes("k", "`k` is missing")?)?,
+            Family::P256 | Family::P384 => {
+                let (d, point) = (self.bytes("d", private)?, self.point(algorithm)?);
+                let material = PrivateMaterial::Ec {
+                    d: &d,
+                    point: &point,
+                };
+                SigningKey::private(algorithm, &material)?
+            }
+            Family::Ed25519 => {
+                let (seed, public) = (
+                    self.bytes("d", private)?,
+                    self.bytes("x", "`x` is missing")?,
+                );
+                let material = PrivateMaterial::Ed25519 {
+                    seed: &seed,
+                    public: &public,
+                };
+                SigningKey::private(algorithm, &material)?
+            }
+            Family::RsaPkcs1 | Family::RsaPss => {
+                if self.0.contains_key("oth") {
+                    return Err("an RSA key of more than two primes is not supported");
+                }
+                let parts = RsaComponents {
+                    n: self.bytes("n", "`n` is missing")?,
+                    e: self.bytes("e", "`e` is missing")?,
+                    d: self.bytes("d", private)?,
+                    p: self.bytes("p", "`p` is missing")?,
+                    q: self.bytes("q", "`q` is missing")?,
+                    dp: self.bytes("dp", "`dp` is missing")?,
+                    dq: self.bytes("dq", "`dq` is missing")?,
+                    qi: self.bytes("qi", "`qi` is missing")?,
+                };
+                SigningKey::private(algorithm, &PrivateMaterial::Rsa(&parts))?
+            }
+        };
+        Ok(match self.text("kid")? {
+            Some(id) => key.with_id(id),
+            None => key,
+        })
+    }
+
+    /// RFC 7517 §4.2, §4.3.
+    fn check_use(&self, operation: &str) -> Result<(), Refused> {
+        match self.text("use")? {
+            None | Some("sig") => {}
+            Some(_) => return Err("its `use` is not `sig`"),
+        }
+        match self.0.get("key_ops") {
+            None => Ok(()),
+            Some(Value::Array(operations)) if operations.iter().any(|it| it == operation) => Ok(()),
+            Some(_) => Err("its `key_ops` do not allow it"),
+        }
+    }
+
+    /// The algorithm that the key names, or that its curve has, or that the caller names for its
+    /// type.
+    fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Refused> {
+        let families: &[Family] = match (self.text("kty")?, self.text("crv")?) {
+            (None, _) => return Err("`kty` is missing"),
+            (Some("oct"), _) => &[Family::Hmac],
+            (Some("RSA"), _) => &[Family::RsaPkcs1, Family::RsaPss],
+            (Some("EC"), Some("P-256")) => &[Family::P256],
+            (Some("EC"), Some("P-384")) => &[Family::P384],
+            (Some("OKP"), Some("Ed25519")) => &[Family::Ed25519],
+            (Some("EC" | "OKP"), _) => return Err("its curve is not supported"),
+            (Some(_), _) => return Err("its type (`kty`) is not supported"),
+        };
+        let named = match self.text("alg")? {
+            Some(name) => Some(name.parse().or(Err("its algorithm is not supported"))?),
+            None => None,
+        };
+        let algorithm = named.or(match families {
+            [Family::P256] => Some(Algorithm::ES256),
+            [Family::P384] => Some(Algorithm::ES384),
+            [Family::Ed25519] => Some(Algorithm::EdDSA),
+            _ => fallback
+                .iter()
+                .copied()
+                .find(|it| families.contains(&it.family())),
+        });
+        match algorithm {
+            None => Err("it names no algorithm (`alg`), and none is named for its type"),
+            Some(algorithm) if families.contains(&algorithm.family()) => Ok(algorithm),
+            Some(_) => Err("its algorithm does not fit its type or curve"),
+        }
+    }
+
+    /// The uncompressed point of an EC key. Coordinates have their full length (RFC 7518 §6.2.1.2).
+    fn point(&self, algorithm: Algorithm) -> Result<Vec<u8>, Refused> {
+        let len = match algorithm.family() {
+            Family::P384 => 48,
+            _ => 32,
+        };
+        let mut point = vec![4];
+        for (name, missing) in [("x", "`x` is missing"), ("y", "`y` is missing")] {
+            let coordinate = self.bytes(name, missing)?;
+            if coordinate.len() != len {
+                return Err("a coordinate has not its full length (RFC 7518 §6.2.1.2)");
+            }
+            point.extend(coordinate);
+        }
+        Ok(point)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err("a member that has to be text is none"),
+        }
+    }
+
+    fn bytes(&self, name: &str, missing: Refused) -> Result<Vec<u8>, Refused> {
+        let text = self.text(name)?.ok_or(missing)?;
+        base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(text)
+            .or(Err("a member is not base64url"))
+    }
+}

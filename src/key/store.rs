@@ -1,0 +1,115 @@
+//! A set of keys that is swapped while requests run.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::KeySet;
+
+/// Holds the set of keys that is in force, and swaps it as a whole while requests run.
+///
+/// A clone is the same store: one goes to the verifier and one stays where keys are rotated.
+/// Readers take no lock. From the return of [`replace`](Self::replace) on, no request is judged by
+/// a set that was there before.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{KeySet, KeyStore, SessionVerifier, VerifyingKey};
+///
+/// let old = VerifyingKey::hs256([1; 32])?.with_id("old");
+/// let new = VerifyingKey::hs256([2; 32])?.with_id("new");
+/// let store = KeyStore::new(KeySet::new([old.clone()])?);
+/// let verifier = SessionVerifier::builder()
+///     .key_store(store.clone())
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .build()?;
+///
+/// // First both, until all tokens of the old key have expired; then the new one alone.
+/// store.replace(KeySet::new([old, new.clone()])?);
+/// store.replace(KeySet::new([new])?);
+/// assert_eq!(store.generation(), 3);
+/// # Ok::<(), tower_session_token::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    current: ArcSwap<Current>,
+    /// Held by writers, so that generations follow each other.
+    writing: Mutex<()>,
+}
+
+/// A set and its generation, which belong together.
+pub(crate) struct Current {
+    set: KeySet,
+    generation: u64,
+}
+
+impl Current {
+    pub(crate) fn set(&self) -> &KeySet {
+        &self.set
+    }
+}
+
+impl KeyStore {
+    /// A store of this set, which is generation 1.
+    #[must_use]
+    pub fn new(set: KeySet) -> Self {
+        let current = Current { set, generation: 1 };
+        Self {
+            shared: Arc::new(Shared {
+                current: ArcSwap::from_pointee(current),
+                writing: Mutex::new(()),
+            }),
+        }
+    }
+
+    /// Puts `set` in force, and gives its generation.
+    ///
+    /// A request that is being judged at this moment may still be judged by the set before.
+    pub fn replace(&self, set: KeySet) -> u64 {
+        let _writing = self
+            .shared
+            .writing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let generation = self.generation() + 1;
+        self.shared
+            .current
+            .store(Arc::new(Current { set, generation }));
+        generation
+    }
+
+    /// The number of the set in force: 1 for the first, and one more with each swap.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.load().generation
+    }
+
+    pub(crate) fn load(&self) -> Guard<Arc<Current>> {
+        self.shared.current.load()
+    }
+}
+
+impl From<KeySet> for KeyStore {
+    fn from(set: KeySet) -> Self {
+        Self::new(set)
+    }
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let current = self.load();
+        f.debug_struct("KeyStore")
+            .field("generation", &current.generation)
+            .field("keys", &current.set)
+            .finish()
+    }
+}
