@@ -39,7 +39,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nested(User::new("root"))
         .access_level(AccessLevel::Administrator)
         .build();
-    println!("without `elevated`: {}", refused.unwrap_err());
+    if let Err(error) = refused {
+        println!("without `elevated`: {error}");
+    }
     let elevated = session
         .nested(User::new("root"))
         .elevated(AccessLevel::Administrator)

@@ -174,10 +174,7 @@ async fn session(session: Session) -> Json<Value> {
 }
 
 async fn optional(session: Option<Session>) -> Json<Value> {
-    match session {
-        Some(session) => Json(describe(&session)),
-        None => Json(json!({ "session": null })),
-    }
+    Json(json!({ "session": session.as_ref().map(describe) }))
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// # Examples
 ///
 /// ```
+/// # #[cfg(feature = "time_zone")] {
 /// use chrono::{DateTime, Utc};
 /// use tower_session_token::TimeZone;
 ///
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// let winter: DateTime<Utc> = "2026-12-01T12:00:00Z".parse()?;
 /// assert_eq!(berlin.offset_at(&summer).to_string(), "+02:00");
 /// assert_eq!(berlin.offset_at(&winter).to_string(), "+01:00");
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -27,6 +27,10 @@ pub struct SigningKey {
     sign: Arc<Sign>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is behind an `Arc`, one for each key"
+)]
 enum Sign {
     Hmac(HmacKey),
     Private(PrivateKey),

@@ -28,6 +28,10 @@ pub struct VerifyingKey {
     check: Arc<Check>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is behind an `Arc`, one for each key"
+)]
 enum Check {
     Hmac(HmacKey),
     Public(PublicKey),

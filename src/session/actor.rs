@@ -12,7 +12,7 @@ pub struct Actor {
     pub(crate) user_id: UserId,
     pub(crate) session_id: Option<SessionId>,
     pub(crate) application_id: Option<ApplicationId>,
-    pub(crate) actor: Option<Box<Actor>>,
+    pub(crate) actor: Option<Box<Self>>,
 }
 
 impl Actor {

@@ -174,7 +174,7 @@ impl NestedTokenBuilder {
             None => parent.expires_at(),
         };
         let context = self.parent.client_context();
-        let mut token = SessionTokenBuilder::new(self.user)
+        let mut token = SessionTokenBuilder::new(&self.user)
             .token_type(TokenType::NestedSession)
             .inherit(&self.parent, parent)
             .actor(&actor)

@@ -40,7 +40,7 @@ enum End {
 }
 
 impl SessionTokenBuilder {
-    pub(crate) fn new(user: User) -> Self {
+    pub(crate) fn new(user: &User) -> Self {
         let claims = NewClaims {
             sub: user.id().to_string(),
             name: user.name().map(str::to_owned),
@@ -189,10 +189,6 @@ impl SessionTokenBuilder {
 
     /// Sets a claim of the application's own; [`build`](Self::build) refuses a name that the
     /// profile knows.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "as every builder takes values"
-    )]
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         match serde_json::to_value(value) {
             Ok(value) => {

@@ -75,8 +75,12 @@ impl Span {
 
 impl SessionToken {
     /// Begins a token for `user`, of the type [`TokenType::Session`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the user is usually made for it"
+    )]
     pub fn builder(user: User) -> SessionTokenBuilder {
-        SessionTokenBuilder::new(user)
+        SessionTokenBuilder::new(&user)
     }
 
     pub(super) fn new(

@@ -57,7 +57,8 @@ fn the_call_wins_over_the_token() {
     let got = context(&all(), MOSCOW);
     assert_eq!(got.culture().to_string(), "de-CH");
     assert_eq!(got.ui_culture().to_string(), "fr");
-    assert_eq!(got.time_zone().unwrap().name(), "Asia/Kolkata");
+    let zone = got.time_zone().map(|zone| zone.name());
+    assert_eq!(zone, cfg!(feature = "time_zone").then_some("Asia/Kolkata"));
     for source in [
         got.culture_source(),
         got.ui_culture_source(),
@@ -101,7 +102,8 @@ fn an_offset_of_the_call_drops_the_zone_of_the_token() {
         (None, -12_600)
     );
     let got = see(&all(), bearer(&zoned), look).unwrap();
-    assert_eq!(got.time_zone().unwrap().name(), "Europe/Moscow");
+    let zone = got.time_zone().map(|zone| zone.name());
+    assert_eq!(zone, cfg!(feature = "time_zone").then_some("Europe/Moscow"));
 }
 
 #[test]

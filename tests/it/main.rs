@@ -1,5 +1,5 @@
 //! The layer as its users meet it, one module for each behaviour.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::result_large_err)]
 
 mod ambient;
 mod axum;

@@ -13,7 +13,7 @@ use rsa::{
     pkcs1::{self, DecodeRsaPrivateKey},
     pkcs8::{DecodePrivateKey, SubjectPublicKeyInfoRef},
     sha2::{Digest, Sha256, Sha384, Sha512},
-    traits::PublicKeyParts,
+    traits::{PrivateKeyParts, PublicKeyParts},
 };
 
 use crate::key::{
@@ -36,6 +36,9 @@ impl PublicKey {
     ) -> Result<Self, &'static str> {
         use PublicMaterial as Material;
 
+        if !material.fits(algorithm) {
+            return Err(UNFIT);
+        }
         match (algorithm.family(), material) {
             (Family::P256, Material::Point(point)) => P256Verifying::from_sec1_bytes(point)
                 .map(Self::P256)
@@ -231,8 +234,16 @@ impl PrivateKey {
                     number(&parts.e),
                     number(&parts.d),
                     vec![number(&parts.p), number(&parts.q)],
-                );
-                Self::rsa(algorithm, key.or(Err(INVALID))?)
+                )
+                .or(Err(INVALID))?;
+                // The crate derives these itself: what is given has to agree.
+                let agree = key.dp() == Some(&number(&parts.dp))
+                    && key.dq() == Some(&number(&parts.dq))
+                    && key.crt_coefficient() == Some(number(&parts.qi));
+                match agree {
+                    true => Self::rsa(algorithm, key),
+                    false => Err(INVALID),
+                }
             }
             _ => Err(UNFIT),
         }

@@ -70,7 +70,7 @@ impl Reading {
     /// Checks that no name is there twice among those that have no place of their own.
     pub(super) fn distinct<E: de::Error>(&self, mut names: Vec<Text<'_>>) -> Result<(), E> {
         names.sort_unstable();
-        match names.array_windows().any(|[a, b]| a == b) {
+        match names.windows(2).any(|pair| pair.first() == pair.last()) {
             true => Err(self.refuse(DUPLICATE)),
             false => Ok(()),
         }
