@@ -496,7 +496,10 @@ impl Args {
         if let Some(culture) = &self.default_culture {
             builder = builder.default_culture(culture.clone());
         }
-        Ok((builder.build()?, issuer))
+        let verifier = builder
+            .build()
+            .map_err(|error| format!("--{}", error.to_string().replacen('_', "-", 1)))?;
+        Ok((verifier, issuer))
     }
 
     fn keyed(
