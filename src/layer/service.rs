@@ -120,7 +120,10 @@ struct Admitted {
 impl Options {
     fn judge(&self, headers: &HeaderMap) -> Result<Admitted, SessionError> {
         let session = match source::find(&self.sources, headers)? {
-            Some(token) => Some(self.verify(token)?),
+            Some(found) => Some(
+                self.verify(found.token)
+                    .map_err(|error| found.refusal(error))?,
+            ),
             None if self.optional => None,
             None => {
                 return Err(SessionError::new(

@@ -16,23 +16,41 @@ enum Id {
 
 impl Id {
     fn new(text: &str) -> Self {
-        if is_canonical_uuid(text.as_bytes())
-            && let Ok(uuid) = Uuid::try_parse(text)
-        {
-            Self::Uuid(uuid)
-        } else {
-            Self::Text(SmolStr::new(text))
+        match canonical_uuid(text.as_bytes()) {
+            Some(uuid) => Self::Uuid(uuid),
+            None => Self::Text(SmolStr::new(text)),
         }
     }
 }
 
-/// RFC 9562 §4's form with hyphens, in lower case.
-fn is_canonical_uuid(text: &[u8]) -> bool {
-    text.len() == 36
-        && text.iter().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        })
+/// Reads RFC 9562 §4's form with hyphens, in lower case: the one spelling that printing gives
+/// back. `uuid`'s own parser takes others too.
+fn canonical_uuid(text: &[u8]) -> Option<Uuid> {
+    /// What is no digit has bits above those of digits.
+    #[expect(clippy::as_conversions, reason = "`From` is not for constants")]
+    const DIGITS: [u8; 256] = {
+        let mut digits = [0xf0; 256];
+        let mut value = 0;
+        while value < 16 {
+            digits[b"0123456789abcdef"[value as usize] as usize] = value;
+            value += 1;
+        }
+        digits
+    };
+
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let (mut bytes, mut seen) = ([0; 16], 0);
+    let mut digits = text.iter();
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) && digits.next() != Some(&b'-') {
+            return None;
+        }
+        let mut digit = || DIGITS[usize::from(*digits.next().unwrap_or(&0))];
+        let (high, low) = (digit(), digit());
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    (seen < 16).then(|| Uuid::from_bytes(bytes))
 }
 
 impl fmt::Display for Id {

@@ -1,6 +1,7 @@
 //! The compact form (RFC 7515 §7.1) and its base64url (RFC 7515 §2).
 
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
+use memchr::{memchr, memrchr};
 
 use crate::error::SessionError;
 
@@ -20,11 +21,15 @@ pub(in crate::token) struct Compact<'a> {
 impl<'a> Compact<'a> {
     /// Splits at the two dots.
     pub(in crate::token) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
-        let (signing_input, signature) = rsplit_dot(token).ok_or(PARTS)?;
-        let (header, payload) = rsplit_dot(signing_input).ok_or(PARTS)?;
-        if header.contains(&b'.') {
+        // The long part is in the middle, so the dots are looked for from both ends.
+        let (header, rest) = split_at_dot(token, memchr(b'.', token)).ok_or(PARTS)?;
+        let (payload, signature) = split_at_dot(rest, memrchr(b'.', rest)).ok_or(PARTS)?;
+        if memchr(b'.', payload).is_some() {
             return Err(PARTS);
         }
+        let signing_input = token
+            .get(..header.len() + 1 + payload.len())
+            .unwrap_or_default();
         Ok(Self {
             header,
             payload,
@@ -34,9 +39,9 @@ impl<'a> Compact<'a> {
     }
 }
 
-fn rsplit_dot(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = text.iter().rposition(|byte| *byte == b'.')?;
-    Some((text.get(..at)?, text.get(at + 1..)?))
+fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
+    let dot = dot?;
+    Some((text.get(..dot)?, text.get(dot + 1..)?))
 }
 
 /// How many bytes base64url text of this length decodes to, at most.
