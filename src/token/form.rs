@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::{
     TokenType,
     session_token::{SessionToken, Span, TokenClaims},
-    wire::claims::{Claims, is_subject},
+    wire::{
+        claims::{Claims, is_subject},
+        json::Texts,
+    },
 };
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
@@ -114,15 +117,17 @@ impl Form {
             payload,
             appended: String::new(),
         };
+        let issuer = claims.iss.as_deref().map(|iss| spans.of(iss));
+        let scope = claims.scope.as_deref().map(|scope| spans.of(scope));
+        let audience = claims.aud.as_ref().map_or(&[][..], Texts::as_slice);
+        let mut audience = audience.iter().map(|one| spans.of(one));
         let token = TokenClaims {
             token_type,
             id: claims.jti.as_deref().map(TokenId::from),
-            issuer: claims.iss.as_deref().map(|iss| spans.of(iss)),
-            audience: match claims.aud.as_deref() {
-                None => Box::default(),
-                Some(several) => several.iter().map(|one| spans.of(one)).collect(),
-            },
-            scope: claims.scope.as_deref().map(|scope| spans.of(scope)),
+            issuer,
+            audience: audience.next(),
+            more_audience: audience.collect(),
+            scope,
             issued_at: claims.iat,
             not_before: claims.nbf,
             expires_at,

@@ -53,7 +53,9 @@ pub(super) struct TokenClaims {
     pub(super) token_type: TokenType,
     pub(super) id: Option<TokenId>,
     pub(super) issuer: Option<Span>,
-    pub(super) audience: Box<[Span]>,
+    pub(super) audience: Option<Span>,
+    /// The second audience and those after it, which tokens seldom have.
+    pub(super) more_audience: Box<[Span]>,
     pub(super) scope: Option<Span>,
     pub(super) issued_at: Option<NumericDate>,
     pub(super) not_before: Option<NumericDate>,
@@ -147,7 +149,9 @@ impl SessionToken {
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.claims.audience.iter().map(|span| self.text(*span))
+        let claims = &self.claims;
+        let spans = claims.audience.iter().chain(&claims.more_audience);
+        spans.map(|span| self.text(*span))
     }
 
     /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.

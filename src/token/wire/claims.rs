@@ -8,7 +8,10 @@ use serde::{
     de::{DeserializeSeed, Deserializer, MapAccess, Visitor},
 };
 
-use super::json::{IntegerSeed, NumericDateSeed, Reading, Skip, Text, TextSeed, TextsSeed};
+use super::{
+    flat,
+    json::{IntegerSeed, NumericDateSeed, Reading, Skip, Text, TextSeed, Texts, TextsSeed},
+};
 use crate::{
     error::SessionError,
     session::{Actor, ApplicationId, SessionId, UserId},
@@ -18,9 +21,10 @@ use crate::{
 /// What a payload says, each claim of its type and within its size; whether the claims that are
 /// there make a session is decided in `form`.
 #[derive(Default)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(in crate::token) struct Claims<'a> {
     pub(in crate::token) iss: Option<Text<'a>>,
-    pub(in crate::token) aud: Option<Vec<Text<'a>>>,
+    pub(in crate::token) aud: Option<Texts<'a>>,
     pub(in crate::token) sub: Option<Text<'a>>,
     pub(in crate::token) exp: Option<NumericDate>,
     pub(in crate::token) nbf: Option<NumericDate>,
@@ -47,6 +51,13 @@ pub(in crate::token) struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     pub(in crate::token) fn parse(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
+        match flat::scan(json, limits) {
+            Some(claims) => Ok(claims),
+            None => Self::parse_strictly(json, limits),
+        }
+    }
+
+    pub(super) fn parse_strictly(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
         let reading = Reading::new();
         reading.object(
             json,

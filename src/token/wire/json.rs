@@ -1,7 +1,7 @@
 //! Strict JSON objects by way of serde_json: no member twice, bounded nesting, and a reason for
 //! each refusal.
 
-use std::{borrow::Cow, cell::Cell, fmt};
+use std::{borrow::Cow, cell::Cell, fmt, slice};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
@@ -130,6 +130,22 @@ impl<'de> Visitor<'de> for TextSeed {
     }
 }
 
+/// A text, or an array of texts.
+#[cfg_attr(test, derive(Debug, PartialEq))]
+pub(in crate::token) enum Texts<'a> {
+    One(Text<'a>),
+    Array(Vec<Text<'a>>),
+}
+
+impl<'a> Texts<'a> {
+    pub(in crate::token) fn as_slice(&self) -> &[Text<'a>] {
+        match self {
+            Self::One(text) => slice::from_ref(text),
+            Self::Array(texts) => texts,
+        }
+    }
+}
+
 /// Reads a text, or an array of texts.
 #[derive(Clone, Copy)]
 pub(super) struct TextsSeed {
@@ -137,7 +153,7 @@ pub(super) struct TextsSeed {
 }
 
 impl<'de> DeserializeSeed<'de> for TextsSeed {
-    type Value = Vec<Text<'de>>;
+    type Value = Texts<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -145,18 +161,18 @@ impl<'de> DeserializeSeed<'de> for TextsSeed {
 }
 
 impl<'de> Visitor<'de> for TextsSeed {
-    type Value = Vec<Text<'de>>;
+    type Value = Texts<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("text or an array of texts")
     }
 
     fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        self.item.visit_borrowed_str(text).map(|text| vec![text])
+        self.item.visit_borrowed_str(text).map(Texts::One)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.item.visit_str(text).map(|text| vec![text])
+        self.item.visit_str(text).map(Texts::One)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -164,7 +180,7 @@ impl<'de> Visitor<'de> for TextsSeed {
         while let Some(text) = items.next_element_seed(self.item)? {
             texts.push(text);
         }
-        Ok(texts)
+        Ok(Texts::Array(texts))
     }
 }
 

@@ -3,5 +3,6 @@
 
 pub(super) mod claims;
 pub(super) mod compact;
+mod flat;
 pub(super) mod header;
-mod json;
+pub(super) mod json;
