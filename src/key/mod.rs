@@ -14,6 +14,8 @@ mod store;
 mod verifying;
 
 #[cfg(test)]
+mod tests;
+#[cfg(test)]
 mod wycheproof;
 
 pub use algorithm::Algorithm;

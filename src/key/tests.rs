@@ -1,0 +1,468 @@
+//! Keys from text, and what is refused.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{Algorithm, KeySet, KeyStore, SigningKey, VerifyingKey};
+use crate::error::ConfigError;
+
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/keys")
+        .join(name);
+    fs::read_to_string(path).unwrap()
+}
+
+fn jwk(name: &str) -> Value {
+    serde_json::from_str(&file(&format!("{name}.jwk.json"))).unwrap()
+}
+
+/// Changes members of a JWK; `null` takes one away.
+fn with(mut jwk: Value, changes: Value) -> Value {
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => jwk.as_object_mut().unwrap().remove(name),
+            value => jwk
+                .as_object_mut()
+                .unwrap()
+                .insert(name.clone(), value.clone()),
+        };
+    }
+    jwk
+}
+
+type FromPem<K> = fn(String) -> Result<K, ConfigError>;
+
+fn signing_constructors() -> Vec<(Algorithm, &'static str, FromPem<SigningKey>)> {
+    vec![
+        (Algorithm::ES256, "p256", SigningKey::es256_pem),
+        (Algorithm::ES384, "p384", SigningKey::es384_pem),
+        (Algorithm::EdDSA, "ed25519", SigningKey::ed25519_pem),
+        (Algorithm::RS256, "rsa", SigningKey::rs256_pem),
+        (Algorithm::RS384, "rsa", SigningKey::rs384_pem),
+        (Algorithm::RS512, "rsa", SigningKey::rs512_pem),
+        (Algorithm::PS256, "rsa", SigningKey::ps256_pem),
+        (Algorithm::PS384, "rsa", SigningKey::ps384_pem),
+        (Algorithm::PS512, "rsa", SigningKey::ps512_pem),
+    ]
+}
+
+fn verifying_constructors() -> Vec<(Algorithm, &'static str, FromPem<VerifyingKey>)> {
+    vec![
+        (Algorithm::ES256, "p256", VerifyingKey::es256_pem),
+        (Algorithm::ES384, "p384", VerifyingKey::es384_pem),
+        (Algorithm::EdDSA, "ed25519", VerifyingKey::ed25519_pem),
+        (Algorithm::RS256, "rsa", VerifyingKey::rs256_pem),
+        (Algorithm::RS384, "rsa", VerifyingKey::rs384_pem),
+        (Algorithm::RS512, "rsa", VerifyingKey::rs512_pem),
+        (Algorithm::PS256, "rsa", VerifyingKey::ps256_pem),
+        (Algorithm::PS384, "rsa", VerifyingKey::ps384_pem),
+        (Algorithm::PS512, "rsa", VerifyingKey::ps512_pem),
+    ]
+}
+
+const MESSAGE: &[u8] = b"what is signed";
+
+#[test]
+fn what_a_private_key_signs_its_public_key_verifies() {
+    let pairs = signing_constructors()
+        .into_iter()
+        .zip(verifying_constructors());
+    for ((algorithm, name, sign), (same, _, verify)) in pairs {
+        assert_eq!(algorithm, same);
+        let signing = sign(file(&format!("{name}.private.pem"))).unwrap();
+        let verifying = verify(file(&format!("{name}.public.pem"))).unwrap();
+        let of_jwk = with(
+            jwk(&format!("{name}.public")),
+            json!({ "alg": algorithm.as_str() }),
+        );
+        let of_jwk = VerifyingKey::from_jwk(of_jwk.to_string()).unwrap();
+        let private_jwk = with(
+            jwk(&format!("{name}.private")),
+            json!({ "alg": algorithm.as_str() }),
+        );
+        let private_of_jwk = SigningKey::from_jwk(private_jwk.to_string()).unwrap();
+        assert_eq!(of_jwk.id(), Some(name));
+        for signing in [signing, private_of_jwk] {
+            assert_eq!(signing.algorithm(), algorithm);
+            let signature = signing.sign(MESSAGE).unwrap();
+            let own = signing.verifying_key();
+            for key in [&verifying, &of_jwk, &own] {
+                assert_eq!(key.algorithm(), algorithm);
+                assert!(key.verify(MESSAGE, &signature), "{algorithm}");
+                assert!(!key.verify(b"something else", &signature), "{algorithm}");
+                assert!(!key.verify(MESSAGE, &signature[1..]), "{algorithm}");
+                assert!(!key.verify(MESSAGE, b""), "{algorithm}");
+            }
+        }
+    }
+}
+
+#[test]
+fn older_forms_of_private_keys_are_the_same_keys() {
+    for (algorithm, name, new) in signing_constructors() {
+        let old = match name {
+            "rsa" => "rsa.pkcs1.private.pem".to_owned(),
+            "ed25519" => continue,
+            curve => format!("{curve}.sec1.private.pem"),
+        };
+        let old = new(file(&old)).unwrap();
+        let signature = old.sign(MESSAGE).unwrap();
+        let new = new(file(&format!("{name}.private.pem"))).unwrap();
+        assert!(
+            new.verifying_key().verify(MESSAGE, &signature),
+            "{algorithm}"
+        );
+    }
+}
+
+#[test]
+fn secrets_sign_what_they_verify() {
+    for (algorithm, key) in [
+        (Algorithm::HS256, SigningKey::hs256([1; 32])),
+        (Algorithm::HS384, SigningKey::hs384([1; 48])),
+        (Algorithm::HS512, SigningKey::hs512([1; 64])),
+    ] {
+        let key = key.unwrap().with_id("k");
+        assert_eq!(
+            (key.algorithm(), key.verifying_key().id()),
+            (algorithm, Some("k"))
+        );
+        let signature = key.sign(MESSAGE).unwrap();
+        assert!(key.verifying_key().verify(MESSAGE, &signature));
+        assert!(!key.verifying_key().verify(MESSAGE, &signature[..16]));
+    }
+    let jwk =
+        json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "alg": "HS256" });
+    let of_jwk = SigningKey::from_jwk(jwk.to_string()).unwrap();
+    let plain = VerifyingKey::hs256([1; 32]).unwrap();
+    assert!(plain.verify(MESSAGE, &of_jwk.sign(MESSAGE).unwrap()));
+}
+
+#[test]
+fn a_key_is_of_the_kind_that_its_algorithm_needs() {
+    let garbage = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    let cut = file("p256.public.pem").replace("-----END PUBLIC KEY-----", "");
+    let two = file("p256.public.pem") + &file("p256.public.pem");
+    let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (algorithm, own, new) in verifying_constructors() {
+        for name in ["rsa", "p256", "p384", "ed25519"] {
+            let got = new(file(&format!("{name}.public.pem")));
+            assert_eq!(got.is_ok(), name == own, "{name} for {algorithm}");
+            let error = new(file(&format!("{name}.private.pem"))).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("a private key, but a public one"),
+                "{error}"
+            );
+        }
+        for (text, why) in [
+            (garbage, "the key"),
+            (certificate, "holds no key"),
+            (&*cut, "PEM"),
+            (&*two, "several sections"),
+            ("", "there is no PEM section"),
+            ("not PEM", "there is no PEM section"),
+        ] {
+            let error = new(text.to_owned()).unwrap_err();
+            assert!(error.to_string().contains(why), "{algorithm}: {error}");
+            assert!(error.option().ends_with("_pem"));
+        }
+    }
+    for (algorithm, own, new) in signing_constructors() {
+        for name in ["rsa", "p256", "p384", "ed25519"] {
+            let got = new(file(&format!("{name}.private.pem")));
+            assert_eq!(got.is_ok(), name == own, "{name} for {algorithm}");
+            let error = new(file(&format!("{name}.public.pem"))).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("a public key, but a private one"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn weak_rsa_keys_are_refused() {
+    let weak = |error: ConfigError| {
+        assert!(
+            error.to_string().contains("2,048 bits") || error.to_string().contains("invalid"),
+            "{error}"
+        )
+    };
+    for (_, name, new) in verifying_constructors() {
+        if name == "rsa" {
+            weak(new(file("rsa1024.public.pem")).unwrap_err());
+        }
+    }
+    for (_, name, new) in signing_constructors() {
+        if name == "rsa" {
+            weak(new(file("rsa1024.private.pem")).unwrap_err());
+            weak(new(file("rsa1024.pkcs1.private.pem")).unwrap_err());
+        }
+    }
+    weak(VerifyingKey::from_jwk(file("rsa1024.public.jwk.json")).unwrap_err());
+}
+
+/// Why a public JWK is refused; empty if it is not.
+fn refusal(jwk: &Value) -> String {
+    VerifyingKey::from_jwk(jwk.to_string())
+        .map_or_else(|error| error.to_string(), |_| String::new())
+}
+
+#[test]
+fn a_public_jwk_is_read_strictly() {
+    let (rsa, p256, p384) = (jwk("rsa.public"), jwk("p256.public"), jwk("p384.public"));
+    let ed = jwk("ed25519.public");
+    let secret =
+        json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "alg": "HS256" });
+    let x = p256["x"].as_str().unwrap();
+    for (jwk, changes, why) in [
+        (
+            &rsa,
+            json!({ "use": "sig", "key_ops": ["sign", "verify"], "x5c": [] }),
+            "",
+        ),
+        (&rsa, json!({ "use": "enc" }), "`use` is not `sig`"),
+        (&rsa, json!({ "use": 1 }), "text"),
+        (&rsa, json!({ "key_ops": ["sign"] }), "`key_ops`"),
+        (&rsa, json!({ "key_ops": "verify" }), "`key_ops`"),
+        (&rsa, json!({ "alg": null }), "names no algorithm"),
+        (&rsa, json!({ "alg": "ES256" }), "does not fit"),
+        (&rsa, json!({ "alg": "HS256" }), "does not fit"),
+        (&rsa, json!({ "alg": "none" }), "not supported"),
+        (&rsa, json!({ "alg": "RS1" }), "not supported"),
+        (&rsa, json!({ "alg": 5 }), "text"),
+        (&rsa, json!({ "kid": 5 }), "text"),
+        (&rsa, json!({ "n": null }), "`n` is missing"),
+        (&rsa, json!({ "e": null }), "`e` is missing"),
+        (&rsa, json!({ "e": "AQ" }), "under 3"),
+        (&rsa, json!({ "e": "Ag" }), "even"),
+        (&rsa, json!({ "e": "" }), "under 3"),
+        (&rsa, json!({ "e": "AQAAAAAB" }), "32 bits"),
+        (&rsa, json!({ "n": "AQAB" }), "2,048 bits"),
+        (&rsa, json!({ "n": "not base64url!" }), "base64url"),
+        (&rsa, json!({ "kty": "EC" }), "curve"),
+        (&rsa, json!({ "kty": null }), "`kty` is missing"),
+        (&rsa, json!({ "kty": "XX" }), "not supported"),
+        (&p256, json!({ "alg": null }), ""),
+        (&p256, json!({ "alg": "ES384" }), "does not fit"),
+        (&p256, json!({ "crv": "P-384" }), "does not fit"),
+        (&p256, json!({ "crv": "P-384", "alg": null }), "full length"),
+        (&p256, json!({ "crv": "P-521", "alg": "ES512" }), "curve"),
+        (&p256, json!({ "crv": "secp256k1" }), "curve"),
+        (&p256, json!({ "x": format!("{x}=") }), "base64url"),
+        (&p256, json!({ "x": "AQ" }), "full length"),
+        (&p256, json!({ "y": x }), "invalid"),
+        (&p384, json!({ "alg": null }), ""),
+        (&ed, json!({ "alg": null }), ""),
+        (&ed, json!({ "alg": "Ed25519" }), ""),
+        (&ed, json!({ "alg": "ES256" }), "does not fit"),
+        (&ed, json!({ "crv": "Ed448" }), "curve"),
+        (&ed, json!({ "crv": "X25519" }), "curve"),
+        (&ed, json!({ "x": "AQ" }), "invalid"),
+        (&ed, json!({ "kty": "EC" }), "curve"),
+        (&secret, json!({}), ""),
+        (&secret, json!({ "k": "AQ" }), "shorter"),
+        (&secret, json!({ "k": "" }), "shorter"),
+        (&secret, json!({ "alg": "HS512" }), "shorter"),
+        (&secret, json!({ "alg": null }), "names no algorithm"),
+        (&secret, json!({ "k": null }), "`k` is missing"),
+    ] {
+        let got = refusal(&with(jwk.clone(), changes.clone()));
+        assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
+        assert!(got.contains(why), "{changes}: {got}");
+    }
+    for text in ["", "[]", "null", "{", "\"x\""] {
+        assert!(VerifyingKey::from_jwk(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_private_jwk_belong_together() {
+    let (rsa, p256, ed) = (
+        jwk("rsa.private"),
+        jwk("p256.private"),
+        jwk("ed25519.private"),
+    );
+    let other_p256 = json!({ "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" });
+    for (jwk, changes, why) in [
+        (&rsa, json!({}), ""),
+        (&rsa, json!({ "key_ops": ["verify"] }), "`key_ops`"),
+        (&rsa, json!({ "d": null }), "no private part"),
+        (&rsa, json!({ "d": "AQAB" }), "invalid"),
+        (&rsa, json!({ "dp": "AQAB" }), "invalid"),
+        (&rsa, json!({ "dq": "AQAB" }), "invalid"),
+        (&rsa, json!({ "qi": "AQAB" }), "invalid"),
+        (&rsa, json!({ "p": rsa["q"] }), "invalid"),
+        (&rsa, json!({ "qi": null }), "`qi` is missing"),
+        (&rsa, json!({ "oth": [] }), "two primes"),
+        (&p256, other_p256, "invalid"),
+        (&p256, json!({ "d": null }), "no private part"),
+        (
+            &ed,
+            json!({ "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" }),
+            "invalid",
+        ),
+        (&ed, json!({ "d": "AQ" }), "invalid"),
+    ] {
+        let got = SigningKey::from_jwk(with(jwk.clone(), changes.clone()).to_string());
+        let got = got.map_or_else(|error| error.to_string(), |_| String::new());
+        assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
+        assert!(got.contains(why), "{changes}: {got}");
+    }
+}
+
+fn set(keys: &[Value], algorithms: &[Algorithm]) -> Result<KeySet, ConfigError> {
+    KeySet::from_jwks_with_algorithms(json!({ "keys": keys }).to_string(), algorithms)
+}
+
+#[test]
+fn an_unusable_key_of_a_set_is_left_out_and_told() {
+    let (rsa, p256, ed) = (jwk("rsa.public"), jwk("p256.public"), jwk("ed25519.public"));
+    let keys = set(
+        &[
+            with(rsa.clone(), json!({ "use": "enc" })),
+            p256.clone(),
+            with(ed.clone(), json!({ "kid": "p256" })),
+            with(ed.clone(), json!({ "kid": null })),
+            json!("no object"),
+            ed.clone(),
+        ],
+        &[],
+    )
+    .unwrap();
+    assert_eq!(keys.len(), 2);
+    let left_out: Vec<_> = keys.left_out().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        left_out,
+        [
+            "key 1 is left out: its `use` is not `sig`",
+            "key 3 is left out: a key before it has the same `kid`",
+            "key 4 is left out: without `kid` it can not be told from the others",
+            "key 5 is left out: it is no JSON object",
+        ]
+    );
+    assert_eq!(keys.left_out()[1].position(), 3);
+
+    // What is left counts: a single key needs no `kid`.
+    let one = set(
+        &[with(p256.clone(), json!({ "kid": null })), json!({})],
+        &[],
+    )
+    .unwrap();
+    assert!(one.select(None).is_some() && one.select(Some("any")).is_some());
+}
+
+#[test]
+fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
+    let rsa = with(jwk("rsa.public"), json!({ "alg": null }));
+    let p256 = with(jwk("p256.public"), json!({ "alg": null }));
+    assert!(set(std::slice::from_ref(&rsa), &[]).is_err());
+    let keys = set(&[rsa.clone(), p256], &[Algorithm::PS256, Algorithm::HS256]).unwrap();
+    assert_eq!(
+        keys.select(Some("rsa")).unwrap().algorithm(),
+        Algorithm::PS256
+    );
+    assert_eq!(
+        keys.select(Some("p256")).unwrap().algorithm(),
+        Algorithm::ES256
+    );
+    let error = set(&[rsa], &[Algorithm::RS256, Algorithm::PS256]).unwrap_err();
+    assert!(
+        error.to_string().contains("two are for one type"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_set_that_ends_empty_says_why() {
+    let keys = [
+        json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" }),
+        json!({ "kty": "XX" }),
+    ];
+    let error = set(&keys, &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("key 1 is left out: the secret is shorter"),
+        "{error}"
+    );
+    assert!(error.contains("key 2 is left out: its type"), "{error}");
+    assert!(
+        !error.contains("c2VjcmV0") && !error.contains("secret\""),
+        "{error}"
+    );
+    assert!(
+        set(&[], &[])
+            .unwrap_err()
+            .to_string()
+            .contains("there is no key")
+    );
+    for text in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":"c2VjcmV0"}"#] {
+        let error = KeySet::from_jwks(text).unwrap_err();
+        assert_eq!(error.option(), "jwks");
+        assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
+    }
+}
+
+#[test]
+fn a_set_of_keys_tells_them_apart() {
+    let key = |id: &str| VerifyingKey::hs256([1; 32]).unwrap().with_id(id);
+    let anonymous = VerifyingKey::hs256([1; 32]).unwrap();
+    for (keys, why) in [
+        (vec![], "there is none"),
+        (vec![key("a"), anonymous.clone()], "has no id"),
+        (vec![key("a"), key("a")], "the same id"),
+    ] {
+        let error = KeySet::new(keys).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    assert!(KeySet::new([anonymous]).is_ok());
+}
+
+#[test]
+fn a_hundred_thousand_keys_are_a_set_too() {
+    let secret = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let keys: Vec<_> = (0..100_000)
+        .map(|number| json!({ "kty": "oct", "k": secret, "alg": "HS256", "kid": number.to_string() }))
+        .collect();
+    let keys = set(&keys, &[]).unwrap();
+    assert_eq!(keys.len(), 100_000);
+    assert_eq!(keys.select(Some("99999")).unwrap().id(), Some("99999"));
+    assert!(keys.select(Some("100000")).is_none());
+}
+
+#[test]
+fn from_the_return_of_a_swap_on_the_old_set_is_gone() {
+    let numbered = |number: u64| {
+        let key = VerifyingKey::hs256([1; 32])
+            .unwrap()
+            .with_id(number.to_string());
+        KeySet::new([key]).unwrap()
+    };
+    let store = KeyStore::new(numbered(1));
+    let swapped = std::sync::atomic::AtomicU64::new(1);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let least = swapped.load(std::sync::atomic::Ordering::SeqCst);
+                    let current = store.load();
+                    let id = current.set().select(None).unwrap().id().unwrap();
+                    assert!(id.parse::<u64>().unwrap() >= least);
+                    if least == 1000 {
+                        break;
+                    }
+                }
+            });
+        }
+        for number in 2..=1000 {
+            assert_eq!(store.replace(numbered(number)), number);
+            swapped.store(number, std::sync::atomic::Ordering::SeqCst);
+        }
+    });
+    assert_eq!(store.generation(), 1000);
+}
