@@ -11,6 +11,7 @@ mod nested;
 mod refusals;
 mod revocation;
 mod rotation;
+mod second_opinion;
 mod secrecy;
 mod session;
 mod sources;
