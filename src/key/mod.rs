@@ -4,6 +4,7 @@
 
 mod algorithm;
 mod backend;
+mod constructors;
 mod hmac;
 mod jwk;
 mod material;

@@ -3,8 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Algorithm, VerifyingKey, backend::PrivateKey, hmac::HmacKey, jwk::Jwk,
-    material::PrivateMaterial, pem,
+    Algorithm, VerifyingKey,
+    backend::PrivateKey,
+    constructors::{hmac_constructors, pem_constructors},
+    hmac::HmacKey,
+    jwk::Jwk,
+    material::PrivateMaterial,
+    pem,
 };
 use crate::error::ConfigError;
 
@@ -40,41 +45,6 @@ enum Sign {
 #[derive(Debug)]
 pub(crate) struct SigningFailed;
 
-macro_rules! hmac_constructors {
-    ($($name:ident, $algorithm:ident, $bytes:literal;)*) => {
-        $(
-            #[doc = concat!("A secret of at least ", $bytes, " bytes for ", stringify!($algorithm), ".")]
-            ///
-            /// # Errors
-            ///
-            /// [`ConfigError`] if the secret is shorter than the hash (RFC 7518 §3.2), or the text
-            /// of a key (PEM, SSH, JWK), which is never a secret.
-            pub fn $name(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-                Self::hmac(Algorithm::$algorithm, secret.as_ref())
-                    .map_err(|why| ConfigError::new(stringify!($name), why))
-            }
-        )*
-    };
-}
-
-macro_rules! pem_constructors {
-    ($($name:ident, $algorithm:ident, $key:literal, $sections:literal;)*) => {
-        $(
-            #[doc = concat!("The private key of ", $key, ", for ", stringify!($algorithm), ".")]
-            ///
-            #[doc = concat!("The text is PEM with one section, ", $sections, ", not encrypted.")]
-            ///
-            /// # Errors
-            ///
-            /// [`ConfigError`] if the text is something else, or the key too weak or another's.
-            pub fn $name(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-                pem::with_private(pem.as_ref(), |it| Self::private(Algorithm::$algorithm, it))
-                    .map_err(|why| ConfigError::new(stringify!($name), why))
-            }
-        )*
-    };
-}
-
 impl SigningKey {
     hmac_constructors! {
         hs256, HS256, "32";
@@ -83,15 +53,15 @@ impl SigningKey {
     }
 
     pem_constructors! {
-        es256_pem, ES256, "P-256", "`PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915)";
-        es384_pem, ES384, "P-384", "`PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915)";
-        ed25519_pem, EdDSA, "Ed25519", "`PRIVATE KEY` (RFC 7468 §10)";
-        rs256_pem, RS256, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
-        rs384_pem, RS384, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
-        rs512_pem, RS512, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
-        ps256_pem, PS256, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
-        ps384_pem, PS384, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
-        ps512_pem, PS512, "RSA", "`PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017)";
+        es256_pem, ES256, "The private key of P-256, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915), not encrypted,";
+        es384_pem, ES384, "The private key of P-384, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915), not encrypted,";
+        ed25519_pem, EdDSA, "The private key of Ed25519, `PRIVATE KEY` (RFC 7468 §10), not encrypted,";
+        rs256_pem, RS256, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        rs384_pem, RS384, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        rs512_pem, RS512, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        ps256_pem, PS256, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        ps384_pem, PS384, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        ps512_pem, PS512, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
     }
 
     /// A private JSON Web Key (RFC 7517 §4, RFC 7518 §6) with `alg`, or of a curve that has one
@@ -104,6 +74,10 @@ impl SigningKey {
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Jwk::with(json.as_ref(), |jwk| jwk.signing_key())
             .map_err(|why| ConfigError::new("from_jwk", why))
+    }
+
+    fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
+        pem::with_private(pem, |material| Self::private(algorithm, material))
     }
 
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {

@@ -19,7 +19,7 @@ fn jwk(name: &str) -> Value {
 }
 
 /// Changes members of a JWK; `null` takes one away.
-fn with(mut jwk: Value, changes: Value) -> Value {
+fn with(mut jwk: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         match value {
             Value::Null => jwk.as_object_mut().unwrap().remove(name),
@@ -75,12 +75,12 @@ fn what_a_private_key_signs_its_public_key_verifies() {
         let verifying = verify(file(&format!("{name}.public.pem"))).unwrap();
         let of_jwk = with(
             jwk(&format!("{name}.public")),
-            json!({ "alg": algorithm.as_str() }),
+            &json!({ "alg": algorithm.as_str() }),
         );
         let of_jwk = VerifyingKey::from_jwk(of_jwk.to_string()).unwrap();
         let private_jwk = with(
             jwk(&format!("{name}.private")),
-            json!({ "alg": algorithm.as_str() }),
+            &json!({ "alg": algorithm.as_str() }),
         );
         let private_of_jwk = SigningKey::from_jwk(private_jwk.to_string()).unwrap();
         assert_eq!(of_jwk.id(), Some(name));
@@ -192,7 +192,7 @@ fn weak_rsa_keys_are_refused() {
         assert!(
             error.to_string().contains("2,048 bits") || error.to_string().contains("invalid"),
             "{error}"
-        )
+        );
     };
     for (_, name, new) in verifying_constructors() {
         if name == "rsa" {
@@ -273,7 +273,7 @@ fn a_public_jwk_is_read_strictly() {
         (&secret, json!({ "alg": null }), "names no algorithm"),
         (&secret, json!({ "k": null }), "`k` is missing"),
     ] {
-        let got = refusal(&with(jwk.clone(), changes.clone()));
+        let got = refusal(&with(jwk.clone(), &changes));
         assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
         assert!(got.contains(why), "{changes}: {got}");
     }
@@ -310,7 +310,7 @@ fn the_parts_of_a_private_jwk_belong_together() {
         ),
         (&ed, json!({ "d": "AQ" }), "invalid"),
     ] {
-        let got = SigningKey::from_jwk(with(jwk.clone(), changes.clone()).to_string());
+        let got = SigningKey::from_jwk(with(jwk.clone(), &changes).to_string());
         let got = got.map_or_else(|error| error.to_string(), |_| String::new());
         assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
         assert!(got.contains(why), "{changes}: {got}");
@@ -326,10 +326,10 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
     let (rsa, p256, ed) = (jwk("rsa.public"), jwk("p256.public"), jwk("ed25519.public"));
     let keys = set(
         &[
-            with(rsa.clone(), json!({ "use": "enc" })),
+            with(rsa.clone(), &json!({ "use": "enc" })),
             p256.clone(),
-            with(ed.clone(), json!({ "kid": "p256" })),
-            with(ed.clone(), json!({ "kid": null })),
+            with(ed.clone(), &json!({ "kid": "p256" })),
+            with(ed.clone(), &json!({ "kid": null })),
             json!("no object"),
             ed.clone(),
         ],
@@ -351,7 +351,7 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
 
     // What is left counts: a single key needs no `kid`.
     let one = set(
-        &[with(p256.clone(), json!({ "kid": null })), json!({})],
+        &[with(p256.clone(), &json!({ "kid": null })), json!({})],
         &[],
     )
     .unwrap();
@@ -360,8 +360,8 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
 
 #[test]
 fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
-    let rsa = with(jwk("rsa.public"), json!({ "alg": null }));
-    let p256 = with(jwk("p256.public"), json!({ "alg": null }));
+    let rsa = with(jwk("rsa.public"), &json!({ "alg": null }));
+    let p256 = with(jwk("p256.public"), &json!({ "alg": null }));
     assert!(set(std::slice::from_ref(&rsa), &[]).is_err());
     let keys = set(&[rsa.clone(), p256], &[Algorithm::PS256, Algorithm::HS256]).unwrap();
     assert_eq!(

@@ -3,7 +3,13 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Algorithm, backend::PublicKey, hmac::HmacKey, jwk::Jwk, material::PublicMaterial, pem,
+    Algorithm,
+    backend::PublicKey,
+    constructors::{hmac_constructors, pem_constructors},
+    hmac::HmacKey,
+    jwk::Jwk,
+    material::PublicMaterial,
+    pem,
 };
 use crate::error::ConfigError;
 
@@ -37,43 +43,6 @@ enum Check {
     Public(PublicKey),
 }
 
-macro_rules! hmac_constructors {
-    ($($name:ident, $algorithm:ident, $bytes:literal;)*) => {
-        $(
-            #[doc = concat!("A secret of at least ", $bytes, " bytes for ", stringify!($algorithm), ".")]
-            ///
-            /// Whoever has it can sign too.
-            ///
-            /// # Errors
-            ///
-            /// [`ConfigError`] if the secret is shorter than the hash (RFC 7518 §3.2), or the text
-            /// of a key (PEM, SSH, JWK), which is never a secret.
-            pub fn $name(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-                Self::hmac(Algorithm::$algorithm, secret.as_ref())
-                    .map_err(|why| ConfigError::new(stringify!($name), why))
-            }
-        )*
-    };
-}
-
-macro_rules! pem_constructors {
-    ($($name:ident, $algorithm:ident, $key:literal;)*) => {
-        $(
-            #[doc = concat!("The public key of ", $key, ", for ", stringify!($algorithm), ".")]
-            ///
-            /// The text is PEM with one section, `PUBLIC KEY` (RFC 7468 §13).
-            ///
-            /// # Errors
-            ///
-            /// [`ConfigError`] if the text is something else, or the key too weak or another's.
-            pub fn $name(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-                pem::with_public(pem.as_ref(), |it| Self::public(Algorithm::$algorithm, it))
-                    .map_err(|why| ConfigError::new(stringify!($name), why))
-            }
-        )*
-    };
-}
-
 impl VerifyingKey {
     hmac_constructors! {
         hs256, HS256, "32";
@@ -82,15 +51,15 @@ impl VerifyingKey {
     }
 
     pem_constructors! {
-        es256_pem, ES256, "P-256";
-        es384_pem, ES384, "P-384";
-        ed25519_pem, EdDSA, "Ed25519";
-        rs256_pem, RS256, "RSA, 2,048 to 8,192 bits";
-        rs384_pem, RS384, "RSA, 2,048 to 8,192 bits";
-        rs512_pem, RS512, "RSA, 2,048 to 8,192 bits";
-        ps256_pem, PS256, "RSA, 2,048 to 8,192 bits";
-        ps384_pem, PS384, "RSA, 2,048 to 8,192 bits";
-        ps512_pem, PS512, "RSA, 2,048 to 8,192 bits";
+        es256_pem, ES256, "The public key of P-256, `PUBLIC KEY` (RFC 7468 §13),";
+        es384_pem, ES384, "The public key of P-384, `PUBLIC KEY` (RFC 7468 §13),";
+        ed25519_pem, EdDSA, "The public key of Ed25519, `PUBLIC KEY` (RFC 7468 §13),";
+        rs256_pem, RS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        rs384_pem, RS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        rs512_pem, RS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        ps256_pem, PS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        ps384_pem, PS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        ps512_pem, PS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
     }
 
     /// A JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only. Its
@@ -103,6 +72,10 @@ impl VerifyingKey {
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Jwk::with(json.as_ref(), |jwk| jwk.verifying_key(&[]))
             .map_err(|why| ConfigError::new("from_jwk", why))
+    }
+
+    fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
+        pem::with_public(pem, |material| Self::public(algorithm, material))
     }
 
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {

@@ -297,6 +297,12 @@ fn a_payload_is_strict_json() {
             Some(Kind::TokenMalformed),
         ),
         ("an array", b"[]".to_vec(), Some(Kind::TokenMalformed)),
+        (
+            "a moment beyond all numbers",
+            good.replace(&(NOW + 3600).to_string(), "1e999")
+                .into_bytes(),
+            Some(Kind::ClaimInvalid),
+        ),
         ("nothing", Vec::new(), Some(Kind::TokenMalformed)),
     ] {
         let token = sign_raw(&header().to_string(), &payload);

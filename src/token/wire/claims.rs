@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "act" => claim!(act, actor),
                 "cnf" => claim!(cnf, skip),
                 _ => {
-                    map.next_value_seed(skip)?;
+                    reading.skip(&mut map, levels)?;
                     others.push(name);
                 }
             }
@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
                     reading.member(&mut map, &mut act, seed, ACT)?;
                 }
                 _ => {
-                    map.next_value_seed(Skip { reading, levels })?;
+                    reading.skip(&mut map, levels)?;
                     others.push(name);
                 }
             }

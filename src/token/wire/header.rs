@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 
 use super::{
     compact::{decode, decoded_len},
-    json::{Reading, Skip, Text, TextSeed},
+    json::{Reading, Text, TextSeed},
 };
 use crate::{error::SessionError, token::Limits};
 
@@ -70,10 +70,7 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         const TEXT: TextSeed = TextSeed { max: usize::MAX };
-        let skip = Skip {
-            reading: self.reading,
-            levels: self.reading.deeper(self.levels)?,
-        };
+        let levels = self.reading.deeper(self.levels)?;
         let (mut alg, mut kid, mut typ) = (None, None, None);
         let mut others = Vec::new();
         while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
@@ -89,7 +86,7 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
                     )));
                 }
                 _ => {
-                    map.next_value_seed(skip)?;
+                    self.reading.skip(&mut map, levels)?;
                     others.push(name);
                 }
             }

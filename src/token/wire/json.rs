@@ -43,12 +43,18 @@ impl Reading {
         (&mut deserializer)
             .deserialize_map(visitor)
             .and_then(|value| deserializer.end().map(|()| value))
-            .map_err(|error| {
-                self.refusal.get().unwrap_or(match error.classify() {
-                    Category::Data => self.of_type.get(),
-                    Category::Io | Category::Syntax | Category::Eof => SYNTAX,
-                })
-            })
+            .map_err(|error| self.refusal.get().unwrap_or_else(|| self.reason(&error)))
+    }
+
+    fn reason(&self, error: &serde_json::Error) -> SessionError {
+        match error.classify() {
+            Category::Data => self.of_type.get(),
+            // serde_json counts a number that no `f64` holds as syntax, but it is none.
+            Category::Syntax if error.to_string().starts_with("number out of range") => {
+                self.of_type.get()
+            }
+            Category::Io | Category::Syntax | Category::Eof => SYNTAX,
+        }
     }
 
     /// Reads the value of a member that has a place of its own.
@@ -65,6 +71,19 @@ impl Reading {
         self.of_type.set(of_type);
         *place = Some(map.next_value_seed(seed)?);
         Ok(())
+    }
+
+    /// Reads the value of a member that has none, and forgets it.
+    pub(super) fn skip<'de, A: MapAccess<'de>>(
+        &self,
+        map: &mut A,
+        levels: usize,
+    ) -> Result<(), A::Error> {
+        self.of_type.set(SYNTAX);
+        map.next_value_seed(Skip {
+            reading: self,
+            levels,
+        })
     }
 
     /// Checks that no name is there twice among those that have no place of their own.
