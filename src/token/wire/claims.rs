@@ -51,7 +51,7 @@ pub(in crate::token) struct Claims<'a> {
 
 impl<'a> Claims<'a> {
     pub(in crate::token) fn parse(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
-        match flat::scan(json, limits) {
+        match flat::scan_claims(json, limits) {
             Some(claims) => Ok(claims),
             None => Self::parse_strictly(json, limits),
         }

@@ -1,12 +1,13 @@
-//! A fast way to read the claims sets that session tokens are: one object of plain texts and
-//! numbers.
+//! A fast way to read the objects that session tokens consist of: plain texts and numbers.
 //!
 //! It gives up on anything else (escapes, nesting, fractions, `null`, a member twice, a text too
-//! long, any error), and then the strict reader in `claims` decides. So it has no errors of its
-//! own, and what it reads is what that one would read; the test below holds them together.
+//! long, any error), and then the strict readers in `header` and `claims` decide. So it has no
+//! errors of its own, and what it reads is what they would read; the tests below hold them
+//! together.
 
 use super::{
     claims::Claims,
+    header::JoseHeader,
     json::{Text, Texts},
 };
 use crate::token::{Limits, time::NumericDate};
@@ -14,20 +15,39 @@ use crate::token::{Limits, time::NumericDate};
 /// How many claims that the profile does not know are compared with each other.
 const MAX_OTHERS: usize = 8;
 
-pub(super) fn scan<'a>(json: &'a str, limits: &Limits) -> Option<Claims<'a>> {
+/// Reads a JOSE header of `alg`, `kid` and `typ`, and of no other member.
+pub(super) fn scan_header(json: &str) -> Option<JoseHeader<'_>> {
+    let mut scanner = Scanner { rest: json };
+    let (mut alg, mut kid, mut typ) = (None, None, None);
+    scanner.skip(b'{')?;
+    loop {
+        let place = match scanner.name()? {
+            "alg" => &mut alg,
+            "kid" => &mut kid,
+            "typ" => &mut typ,
+            _ => return None,
+        };
+        if place.replace(Text::Borrowed(scanner.text()?)).is_some() {
+            return None;
+        }
+        if scanner.is_last()? {
+            break;
+        }
+    }
+    let alg = alg?;
+    Some(JoseHeader { alg, kid, typ })
+}
+
+/// Reads a claims set.
+pub(super) fn scan_claims<'a>(json: &'a str, limits: &Limits) -> Option<Claims<'a>> {
     let mut scanner = Scanner { rest: json };
     let mut claims = Claims::default();
     let mut others = [""; MAX_OTHERS];
     let mut other = others.iter_mut();
 
-    scanner.skip_space();
     scanner.skip(b'{')?;
     loop {
-        scanner.skip_space();
-        let name = scanner.text()?;
-        scanner.skip_space();
-        scanner.skip(b':')?;
-        scanner.skip_space();
+        let name = scanner.name()?;
         macro_rules! text {
             ($place:ident, $max:expr) => {{
                 let text = scanner.text()?;
@@ -87,21 +107,17 @@ pub(super) fn scan<'a>(json: &'a str, limits: &Limits) -> Option<Claims<'a>> {
                 *other.next()? = name;
             }
         }
-        scanner.skip_space();
-        match scanner.next()? {
-            b',' => {}
-            b'}' => break,
-            _ => return None,
+        if scanner.is_last()? {
+            break;
         }
     }
-    scanner.skip_space();
     let unread = other.len();
     let others = others.get(..MAX_OTHERS - unread)?;
     let distinct = others
         .iter()
         .enumerate()
         .all(|(at, name)| others.iter().skip(at + 1).all(|it| it != name));
-    (scanner.rest.is_empty() && distinct).then_some(claims)
+    distinct.then_some(claims)
 }
 
 struct Scanner<'a> {
@@ -120,8 +136,31 @@ impl<'a> Scanner<'a> {
         Some(byte)
     }
 
+    /// Takes this byte, after white space.
     fn skip(&mut self, wanted: u8) -> Option<()> {
+        self.skip_space();
         (self.next()? == wanted).then_some(())
+    }
+
+    /// The name of a member; what follows next is its value.
+    fn name(&mut self) -> Option<&'a str> {
+        let name = self.text()?;
+        self.skip(b':')?;
+        self.skip_space();
+        Some(name)
+    }
+
+    /// Whether the object ends after this member, and the text with it.
+    fn is_last(&mut self) -> Option<bool> {
+        self.skip_space();
+        match self.next()? {
+            b',' => Some(false),
+            b'}' => {
+                self.skip_space();
+                self.rest.is_empty().then_some(true)
+            }
+            _ => None,
+        }
     }
 
     fn skip_space(&mut self) {
@@ -219,17 +258,41 @@ mod tests {
     /// What is read fast is what is read strictly; nothing is read fast that strictly is refused.
     fn agrees(json: &str) -> bool {
         let limits = Limits::default();
-        match (scan(json, &limits), Claims::parse_strictly(json, &limits)) {
-            (None, _) => true,
-            (Some(fast), Ok(strict)) => fast == strict,
-            (Some(_), Err(_)) => false,
+        let claims = match scan_claims(json, &limits) {
+            Some(fast) => Claims::parse_strictly(json, &limits).is_ok_and(|it| it == fast),
+            None => true,
+        };
+        let header = match scan_header(json) {
+            Some(fast) => JoseHeader::parse_strictly(json, &limits).is_ok_and(|it| it == fast),
+            None => true,
+        };
+        claims && header
+    }
+
+    #[test]
+    fn plain_headers_are_read_and_odd_ones_are_left() {
+        for (json, plain) in [
+            (r#"{"alg":"HS256"}"#, true),
+            (r#" { "typ" : "a" , "kid" : "b" , "alg" : "c" } "#, true),
+            (r#"{"typ":"JWT"}"#, false),
+            (r#"{"alg":"HS256","alg":"HS256"}"#, false),
+            (r#"{"alg":"HS256","x":1}"#, false),
+            (r#"{"alg":"HS256","crit":[]}"#, false),
+            (r#"{"alg":"HS\u0032\u0035\u0036"}"#, false),
+            (r#"{"alg":"HS256"}x"#, false),
+            (r#"{"alg":"HS256","#, false),
+            (r#"{"alg":1}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(scan_header(json).is_some(), plain, "{json}");
+            assert!(agrees(json), "{json}");
         }
     }
 
     #[test]
     fn plain_sets_are_read_and_odd_ones_are_left() {
         let limits = Limits::default();
-        assert!(scan(GOOD, &limits).is_some() && agrees(GOOD));
+        assert!(scan_claims(GOOD, &limits).is_some() && agrees(GOOD));
         for (from, to) in [
             ("Иван", r"\u0418"),
             ("1768482000", "1768482000.5"),
@@ -261,16 +324,16 @@ mod tests {
             (":", "="),
         ] {
             let json = GOOD.replacen(from, to, 1);
-            assert!(scan(&json, &limits).is_none(), "{json}");
+            assert!(scan_claims(&json, &limits).is_none(), "{json}");
         }
         let long = GOOD.replace("ann", &"a".repeat(257));
-        assert!(scan(&long, &limits).is_none());
+        assert!(scan_claims(&long, &limits).is_none());
         let many: String = (0..=MAX_OTHERS).map(|it| format!("\"o{it}\":1,")).collect();
-        assert!(scan(&GOOD.replacen('{', &format!("{{{many}"), 1), &limits).is_none());
+        assert!(scan_claims(&GOOD.replacen('{', &format!("{{{many}"), 1), &limits).is_none());
         for json in [
             "", "{", "{}", "[]", "null", "\"", "{\"", "{\"a", "{\"a\"", "{\"a\":",
         ] {
-            assert!(scan(json, &limits).is_none(), "{json}");
+            assert!(scan_claims(json, &limits).is_none(), "{json}");
         }
     }
 
@@ -304,7 +367,7 @@ mod tests {
         #[test]
         fn pieces_in_any_order_are_read_alike(
             pieces in proptest::collection::vec(proptest::sample::select(vec![
-                "{", "}", "[", "]", ",", ":", " ", "\"exp\"", "\"sub\"", "\"aud\"", "\"x\"", "\"\"",
+                "{", "}", "[", "]", ",", ":", " ", "\"exp\"", "\"sub\"", "\"alg\"", "\"alg\":\"a\"", "\"kid\":\"b\",", "\"aud\"", "\"x\"", "\"\"",
                 "\"utc_offset\"", "\"locale\"", "\"act\"", "1", "-1", "0", "-0", "1.5", "1e2", "true",
                 "false", "null", "\"\\u0061\"", "\"\\ud800\"", "\"exp\":1", "\"sub\":\"a\"", "\"x\":1,",
             ]), 0..14),
