@@ -1,1 +1,7 @@
-//! client
+//! Who is at the other end, as far as answers depend on it: the kind of client, its cultures, its
+//! offset from UTC and its time zone. Knows no token and no HTTP; its parsers take text.
+
+mod kind;
+mod text;
+
+pub use kind::{ClientKind, ParseClientKindError};

@@ -1,0 +1,155 @@
+//! The kind of client that opened a session.
+
+use std::{error::Error, fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::text;
+
+/// The kind of client that opened a session.
+///
+/// Every client is of exactly one kind, so exactly one of [`is_desktop`](Self::is_desktop),
+/// [`is_web`](Self::is_web) and [`is_not_web_or_desktop`](Self::is_not_web_or_desktop) holds. It is
+/// not the "client type" of RFC 6749 §2.1, which tells who can keep a secret.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::ClientKind;
+///
+/// let kind: ClientKind = "web".parse()?;
+/// assert!(kind.is_web());
+/// assert_eq!(kind.to_string(), "web");
+/// assert!("Web".parse::<ClientKind>().is_err());
+/// # Ok::<(), tower_session_token::ParseClientKindError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a partition: what is neither of the first two is the third"
+)]
+pub enum ClientKind {
+    /// A program on the user's machine, a console tool, an integration service: `desktop`.
+    Desktop,
+    /// A browser, or a program that goes through the web API: `web`.
+    Web,
+    /// Neither, such as a background task or another application: `other`.
+    Other,
+}
+
+impl ClientKind {
+    const ALL: [Self; 3] = [Self::Desktop, Self::Web, Self::Other];
+
+    /// The kind as the claim `client_kind` spells it: `desktop`, `web` or `other`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Web => "web",
+            Self::Other => "other",
+        }
+    }
+
+    /// Whether this is [`ClientKind::Desktop`].
+    #[must_use]
+    pub const fn is_desktop(self) -> bool {
+        matches!(self, Self::Desktop)
+    }
+
+    /// Whether this is [`ClientKind::Web`].
+    #[must_use]
+    pub const fn is_web(self) -> bool {
+        matches!(self, Self::Web)
+    }
+
+    /// Whether this is [`ClientKind::Other`].
+    #[must_use]
+    pub const fn is_not_web_or_desktop(self) -> bool {
+        matches!(self, Self::Other)
+    }
+}
+
+impl fmt::Display for ClientKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
+impl FromStr for ClientKind {
+    type Err = ParseClientKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(ParseClientKindError(()))
+    }
+}
+
+impl Serialize for ClientKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer, "a client kind")
+    }
+}
+
+/// The text is none of `desktop`, `web` and `other`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParseClientKindError(());
+
+impl fmt::Display for ParseClientKindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("none of desktop, web and other")
+    }
+}
+
+impl Error for ParseClientKindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_predicate_holds() {
+        for (kind, want) in [
+            (ClientKind::Desktop, [true, false, false]),
+            (ClientKind::Web, [false, true, false]),
+            (ClientKind::Other, [false, false, true]),
+        ] {
+            let got = [
+                kind.is_desktop(),
+                kind.is_web(),
+                kind.is_not_web_or_desktop(),
+            ];
+            assert_eq!(got, want, "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_names_are_read() {
+        for kind in ClientKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{kind}\""));
+            assert_eq!(serde_json::from_str::<ClientKind>(&json).unwrap(), kind);
+        }
+        for text in ["", "Web", "WEB", " web", "web ", "we\u{431}", "mobile"] {
+            assert!(text.parse::<ClientKind>().is_err(), "{text:?}");
+        }
+        for json in ["\"Web\"", "null", "1", "{\"web\":null}", "[\"web\"]"] {
+            assert!(serde_json::from_str::<ClientKind>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_what_was_read() {
+        let error = serde_json::from_str::<ClientKind>("\"s3cret\"").unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}
