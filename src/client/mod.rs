@@ -2,6 +2,8 @@
 //! offset from UTC and its time zone. Knows no token and no HTTP; its parsers take text.
 
 mod kind;
+mod offset;
 mod text;
 
 pub use kind::{ClientKind, ParseClientKindError};
+pub(crate) use offset::{offset_from_minutes, parse_offset};
