@@ -5,7 +5,10 @@ mod culture;
 mod kind;
 mod offset;
 mod text;
+mod zone;
 
 pub use culture::{Culture, ParseCultureError};
 pub use kind::{ClientKind, ParseClientKindError};
 pub(crate) use offset::{offset_from_minutes, parse_offset};
+pub(crate) use zone::is_zone_name;
+pub use zone::{ParseTimeZoneError, TimeZone};
