@@ -4,6 +4,7 @@
 mod context;
 mod culture;
 mod kind;
+mod negotiation;
 mod offset;
 mod text;
 mod zone;
@@ -11,6 +12,7 @@ mod zone;
 pub use context::{ClientContext, ClientSource};
 pub use culture::{Culture, ParseCultureError};
 pub use kind::{ClientKind, ParseClientKindError};
+pub(crate) use negotiation::AcceptLanguage;
 pub(crate) use offset::{offset_from_minutes, parse_offset};
 pub(crate) use zone::is_zone_name;
 pub use zone::{ParseTimeZoneError, TimeZone};

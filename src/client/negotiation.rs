@@ -1,0 +1,438 @@
+//! What a client asks for, against what a service supports.
+
+use std::cmp::Reverse;
+
+use super::{Culture, culture::truncations};
+
+/// The longest `Accept-Language` that is read, in bytes.
+const MAX_BYTES: usize = 500;
+/// How many of its ranges are read.
+const MAX_RANGES: usize = 10;
+
+/// The cultures that a service supports, sorted; none means that it takes any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Supported(Vec<Culture>);
+
+impl Supported {
+    pub(super) fn insert(&mut self, culture: Culture) {
+        if let Err(at) = self.0.binary_search(&culture) {
+            self.0.insert(at, culture);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The nearest supported culture by lookup (RFC 4647 §3.4): this one, else the first of its
+    /// truncations that is supported. Without a list, this one.
+    pub(super) fn lookup(&self, asked: &Culture) -> Option<Culture> {
+        self.lookup_if(asked, |_| true)
+    }
+
+    /// As [`lookup`](Self::lookup), as if what is not acceptable were not supported.
+    fn lookup_if(&self, asked: &Culture, acceptable: impl Fn(&Culture) -> bool) -> Option<Culture> {
+        if self.is_empty() {
+            return acceptable(asked).then(|| asked.clone());
+        }
+        // Both sides are in canonical case, so comparing without case is comparing.
+        truncations(asked.as_str())
+            .filter_map(|tag| self.get(tag))
+            .find(|culture| acceptable(culture))
+            .cloned()
+    }
+
+    fn get(&self, tag: &str) -> Option<&Culture> {
+        let at = self.0.binary_search_by(|it| it.as_str().cmp(tag)).ok()?;
+        self.0.get(at)
+    }
+}
+
+/// What `Accept-Language` (RFC 9110 §12.5.4) asks for: at most ten ranges.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct AcceptLanguage(
+    /// Best first; of equal weight in the order of the field.
+    Vec<Range>,
+);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Range {
+    culture: Culture,
+    weight: Weight,
+}
+
+impl AcceptLanguage {
+    /// Reads the field's value; of several fields, their values joined by commas.
+    ///
+    /// It is `None`, one bad value, if it is longer than 500 bytes or if none of its ranges is
+    /// well-formed. Else ill-formed ranges are passed over, and those after the tenth are not
+    /// read. `*` is well-formed, and says nothing that could be chosen.
+    pub(crate) fn parse(field: &[u8]) -> Option<Self> {
+        if field.len() > MAX_BYTES {
+            return None;
+        }
+        let members = field
+            .split(|byte| *byte == b',')
+            .map(trim_ows)
+            .filter(|member| !member.is_empty())
+            .take(MAX_RANGES);
+        let mut ranges = Vec::new();
+        let (mut empty, mut readable) = (true, false);
+        for member in members {
+            empty = false;
+            let Some((tag, weight)) = tag_and_weight(member) else {
+                continue;
+            };
+            if tag == "*" {
+                readable = true;
+            } else if let Ok(culture) = tag.parse() {
+                readable = true;
+                ranges.push(Range { culture, weight });
+            }
+        }
+        // A stable sort.
+        ranges.sort_by_key(|range| Reverse(range.weight));
+        (empty || readable).then_some(Self(ranges))
+    }
+
+    /// The best supported culture: that of the heaviest range which has one. A culture that the
+    /// field itself weighs 0 is not acceptable; what is more special than it still is.
+    pub(super) fn choose(&self, supported: &Supported) -> Option<Culture> {
+        let refused = |culture: &Culture| {
+            let mut ranges = self.0.iter();
+            ranges.any(|range| range.weight == Weight::ZERO && range.culture == *culture)
+        };
+        self.0
+            .iter()
+            .filter(|range| range.weight > Weight::ZERO)
+            .find_map(|range| supported.lookup_if(&range.culture, |it| !refused(it)))
+    }
+}
+
+/// Splits a member such as `de;q=0.8`; `None` if it is ill-formed.
+fn tag_and_weight(member: &[u8]) -> Option<(&str, Weight)> {
+    let member = str::from_utf8(member).ok()?;
+    let Some((tag, weight)) = member.split_once(';') else {
+        return Some((member, Weight::ONE));
+    };
+    let (tag, weight) = (
+        tag.trim_end_matches(is_ows),
+        weight.trim_start_matches(is_ows),
+    );
+    let qvalue = weight.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
+    let weight = Weight::parse(qvalue.as_bytes())?;
+    // Empty text would be the invariant culture.
+    (!tag.is_empty()).then_some((tag, weight))
+}
+
+/// OWS of RFC 9110 §5.6.3.
+fn is_ows(c: char) -> bool {
+    matches!(c, ' ' | '\t')
+}
+
+fn trim_ows(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// A weight in thousandths (RFC 9110 §12.4.2), 0 to 1000.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Weight(u16);
+
+impl Weight {
+    const ZERO: Self = Self(0);
+    const ONE: Self = Self(1000);
+
+    /// Reads a `qvalue`: `0` or `1`, then perhaps a point and up to three digits, no more than 1.
+    fn parse(qvalue: &[u8]) -> Option<Self> {
+        let (whole, decimals) = match qvalue {
+            [whole] => (whole, &[][..]),
+            [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
+            _ => return None,
+        };
+        let whole = match whole {
+            b'0' => 0,
+            b'1' => 1000,
+            _ => return None,
+        };
+        let weights = [100, 10, 1].into_iter();
+        let fraction = weights.zip(decimals).try_fold(0, |sum, (weight, digit)| {
+            digit
+                .is_ascii_digit()
+                .then(|| sum + weight * u16::from(digit - b'0'))
+        })?;
+        let weight = Self(whole + fraction);
+        (weight <= Self::ONE).then_some(weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn culture(tag: &str) -> Culture {
+        tag.parse().unwrap()
+    }
+
+    fn supported(tags: &[&str]) -> Supported {
+        let mut list = Supported::default();
+        for tag in tags {
+            list.insert(culture(tag));
+        }
+        list
+    }
+
+    fn text(culture: Option<&Culture>) -> Option<&str> {
+        culture.map(Culture::as_str)
+    }
+
+    #[test]
+    fn lookup_goes_from_the_special_to_the_general() {
+        let list = supported(&["zh-Hant", "en", "ru-RU", "de-CH", "en", "de-u-co-phonebk"]);
+        for (name, asked, want) in [
+            ("itself", "en", Some("en")),
+            ("in other case", "RU-ru", Some("ru-RU")),
+            ("without its region", "en-GB", Some("en")),
+            ("without its variant", "de-CH-1901", Some("de-CH")),
+            ("without its extension", "en-GB-u-ca-roc", Some("en")),
+            (
+                "the example of RFC 4647",
+                "zh-Hant-CN-x-private1-private2",
+                Some("zh-Hant"),
+            ),
+            (
+                "with an extension",
+                "de-u-co-phonebk",
+                Some("de-u-co-phonebk"),
+            ),
+            ("more general than the list", "zh", None),
+            ("only other regions", "de-AT", None),
+            ("only with a region", "ru", None),
+            ("other script", "zh-Hans-CN", None),
+            ("only the same letters in front", "eng", None),
+            ("not there", "fr", None),
+            ("invariant", "und", None),
+        ] {
+            let got = list.lookup(&culture(asked));
+            assert_eq!(text(got.as_ref()), want, "{name}");
+            let any = Supported::default().lookup(&culture(asked));
+            assert_eq!(any, Some(culture(asked)), "{name}, without a list");
+        }
+    }
+
+    #[test]
+    fn the_heaviest_range_wins() {
+        let list = supported(&["en", "en-GB", "de", "fr"]);
+        let any = Supported::default();
+        for (name, field, of_list, of_any) in [
+            ("one", "de", Some("de"), Some("de")),
+            ("other case", "DE", Some("de"), Some("de")),
+            ("region", "de-AT", Some("de"), Some("de-AT")),
+            ("the first", "fr, de", Some("fr"), Some("fr")),
+            ("the first that is there", "it, de", Some("de"), Some("it")),
+            ("by weight", "de;q=0.5, fr;q=0.8", Some("fr"), Some("fr")),
+            ("in order", "de;q=0.5, fr;q=0.5", Some("de"), Some("de")),
+            ("no weight is 1", "de;q=0.999, fr", Some("fr"), Some("fr")),
+            (
+                "white space",
+                " de ; q=0.5\t, fr ;\tq=1.000 ",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("Q", "de;Q=0.1,fr;Q=0.2", Some("fr"), Some("fr")),
+            ("no decimals", "de;q=0.,fr;q=1.", Some("fr"), Some("fr")),
+            (
+                "short decimals",
+                "de;q=0.09,fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "of a browser",
+                "de-CH,de;q=0.9,en-US;q=0.8,en;q=0.7",
+                Some("de"),
+                Some("de-CH"),
+            ),
+            ("0 alone", "de;q=0", None, None),
+            ("0.000", "de;q=0.000", None, None),
+            ("0 asks for nothing", "de-AT;q=0", None, None),
+            ("0 and the same", "de, de;q=0", None, None),
+            ("0 and more special", "de-AT, de;q=0", None, Some("de-AT")),
+            (
+                "0 and more general",
+                "en-GB-oxendict, en-GB;q=0",
+                Some("en"),
+                Some("en-GB-oxendict"),
+            ),
+            ("0 and another", "de;q=0, fr;q=0.1", Some("fr"), Some("fr")),
+            ("wildcard", "*", None, None),
+            (
+                "wildcard and another",
+                "*, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("wildcard refused", "*;q=0, fr", Some("fr"), Some("fr")),
+            ("weight above 1", "de;q=2, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "weight of 1.001",
+                "de;q=1.001, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "weight below 0",
+                "de;q=-1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "four decimals",
+                "de;q=0.1234, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("no number", "de;q=., fr;q=0.1", Some("fr"), Some("fr")),
+            ("no value", "de;q=, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "comma of decimals",
+                "de;q=0,9, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "space at the equals sign",
+                "de;q =1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "two weights",
+                "de;q=1;q=1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "other parameter",
+                "de;level=1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("no parameter", "de;, fr;q=0.1", Some("fr"), Some("fr")),
+            ("no tag", ";q=1, fr;q=0.1", Some("fr"), Some("fr")),
+            ("ill-formed tag", "de_DE, fr;q=0.1", Some("fr"), Some("fr")),
+            ("extended range", "de-*, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "not UTF-8 to be",
+                "d\u{e9}, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("empty members", ",, ,fr ,", Some("fr"), Some("fr")),
+            ("nothing", "", None, None),
+            ("only commas", " , ,", None, None),
+        ] {
+            let accept = AcceptLanguage::parse(field.as_bytes()).unwrap();
+            assert_eq!(text(accept.choose(&list).as_ref()), of_list, "{name}");
+            assert_eq!(text(accept.choose(&any).as_ref()), of_any, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_bad_range_does_not_spoil_the_others() {
+        let accept = AcceptLanguage::parse(b"\xff\xfe, fr").unwrap();
+        let chosen = accept.choose(&supported(&["fr"]));
+        assert_eq!(text(chosen.as_ref()), Some("fr"));
+    }
+
+    #[test]
+    fn a_field_with_nothing_to_read_is_bad() {
+        for (name, field, ok) in [
+            ("one good range of two", &b"de_DE, fr"[..], true),
+            ("wildcard", b"*", true),
+            ("refused", b"de;q=0", true),
+            ("nothing", b"", true),
+            ("only bad ranges", b"de_DE, 12", false),
+            ("bad weight", b"de;q=x", false),
+            ("not UTF-8", b"\xff", false),
+            ("no list", b"<script>", false),
+        ] {
+            assert_eq!(AcceptLanguage::parse(field).is_some(), ok, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_is_bounded() {
+        let list = supported(&["fr"]);
+        for (name, field, want) in [
+            ("ten ranges", format!("{}fr", "it,".repeat(9)), Some("fr")),
+            ("eleven ranges", format!("{}fr", "it,".repeat(10)), None),
+            ("ten bad ranges", format!("{}fr", "?,".repeat(10)), None),
+            ("500 bytes", format!("{}fr", ",".repeat(498)), Some("fr")),
+            ("501 bytes", format!("{}fr", ",".repeat(499)), None),
+            ("65,536 bytes", "fr,;q=".repeat(65_536 / 6), None),
+        ] {
+            let accept = AcceptLanguage::parse(field.as_bytes());
+            let chosen = accept.and_then(|it| it.choose(&list));
+            assert_eq!(text(chosen.as_ref()), want, "{name}");
+        }
+        let fields = |bytes| AcceptLanguage::parse(&vec![b','; bytes]).is_some();
+        assert!(fields(500) && !fields(501));
+    }
+
+    #[test]
+    fn weights_are_read_exactly() {
+        for thousandths in 0..=1000_u16 {
+            let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+            let weight = Weight::parse(text.as_bytes());
+            assert_eq!(weight, Some(Weight(thousandths)), "{text}");
+        }
+        for text in [
+            "", ".", ".5", "00", "01", "1.1", "1.0000", "2", "0.5 ", "0.a", "\u{661}",
+        ] {
+            assert_eq!(Weight::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    fn tags() -> impl Strategy<Value = Vec<Culture>> {
+        let tag = "(en|de|zh)(-(Hans|Latn))?(-(US|CH))?(-x-[a-c])?";
+        proptest::collection::vec(tag.prop_map(|tag| culture(&tag)), 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn a_lookup_yields_a_member_that_truncates_what_is_asked(list in tags(), asked in tags()) {
+            let mut supported = Supported::default();
+            list.iter().cloned().for_each(|culture| supported.insert(culture));
+            for asked in asked {
+                let got = supported.lookup(&asked);
+                let want = truncations(asked.as_str())
+                    .find(|tag| list.iter().any(|it| it.as_str() == *tag));
+                prop_assert_eq!(text(got.as_ref()), want);
+            }
+        }
+
+        #[test]
+        fn no_field_panics_and_a_choice_is_a_member(
+            field in proptest::collection::vec(any::<u8>(), 0..600),
+            near in "([*a-zA-Z0-9-]{0,8}[ \t]?(;[ \t]?[qQ]=[01]?[.]?[0-9]{0,4})?,?){0,12}",
+            list in tags(),
+        ) {
+            let mut supported = Supported::default();
+            list.iter().cloned().for_each(|culture| supported.insert(culture));
+            for field in [&field[..], near.as_bytes()] {
+                if let Some(accept) = AcceptLanguage::parse(field) {
+                    prop_assert!(accept.0.len() <= MAX_RANGES);
+                    prop_assert!(accept.0.is_sorted_by_key(|range| Reverse(range.weight)));
+                    if let Some(chosen) = accept.choose(&supported) {
+                        prop_assert!(list.contains(&chosen));
+                    }
+                }
+            }
+        }
+    }
+}
