@@ -6,6 +6,7 @@ mod culture;
 mod kind;
 mod negotiation;
 mod offset;
+mod policy;
 mod text;
 mod zone;
 
@@ -14,5 +15,6 @@ pub use culture::{Culture, ParseCultureError};
 pub use kind::{ClientKind, ParseClientKindError};
 pub(crate) use negotiation::AcceptLanguage;
 pub(crate) use offset::{offset_from_minutes, parse_offset};
+pub(crate) use policy::{ClientPolicy, Offer};
 pub(crate) use zone::is_zone_name;
 pub use zone::{ParseTimeZoneError, TimeZone};
