@@ -10,6 +10,9 @@ mod client;
 mod error;
 mod key;
 
-pub use client::{ClientContext, ClientKind, ClientSource, Culture, TimeZone};
+pub use client::{
+    ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
+    ParseTimeZoneError, TimeZone,
+};
 pub use error::ConfigError;
 pub use key::{Algorithm, KeySet, KeyStore, SigningKey, VerifyingKey};
