@@ -2,37 +2,45 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The kind of client that opened a session: the claim `client_kind`.
+use super::text;
+
+/// The kind of client that opened a session.
 ///
-/// It is no OAuth client type (RFC 6749 §2.1), which is about secrets.
+/// Every client is of exactly one kind, so exactly one of [`is_desktop`](Self::is_desktop),
+/// [`is_web`](Self::is_web) and [`is_not_web_or_desktop`](Self::is_not_web_or_desktop) holds. It is
+/// not the "client type" of RFC 6749 §2.1, which tells who can keep a secret.
 ///
 /// # Examples
 ///
 /// ```
 /// use tower_session_token::ClientKind;
 ///
-/// assert_eq!("web".parse(), Ok(ClientKind::Web));
+/// let kind: ClientKind = "web".parse()?;
+/// assert!(kind.is_web());
+/// assert_eq!(kind.to_string(), "web");
 /// assert!("Web".parse::<ClientKind>().is_err());
+/// # Ok::<(), tower_session_token::ParseClientKindError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "each session is of exactly one of these three"
+    reason = "a partition: what is neither of the first two is the third"
 )]
-#[serde(rename_all = "lowercase")]
 pub enum ClientKind {
-    /// A program on the user's machine, a console tool, an integration service.
+    /// A program on the user's machine, a console tool, an integration service: `desktop`.
     Desktop,
-    /// The web client, or a program through the web API.
+    /// A browser, or a program that goes through the web API: `web`.
     Web,
-    /// Neither: a background task, another application.
+    /// Neither, such as a background task or another application: `other`.
     Other,
 }
 
 impl ClientKind {
-    /// The kind as the claim spells it: `desktop`, `web` or `other`.
+    const ALL: [Self; 3] = [Self::Desktop, Self::Web, Self::Other];
+
+    /// The kind as the claim `client_kind` spells it: `desktop`, `web` or `other`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +48,24 @@ impl ClientKind {
             Self::Web => "web",
             Self::Other => "other",
         }
+    }
+
+    /// Whether this is [`ClientKind::Desktop`].
+    #[must_use]
+    pub const fn is_desktop(self) -> bool {
+        matches!(self, Self::Desktop)
+    }
+
+    /// Whether this is [`ClientKind::Web`].
+    #[must_use]
+    pub const fn is_web(self) -> bool {
+        matches!(self, Self::Web)
+    }
+
+    /// Whether this is [`ClientKind::Other`].
+    #[must_use]
+    pub const fn is_not_web_or_desktop(self) -> bool {
+        matches!(self, Self::Other)
     }
 }
 
@@ -49,14 +75,27 @@ impl fmt::Display for ClientKind {
     }
 }
 
+/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
 impl FromStr for ClientKind {
     type Err = ParseClientKindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Desktop, Self::Web, Self::Other]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
             .ok_or(ParseClientKindError(()))
+    }
+}
+
+impl Serialize for ClientKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text::deserialize(deserializer, "a client kind")
     }
 }
 
@@ -71,3 +110,46 @@ impl fmt::Display for ParseClientKindError {
 }
 
 impl Error for ParseClientKindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_predicate_holds() {
+        for (kind, want) in [
+            (ClientKind::Desktop, [true, false, false]),
+            (ClientKind::Web, [false, true, false]),
+            (ClientKind::Other, [false, false, true]),
+        ] {
+            let got = [
+                kind.is_desktop(),
+                kind.is_web(),
+                kind.is_not_web_or_desktop(),
+            ];
+            assert_eq!(got, want, "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_names_are_read() {
+        for kind in ClientKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            let json = serde_json::to_string(&kind).unwrap();
+            assert_eq!(json, format!("\"{kind}\""));
+            assert_eq!(serde_json::from_str::<ClientKind>(&json).unwrap(), kind);
+        }
+        for text in ["", "Web", "WEB", " web", "web ", "we\u{431}", "mobile"] {
+            assert!(text.parse::<ClientKind>().is_err(), "{text:?}");
+        }
+        for json in ["\"Web\"", "null", "1", "{\"web\":null}", "[\"web\"]"] {
+            assert!(serde_json::from_str::<ClientKind>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_what_was_read() {
+        let error = serde_json::from_str::<ClientKind>("\"s3cret\"").unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+}

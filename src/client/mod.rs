@@ -1,5 +1,5 @@
-//! Who is at the other end, as far as answers depend on it: kind of client, culture, offset from
-//! UTC, time zone. Knows no token and no HTTP.
+//! Who is at the other end, as far as answers depend on it: the kind of client, its cultures, its
+//! offset from UTC and its time zone. Knows no token and no HTTP; its parsers take text.
 
 mod context;
 mod culture;
@@ -7,6 +7,7 @@ mod kind;
 mod negotiation;
 mod offset;
 mod policy;
+mod text;
 mod zone;
 
 pub use context::{ClientContext, ClientSource};

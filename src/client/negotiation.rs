@@ -1,107 +1,170 @@
-//! What a client accepts, against what a service speaks.
+//! What a client asks for, against what a service supports.
 
-use super::{Culture, culture::shorter};
+use std::cmp::Reverse;
+
+use super::{Culture, culture::truncations};
 
 /// The longest `Accept-Language` that is read, in bytes.
 const MAX_BYTES: usize = 500;
 /// How many of its ranges are read.
 const MAX_RANGES: usize = 10;
 
-/// The cultures that a service speaks; empty if it takes any.
+/// The cultures that a service supports, sorted; none means that it takes any.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Supported(Vec<Culture>);
 
 impl Supported {
-    pub(super) fn push(&mut self, culture: Culture) {
-        self.0.push(culture);
+    pub(super) fn insert(&mut self, culture: Culture) {
+        if let Err(at) = self.0.binary_search(&culture) {
+            self.0.insert(at, culture);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The nearest supported culture (RFC 4647 §3.4), or any where there is no list.
-    pub(super) fn lookup(&self, wanted: &Culture) -> Option<Culture> {
+    /// The nearest supported culture by lookup (RFC 4647 §3.4): this one, else the first of its
+    /// truncations that is supported. Without a list, this one.
+    pub(super) fn lookup(&self, asked: &Culture) -> Option<Culture> {
+        self.lookup_if(asked, |_| true)
+    }
+
+    /// As [`lookup`](Self::lookup), as if what is not acceptable were not supported.
+    fn lookup_if(&self, asked: &Culture, acceptable: impl Fn(&Culture) -> bool) -> Option<Culture> {
         if self.is_empty() {
-            return Some(wanted.clone());
+            return acceptable(asked).then(|| asked.clone());
         }
-        std::iter::successors(Some(wanted.as_str()), |tag| shorter(tag)).find_map(|tag| {
-            let mut supported = self.0.iter();
-            supported.find(|it| it.as_str() == tag).cloned()
-        })
+        // Both sides are in canonical case, so comparing without case is comparing.
+        truncations(asked.as_str())
+            .filter_map(|tag| self.get(tag))
+            .find(|culture| acceptable(culture))
+            .cloned()
+    }
+
+    fn get(&self, tag: &str) -> Option<&Culture> {
+        let at = self.0.binary_search_by(|it| it.as_str().cmp(tag)).ok()?;
+        self.0.get(at)
     }
 }
 
-/// The ranges of `Accept-Language` (RFC 9110 §12.5.4), best first.
+/// What `Accept-Language` (RFC 9110 §12.5.4) asks for: at most ten ranges.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct AcceptLanguage {
-    wanted: Vec<Culture>,
-    /// Those with a weight of 0.
-    unwanted: Vec<Culture>,
+pub(crate) struct AcceptLanguage(
+    /// Best first; of equal weight in the order of the field.
+    Vec<Range>,
+);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Range {
+    culture: Culture,
+    weight: Weight,
 }
 
 impl AcceptLanguage {
-    /// Reads a field; `None` if it is longer than 500 bytes or has no range in it.
+    /// Reads the field's value; of several fields, their values joined by commas.
     ///
-    /// Ranges after the tenth are not read. `*` says nothing that a service could answer with,
-    /// and what is ill-formed is passed over.
+    /// It is `None`, one bad value, if it is longer than 500 bytes or if none of its ranges is
+    /// well-formed. Else ill-formed ranges are passed over, and those after the tenth are not
+    /// read. `*` is well-formed, and says nothing that could be chosen.
     pub(crate) fn parse(field: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(field).ok();
-        let text = text.filter(|text| text.len() <= MAX_BYTES)?;
-        let mut ranges: Vec<_> = text
-            .split(',')
-            .map(str::trim_ascii)
-            .filter(|range| !range.is_empty())
-            .take(MAX_RANGES)
-            .filter_map(|range| range_and_weight(range))
-            .collect();
-        if ranges.is_empty() {
+        if field.len() > MAX_BYTES {
             return None;
         }
-        // Stable: what is named first is wanted more.
-        ranges.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
-        let (unwanted, wanted): (Vec<_>, Vec<_>) =
-            ranges.into_iter().partition(|(_, weight)| *weight == 0);
-        let tags = |ranges: Vec<(&str, u32)>| {
-            let tags = ranges.into_iter().filter(|(range, _)| !range.is_empty());
-            tags.filter_map(|(range, _)| range.parse().ok()).collect()
+        let members = field
+            .split(|byte| *byte == b',')
+            .map(trim_ows)
+            .filter(|member| !member.is_empty())
+            .take(MAX_RANGES);
+        let mut ranges = Vec::new();
+        let (mut empty, mut readable) = (true, false);
+        for member in members {
+            empty = false;
+            let Some((tag, weight)) = tag_and_weight(member) else {
+                continue;
+            };
+            if tag == "*" {
+                readable = true;
+            } else if let Ok(culture) = tag.parse() {
+                readable = true;
+                ranges.push(Range { culture, weight });
+            }
+        }
+        // A stable sort.
+        ranges.sort_by_key(|range| Reverse(range.weight));
+        (empty || readable).then_some(Self(ranges))
+    }
+
+    /// The best supported culture: that of the heaviest range which has one. A culture that the
+    /// field itself weighs 0 is not acceptable; what is more special than it still is.
+    pub(super) fn choose(&self, supported: &Supported) -> Option<Culture> {
+        let refused = |culture: &Culture| {
+            let mut ranges = self.0.iter();
+            ranges.any(|range| range.weight == Weight::ZERO && range.culture == *culture)
         };
-        Some(Self {
-            wanted: tags(wanted),
-            unwanted: tags(unwanted),
-        })
-    }
-
-    /// The best culture that the service speaks.
-    pub(super) fn pick(&self, supported: &Supported) -> Option<Culture> {
-        self.wanted
+        self.0
             .iter()
-            .filter_map(|wanted| supported.lookup(wanted))
-            .find(|culture| !self.unwanted.contains(culture))
+            .filter(|range| range.weight > Weight::ZERO)
+            .find_map(|range| supported.lookup_if(&range.culture, |it| !refused(it)))
     }
 }
 
-/// Splits `de;q=0.8` into the range and its weight in thousandths; `None` if it is ill-formed.
-fn range_and_weight(range: &str) -> Option<(&str, u32)> {
-    let Some((range, parameter)) = range.split_once(';') else {
-        return Some((range, 1000));
+/// Splits a member such as `de;q=0.8`; `None` if it is ill-formed.
+fn tag_and_weight(member: &[u8]) -> Option<(&str, Weight)> {
+    let member = str::from_utf8(member).ok()?;
+    let Some((tag, weight)) = member.split_once(';') else {
+        return Some((member, Weight::ONE));
     };
-    let weight = parameter.trim_ascii();
-    let weight = weight.strip_prefix("q=").or(weight.strip_prefix("Q="))?;
-    Some((range.trim_ascii(), parse_weight(weight)?))
+    let (tag, weight) = (
+        tag.trim_end_matches(is_ows),
+        weight.trim_start_matches(is_ows),
+    );
+    let qvalue = weight.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
+    let weight = Weight::parse(qvalue.as_bytes())?;
+    // Empty text would be the invariant culture.
+    (!tag.is_empty()).then_some((tag, weight))
 }
 
-/// RFC 9110 §12.4.2 `qvalue`, in thousandths.
-fn parse_weight(text: &str) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+/// OWS of RFC 9110 §5.6.3.
+fn is_ows(c: char) -> bool {
+    matches!(c, ' ' | '\t')
+}
+
+fn trim_ows(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
     }
-    let fraction: u32 = format!("{fraction:0<3}").parse().ok()?;
-    match (whole, fraction) {
-        ("0", _) => Some(fraction),
-        ("1", 0) => Some(1000),
-        _ => None,
+    text
+}
+
+/// A weight in thousandths (RFC 9110 §12.4.2), 0 to 1000.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Weight(u16);
+
+impl Weight {
+    const ZERO: Self = Self(0);
+    const ONE: Self = Self(1000);
+
+    /// Reads a `qvalue`: `0` or `1`, then perhaps a point and up to three digits, no more than 1.
+    fn parse(qvalue: &[u8]) -> Option<Self> {
+        let (whole, decimals) = match qvalue {
+            [whole] => (whole, &[][..]),
+            [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
+            _ => return None,
+        };
+        let whole = match whole {
+            b'0' => 0,
+            b'1' => 1000,
+            _ => return None,
+        };
+        let weights = [100, 10, 1].into_iter();
+        let fraction = weights.zip(decimals).try_fold(0, |sum, (weight, digit)| {
+            digit
+                .is_ascii_digit()
+                .then(|| sum + weight * u16::from(digit - b'0'))
+        })?;
+        let weight = Self(whole + fraction);
+        (weight <= Self::ONE).then_some(weight)
     }
 }
 
@@ -111,82 +174,264 @@ mod tests {
 
     use super::*;
 
+    fn culture(tag: &str) -> Culture {
+        tag.parse().unwrap()
+    }
+
     fn supported(tags: &[&str]) -> Supported {
-        Supported(tags.iter().map(|tag| tag.parse().unwrap()).collect())
+        let mut list = Supported::default();
+        for tag in tags {
+            list.insert(culture(tag));
+        }
+        list
+    }
+
+    fn text(culture: Option<&Culture>) -> Option<&str> {
+        culture.map(Culture::as_str)
     }
 
     #[test]
     fn lookup_goes_from_the_special_to_the_general() {
-        let list = supported(&["en", "zh-Hant", "de-CH", "ru-RU"]);
-        for (wanted, want) in [
-            ("en", Some("en")),
-            ("en-GB", Some("en")),
-            ("zh-Hant-CN-x-private1-private2", Some("zh-Hant")),
-            ("zh", None),
-            ("de", None),
-            ("de-CH-1996", Some("de-CH")),
-            ("ru", None),
-            ("und", None),
+        let list = supported(&["zh-Hant", "en", "ru-RU", "de-CH", "en", "de-u-co-phonebk"]);
+        for (name, asked, want) in [
+            ("itself", "en", Some("en")),
+            ("in other case", "RU-ru", Some("ru-RU")),
+            ("without its region", "en-GB", Some("en")),
+            ("without its variant", "de-CH-1901", Some("de-CH")),
+            ("without its extension", "en-GB-u-ca-roc", Some("en")),
+            (
+                "the example of RFC 4647",
+                "zh-Hant-CN-x-private1-private2",
+                Some("zh-Hant"),
+            ),
+            (
+                "with an extension",
+                "de-u-co-phonebk",
+                Some("de-u-co-phonebk"),
+            ),
+            ("more general than the list", "zh", None),
+            ("only other regions", "de-AT", None),
+            ("only with a region", "ru", None),
+            ("other script", "zh-Hans-CN", None),
+            ("only the same letters in front", "eng", None),
+            ("not there", "fr", None),
+            ("invariant", "und", None),
         ] {
-            let got = list.lookup(&wanted.parse().unwrap());
-            assert_eq!(got.as_ref().map(Culture::as_str), want, "{wanted}");
+            let got = list.lookup(&culture(asked));
+            assert_eq!(text(got.as_ref()), want, "{name}");
+            let any = Supported::default().lookup(&culture(asked));
+            assert_eq!(any, Some(culture(asked)), "{name}, without a list");
         }
     }
 
     #[test]
     fn the_heaviest_range_wins() {
-        let list = supported(&["en", "de", "fr"]);
+        let list = supported(&["en", "en-GB", "de", "fr"]);
         let any = Supported::default();
-        for (field, of_list, of_any) in [
-            ("de", Some("de"), Some("de")),
-            ("it, de", Some("de"), Some("it")),
-            ("de;q=0.5, fr;q=0.8", Some("fr"), Some("fr")),
-            ("de;q=0.5, fr;q=0.5", Some("de"), Some("de")),
-            ("de ; q=0.5 , fr ; q=1.000", Some("fr"), Some("fr")),
-            ("de;q=0, de-AT", None, Some("de-AT")),
-            ("de;q=0", None, None),
-            ("*", None, None),
-            ("*, fr;q=0.1", Some("fr"), Some("fr")),
-            ("de;q=2, fr", Some("fr"), Some("fr")),
-            ("de;q=0.1234, fr;q=0.1", Some("fr"), Some("fr")),
-            ("de;level=1, fr", Some("fr"), Some("fr")),
-            ("not a tag, fr", Some("fr"), Some("fr")),
-            (",, fr ,", Some("fr"), Some("fr")),
+        for (name, field, of_list, of_any) in [
+            ("one", "de", Some("de"), Some("de")),
+            ("other case", "DE", Some("de"), Some("de")),
+            ("region", "de-AT", Some("de"), Some("de-AT")),
+            ("the first", "fr, de", Some("fr"), Some("fr")),
+            ("the first that is there", "it, de", Some("de"), Some("it")),
+            ("by weight", "de;q=0.5, fr;q=0.8", Some("fr"), Some("fr")),
+            ("in order", "de;q=0.5, fr;q=0.5", Some("de"), Some("de")),
+            ("no weight is 1", "de;q=0.999, fr", Some("fr"), Some("fr")),
+            (
+                "white space",
+                " de ; q=0.5\t, fr ;\tq=1.000 ",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("Q", "de;Q=0.1,fr;Q=0.2", Some("fr"), Some("fr")),
+            ("no decimals", "de;q=0.,fr;q=1.", Some("fr"), Some("fr")),
+            (
+                "short decimals",
+                "de;q=0.09,fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "of a browser",
+                "de-CH,de;q=0.9,en-US;q=0.8,en;q=0.7",
+                Some("de"),
+                Some("de-CH"),
+            ),
+            ("0 alone", "de;q=0", None, None),
+            ("0.000", "de;q=0.000", None, None),
+            ("0 asks for nothing", "de-AT;q=0", None, None),
+            ("0 and the same", "de, de;q=0", None, None),
+            ("0 and more special", "de-AT, de;q=0", None, Some("de-AT")),
+            (
+                "0 and more general",
+                "en-GB-oxendict, en-GB;q=0",
+                Some("en"),
+                Some("en-GB-oxendict"),
+            ),
+            ("0 and another", "de;q=0, fr;q=0.1", Some("fr"), Some("fr")),
+            ("wildcard", "*", None, None),
+            (
+                "wildcard and another",
+                "*, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("wildcard refused", "*;q=0, fr", Some("fr"), Some("fr")),
+            ("weight above 1", "de;q=2, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "weight of 1.001",
+                "de;q=1.001, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "weight below 0",
+                "de;q=-1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "four decimals",
+                "de;q=0.1234, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("no number", "de;q=., fr;q=0.1", Some("fr"), Some("fr")),
+            ("no value", "de;q=, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "comma of decimals",
+                "de;q=0,9, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "space at the equals sign",
+                "de;q =1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "two weights",
+                "de;q=1;q=1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            (
+                "other parameter",
+                "de;level=1, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("no parameter", "de;, fr;q=0.1", Some("fr"), Some("fr")),
+            ("no tag", ";q=1, fr;q=0.1", Some("fr"), Some("fr")),
+            ("ill-formed tag", "de_DE, fr;q=0.1", Some("fr"), Some("fr")),
+            ("extended range", "de-*, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "not UTF-8 to be",
+                "d\u{e9}, fr;q=0.1",
+                Some("fr"),
+                Some("fr"),
+            ),
+            ("empty members", ",, ,fr ,", Some("fr"), Some("fr")),
+            ("nothing", "", None, None),
+            ("only commas", " , ,", None, None),
         ] {
             let accept = AcceptLanguage::parse(field.as_bytes()).unwrap();
-            assert_eq!(
-                accept.pick(&list).as_ref().map(Culture::as_str),
-                of_list,
-                "{field}"
-            );
-            assert_eq!(
-                accept.pick(&any).as_ref().map(Culture::as_str),
-                of_any,
-                "{field}"
-            );
+            assert_eq!(text(accept.choose(&list).as_ref()), of_list, "{name}");
+            assert_eq!(text(accept.choose(&any).as_ref()), of_any, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_bad_range_does_not_spoil_the_others() {
+        let accept = AcceptLanguage::parse(b"\xff\xfe, fr").unwrap();
+        let chosen = accept.choose(&supported(&["fr"]));
+        assert_eq!(text(chosen.as_ref()), Some("fr"));
+    }
+
+    #[test]
+    fn a_field_with_nothing_to_read_is_bad() {
+        for (name, field, ok) in [
+            ("one good range of two", &b"de_DE, fr"[..], true),
+            ("wildcard", b"*", true),
+            ("refused", b"de;q=0", true),
+            ("nothing", b"", true),
+            ("only bad ranges", b"de_DE, 12", false),
+            ("bad weight", b"de;q=x", false),
+            ("not UTF-8", b"\xff", false),
+            ("no list", b"<script>", false),
+        ] {
+            assert_eq!(AcceptLanguage::parse(field).is_some(), ok, "{name}");
         }
     }
 
     #[test]
     fn a_field_is_bounded() {
-        let field = |ranges: usize, last: &str| format!("{}{last}", "it,".repeat(ranges));
         let list = supported(&["fr"]);
-        let pick = |field: String| AcceptLanguage::parse(field.as_bytes())?.pick(&list);
-        assert!(pick(field(9, "fr")).is_some());
-        assert!(pick(field(10, "fr")).is_none(), "the eleventh is not read");
-        assert!(AcceptLanguage::parse(&[b'a'; 500]).is_some());
-        assert!(AcceptLanguage::parse(&[b'a'; 501]).is_none());
-        for field in [&b""[..], b" , ,", b"\xff", b"de;q=x"] {
-            assert_eq!(AcceptLanguage::parse(field), None, "{field:?}");
+        for (name, field, want) in [
+            ("ten ranges", format!("{}fr", "it,".repeat(9)), Some("fr")),
+            ("eleven ranges", format!("{}fr", "it,".repeat(10)), None),
+            ("ten bad ranges", format!("{}fr", "?,".repeat(10)), None),
+            ("500 bytes", format!("{}fr", ",".repeat(498)), Some("fr")),
+            ("501 bytes", format!("{}fr", ",".repeat(499)), None),
+            ("65,536 bytes", "fr,;q=".repeat(65_536 / 6), None),
+        ] {
+            let accept = AcceptLanguage::parse(field.as_bytes());
+            let chosen = accept.and_then(|it| it.choose(&list));
+            assert_eq!(text(chosen.as_ref()), want, "{name}");
         }
+        let fields = |bytes| AcceptLanguage::parse(&vec![b','; bytes]).is_some();
+        assert!(fields(500) && !fields(501));
+    }
+
+    #[test]
+    fn weights_are_read_exactly() {
+        for thousandths in 0..=1000_u16 {
+            let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+            let weight = Weight::parse(text.as_bytes());
+            assert_eq!(weight, Some(Weight(thousandths)), "{text}");
+        }
+        for text in [
+            "", ".", ".5", "00", "01", "1.1", "1.0000", "2", "0.5 ", "0.a", "\u{661}",
+        ] {
+            assert_eq!(Weight::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    fn tags() -> impl Strategy<Value = Vec<Culture>> {
+        let tag = "(en|de|zh)(-(Hans|Latn))?(-(US|CH))?(-x-[a-c])?";
+        proptest::collection::vec(tag.prop_map(|tag| culture(&tag)), 1..6)
     }
 
     proptest! {
         #[test]
-        fn no_field_panics_and_every_pick_is_supported(field in proptest::collection::vec(any::<u8>(), 0..600)) {
-            let list = supported(&["en", "de-CH"]);
-            if let Some(picked) = AcceptLanguage::parse(&field).and_then(|it| it.pick(&list)) {
-                prop_assert!(list.0.contains(&picked));
+        fn a_lookup_yields_a_member_that_truncates_what_is_asked(list in tags(), asked in tags()) {
+            let mut supported = Supported::default();
+            list.iter().cloned().for_each(|culture| supported.insert(culture));
+            for asked in asked {
+                let got = supported.lookup(&asked);
+                let want = truncations(asked.as_str())
+                    .find(|tag| list.iter().any(|it| it.as_str() == *tag));
+                prop_assert_eq!(text(got.as_ref()), want);
+            }
+        }
+
+        #[test]
+        fn no_field_panics_and_a_choice_is_a_member(
+            field in proptest::collection::vec(any::<u8>(), 0..600),
+            near in "([*a-zA-Z0-9-]{0,8}[ \t]?(;[ \t]?[qQ]=[01]?[.]?[0-9]{0,4})?,?){0,12}",
+            list in tags(),
+        ) {
+            let mut supported = Supported::default();
+            list.iter().cloned().for_each(|culture| supported.insert(culture));
+            for field in [&field[..], near.as_bytes()] {
+                if let Some(accept) = AcceptLanguage::parse(field) {
+                    prop_assert!(accept.0.len() <= MAX_RANGES);
+                    prop_assert!(accept.0.is_sorted_by_key(|range| Reverse(range.weight)));
+                    if let Some(chosen) = accept.choose(&supported) {
+                        prop_assert!(list.contains(&chosen));
+                    }
+                }
             }
         }
     }

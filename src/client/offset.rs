@@ -1,77 +1,127 @@
-//! Offsets from UTC as they are written.
+//! Offsets from UTC as tokens and headers write them.
 
 use chrono::FixedOffset;
 
-/// An offset of so many minutes, positive east of Greenwich: −840 to 840.
+/// The farthest that any place on earth is from UTC, in minutes: fourteen hours.
+const MAX_MINUTES: i32 = 14 * 60;
+
+/// The offset of so many whole minutes, positive east of Greenwich; `None` unless it is in
+/// −840..=840.
 pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
     let minutes = i32::try_from(minutes).ok()?;
-    (-840..=840)
+    (-MAX_MINUTES..=MAX_MINUTES)
         .contains(&minutes)
-        .then(|| FixedOffset::east_opt(minutes * 60))?
+        .then(|| FixedOffset::east_opt(minutes * 60))
+        .flatten()
 }
 
-/// Reads RFC 3339 §5.6 `time-offset`, such as `+05:30` or `Z`, within ±14:00.
+/// Reads `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
+/// within ±14:00.
 ///
-/// `-00:00` says that the offset is not known (RFC 3339 §4.3), so it is none.
+/// `-00:00` says that the local offset is not known (RFC 3339 §4.3), so it gives none.
 pub(crate) fn parse_offset(text: &str) -> Option<FixedOffset> {
-    let (sign, h, hh, m, mm) = match *text.as_bytes() {
+    let (sign, [h1, h0, m1, m0]) = match *text.as_bytes() {
         [b'Z' | b'z'] => return offset_from_minutes(0),
-        [sign @ (b'+' | b'-'), h, hh, b':', m, mm] => (sign, h, hh, m, mm),
+        [b'+', h1, h0, b':', m1, m0] => (1, [h1, h0, m1, m0]),
+        [b'-', h1, h0, b':', m1, m0] => (-1, [h1, h0, m1, m0]),
         _ => return None,
     };
-    let digit = |byte: u8| char::from(byte).to_digit(10).map(i64::from);
-    let (hours, minutes) = (digit(h)? * 10 + digit(hh)?, digit(m)? * 10 + digit(mm)?);
-    let total = hours * 60 + minutes;
-    match sign {
-        _ if minutes > 59 => None,
-        b'+' => offset_from_minutes(total),
-        _ if total == 0 => None,
-        _ => offset_from_minutes(-total),
-    }
+    let hours = 10 * digit(h1)? + digit(h0)?;
+    let minutes = 10 * digit(m1)? + digit(m0)?;
+    let total = 60 * hours + minutes;
+    let unknown = sign < 0 && total == 0;
+    (minutes < 60 && !unknown)
+        .then(|| offset_from_minutes(sign * total))
+        .flatten()
+}
+
+fn digit(byte: u8) -> Option<i64> {
+    byte.is_ascii_digit().then(|| i64::from(byte - b'0'))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn minutes(minutes: i32) -> Option<FixedOffset> {
+        FixedOffset::east_opt(minutes * 60)
+    }
 
     #[test]
     fn offsets_are_read_strictly() {
-        for (text, want) in [
-            ("+00:00", Some(0)),
-            ("Z", Some(0)),
-            ("z", Some(0)),
-            ("+05:30", Some(330)),
-            ("-03:30", Some(-210)),
-            ("+14:00", Some(840)),
-            ("-14:00", Some(-840)),
-            ("-00:00", None),
-            ("+14:01", None),
-            ("+15:00", None),
-            ("+05:60", None),
-            ("+5:30", None),
-            ("+0530", None),
-            ("05:30", None),
-            ("+05:30 ", None),
-            ("\u{2212}05:30", None),
-            ("+05:3\u{663}", None),
-            ("UTC", None),
-            ("", None),
+        for (name, text, want) in [
+            ("UTC", "+00:00", minutes(0)),
+            ("Zulu", "Z", minutes(0)),
+            ("Zulu in lower case", "z", minutes(0)),
+            ("half an hour", "+05:30", minutes(330)),
+            ("three quarters", "+05:45", minutes(345)),
+            ("west", "-03:30", minutes(-210)),
+            ("less than an hour west", "-00:30", minutes(-30)),
+            ("farthest east", "+14:00", minutes(840)),
+            ("farthest west", "-14:00", minutes(-840)),
+            ("not known", "-00:00", None),
+            ("too far east", "+14:01", None),
+            ("too far west", "-14:01", None),
+            ("no such hour", "+99:00", None),
+            ("no such minute", "+05:60", None),
+            ("one digit", "+5:30", None),
+            ("three digits", "+005:30", None),
+            ("no colon", "+0530", None),
+            ("no minutes", "+05", None),
+            ("seconds", "+05:30:00", None),
+            ("no sign", "05:30", None),
+            ("two signs", "+-5:30", None),
+            ("signs inside", "+05:-3", None),
+            ("space before", " +05:30", None),
+            ("space after", "+05:30 ", None),
+            ("plus read as a space", " 05:30", None),
+            ("minus sign of typography", "\u{2212}05:30", None),
+            ("Arabic digits", "+\u{660}\u{665}:30", None),
+            ("a digit of two bytes", "+05:\u{663}", None),
+            ("a name", "UTC", None),
+            ("another letter", "A", None),
+            ("nothing", "", None),
+            ("NUL", "+05:3\0", None),
         ] {
-            let want = want.map(|minutes| FixedOffset::east_opt(minutes * 60).unwrap());
-            assert_eq!(parse_offset(text), want, "{text:?}");
+            assert_eq!(parse_offset(text), want, "{name}");
         }
+        assert_eq!(parse_offset(&"+05:30".repeat(11_000)), None);
     }
 
     #[test]
     fn minutes_have_a_range() {
-        for (minutes, ok) in [
-            (840, true),
-            (-840, true),
-            (841, false),
-            (-841, false),
-            (i64::MIN, false),
+        for (count, want) in [
+            (0, minutes(0)),
+            (840, minutes(840)),
+            (-840, minutes(-840)),
+            (841, None),
+            (-841, None),
+            (i64::from(i32::MIN), None),
+            (i64::from(i32::MAX) + 1, None),
+            (i64::MAX, None),
+            (i64::MIN, None),
         ] {
-            assert_eq!(offset_from_minutes(minutes).is_some(), ok, "{minutes}");
+            assert_eq!(offset_from_minutes(count), want, "{count}");
+        }
+    }
+
+    #[test]
+    fn every_offset_is_read_as_it_is_printed() {
+        for count in -840..=840 {
+            let offset = offset_from_minutes(count).unwrap();
+            assert_eq!(parse_offset(&offset.to_string()), Some(offset), "{count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_all_that_is_read_is_in_range(text in "[+-][0-9]{2}:[0-9]{2}|.*") {
+            if let Some(offset) = parse_offset(&text) {
+                prop_assert!(offset.local_minus_utc().abs() <= 14 * 3600);
+                prop_assert_eq!(offset.local_minus_utc() % 60, 0);
+            }
         }
     }
 }

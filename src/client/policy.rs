@@ -1,14 +1,14 @@
-//! Which of several sources says what culture, offset and zone of a call are.
+//! Which source decides culture, offset and zone of a call.
 
-use chrono::{DateTime, FixedOffset, Offset, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
     ClientContext, ClientSource, Culture, TimeZone,
-    context::{ClientClock, Sourced},
+    context::ClientClock,
     negotiation::{AcceptLanguage, Supported},
 };
 
-/// What one source says. What it does not say, or not well, is `None`.
+/// What one source says. What it does not say, or says badly, is `None`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Offer {
     pub(crate) culture: Option<Culture>,
@@ -17,28 +17,33 @@ pub(crate) struct Offer {
     pub(crate) time_zone: Option<TimeZone>,
 }
 
-/// What a service speaks, and what it falls back to.
+/// What a service supports and what it falls back to, set once at start-up.
+///
+/// The sources are asked in this order: call, token, `Accept-Language`, default. Culture, UI
+/// culture, and the pair of offset and zone go their own ways.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientPolicy {
     supported: Supported,
     default_culture: Culture,
-    /// The default culture, if none is set.
+    /// The default culture where none is set.
     default_ui_culture: Option<Culture>,
     default_utc_offset: Option<FixedOffset>,
     default_time_zone: Option<TimeZone>,
 }
 
 impl ClientPolicy {
+    /// Adds to the list of supported cultures; without one, every culture is taken as it is.
     pub(crate) fn support(&mut self, culture: Culture) {
-        self.supported.push(culture);
+        self.supported.insert(culture);
     }
 
+    /// Sets the default culture. It is used as it is, supported or not; so are the others.
     pub(crate) fn set_default_culture(&mut self, culture: Culture) {
         self.default_culture = culture;
     }
 
-    pub(crate) fn set_default_ui_culture(&mut self, culture: Culture) {
-        self.default_ui_culture = Some(culture);
+    pub(crate) fn set_default_ui_culture(&mut self, ui_culture: Culture) {
+        self.default_ui_culture = Some(ui_culture);
     }
 
     pub(crate) fn set_default_utc_offset(&mut self, utc_offset: FixedOffset) {
@@ -53,24 +58,31 @@ impl ClientPolicy {
         !self.supported.is_empty()
     }
 
-    /// What the token says, else the defaults.
+    /// What the token says, else the default.
     pub(crate) fn resolve_token(&self, token: &Offer, now: DateTime<Utc>) -> ClientContext {
-        let source = ClientSource::Token;
+        let answer = self.answer(token, now);
+        let (culture, culture_source) = answer
+            .culture
+            .map_or_else(|| by_default(self.default_culture.clone()), by_token);
+        let (ui_culture, ui_culture_source) = answer
+            .ui_culture
+            .map_or_else(|| by_default(self.default_ui_culture().clone()), by_token);
+        let (clock, clock_source) = answer
+            .clock
+            .map_or_else(|| by_default(self.default_clock(now)), by_token);
         ClientContext {
-            culture: self
-                .culture(token, source)
-                .unwrap_or_else(|| Sourced::by_default(self.default_culture.clone())),
-            ui_culture: self.ui_culture(token, source).unwrap_or_else(|| {
-                let default = self.default_ui_culture.as_ref();
-                Sourced::by_default(default.unwrap_or(&self.default_culture).clone())
-            }),
-            clock: clock(token, source, now).unwrap_or_else(|| self.default_clock(now)),
+            culture,
+            ui_culture,
+            clock,
+            culture_source,
+            ui_culture_source,
+            clock_source,
             ignored: 0,
         }
     }
 
-    /// What the call says, else what `base` has from the token, else what `Accept-Language` says,
-    /// else what `base` has by default.
+    /// What the call says, else what `base` has of the token, else what `Accept-Language` says,
+    /// else what `base` has by default. So many bad values of the call were `ignored`.
     pub(crate) fn resolve_call(
         &self,
         base: &ClientContext,
@@ -79,166 +91,413 @@ impl ClientPolicy {
         ignored: u8,
         now: DateTime<Utc>,
     ) -> ClientContext {
-        let accepted = languages.and_then(|it| it.pick(&self.supported));
-        let or_base = |of_call: Option<Sourced<Culture>>, base: &Sourced<Culture>| {
-            of_call.unwrap_or_else(|| match (base.source, &accepted) {
-                (ClientSource::Default, Some(accepted)) => Sourced {
-                    value: accepted.clone(),
-                    source: ClientSource::AcceptLanguage,
-                },
-                _ => base.clone(),
-            })
-        };
-        ClientContext {
-            culture: or_base(self.culture(call, ClientSource::Call), &base.culture),
-            ui_culture: or_base(self.ui_culture(call, ClientSource::Call), &base.ui_culture),
-            clock: clock(call, ClientSource::Call, now).unwrap_or_else(|| base.clock.clone()),
-            ignored,
+        let answer = self.answer(call, now);
+        let mut context = base.clone();
+        context.ignored = ignored;
+        if let Some(culture) = answer.culture {
+            (context.culture, context.culture_source) = (culture, ClientSource::Call);
+        }
+        if let Some(ui_culture) = answer.ui_culture {
+            (context.ui_culture, context.ui_culture_source) = (ui_culture, ClientSource::Call);
+        }
+        if let Some(clock) = answer.clock {
+            (context.clock, context.clock_source) = (clock, ClientSource::Call);
+        }
+        // A source that says a culture says a UI culture too, so that nothing is left to ask for
+        // where the culture is not by default.
+        if context.culture_source == ClientSource::Default
+            && let Some(chosen) = languages.and_then(|it| it.choose(&self.supported))
+        {
+            let source = ClientSource::AcceptLanguage;
+            if context.ui_culture_source == ClientSource::Default {
+                (context.ui_culture, context.ui_culture_source) = (chosen.clone(), source);
+            }
+            (context.culture, context.culture_source) = (chosen, source);
+        }
+        context
+    }
+
+    /// What is left of an offer: supported cultures, and offset and zone as a pair.
+    fn answer(&self, offer: &Offer, now: DateTime<Utc>) -> Answer {
+        let nearest = |asked: &Option<Culture>| self.supported.lookup(asked.as_ref()?);
+        let culture = nearest(&offer.culture);
+        Answer {
+            ui_culture: nearest(&offer.ui_culture).or_else(|| culture.clone()),
+            culture,
+            clock: clock(offer.utc_offset, offer.time_zone, now),
         }
     }
 
-    fn culture(&self, offer: &Offer, source: ClientSource) -> Option<Sourced<Culture>> {
-        let value = self.supported.lookup(offer.culture.as_ref()?)?;
-        Some(Sourced { value, source })
+    fn default_ui_culture(&self) -> &Culture {
+        let set = self.default_ui_culture.as_ref();
+        set.unwrap_or(&self.default_culture)
     }
 
-    /// Within a source, the culture stands in for a UI culture that yields nothing.
-    fn ui_culture(&self, offer: &Offer, source: ClientSource) -> Option<Sourced<Culture>> {
-        let own = offer.ui_culture.as_ref();
-        own.and_then(|it| self.supported.lookup(it))
-            .map(|value| Sourced { value, source })
-            .or_else(|| self.culture(offer, source))
-    }
-
-    fn default_clock(&self, now: DateTime<Utc>) -> Sourced<ClientClock> {
-        let offer = Offer {
-            utc_offset: self.default_utc_offset,
-            time_zone: self.default_time_zone,
-            ..Offer::default()
-        };
-        clock(&offer, ClientSource::Default, now).unwrap_or_else(|| {
-            Sourced::by_default(ClientClock {
-                utc_offset: Utc.fix(),
-                time_zone: None,
-            })
-        })
+    fn default_clock(&self, now: DateTime<Utc>) -> ClientClock {
+        clock(self.default_utc_offset, self.default_time_zone, now).unwrap_or_default()
     }
 }
 
-/// Offset and zone of one source; a zone alone has the offset of this moment.
-fn clock(offer: &Offer, source: ClientSource, now: DateTime<Utc>) -> Option<Sourced<ClientClock>> {
-    let value = match (offer.utc_offset, offer.time_zone) {
-        (None, None) => return None,
-        (Some(utc_offset), time_zone) => ClientClock {
-            utc_offset,
-            time_zone,
-        },
-        (None, Some(zone)) => ClientClock {
-            utc_offset: zone.offset_at(&now),
-            time_zone: Some(zone),
-        },
-    };
-    Some(Sourced { value, source })
+/// What one source yields.
+struct Answer {
+    culture: Option<Culture>,
+    /// The source's culture where it has no UI culture that is supported.
+    ui_culture: Option<Culture>,
+    clock: Option<ClientClock>,
+}
+
+/// Offset and zone of one source. A zone without an offset gives that of this moment; an offset
+/// says no zone.
+fn clock(
+    utc_offset: Option<FixedOffset>,
+    time_zone: Option<TimeZone>,
+    now: DateTime<Utc>,
+) -> Option<ClientClock> {
+    Some(ClientClock {
+        utc_offset: utc_offset.or_else(|| Some(time_zone?.offset_at(&now)))?,
+        time_zone,
+    })
+}
+
+fn by_token<T>(value: T) -> (T, ClientSource) {
+    (value, ClientSource::Token)
+}
+
+fn by_default<T>(value: T) -> (T, ClientSource) {
+    (value, ClientSource::Default)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn culture(tag: &str) -> Option<Culture> {
-        Some(tag.parse().unwrap())
+    const CALL: ClientSource = ClientSource::Call;
+    const TOKEN: ClientSource = ClientSource::Token;
+    const ACCEPT: ClientSource = ClientSource::AcceptLanguage;
+    const DEFAULT: ClientSource = ClientSource::Default;
+
+    fn culture(tag: &str) -> Culture {
+        tag.parse().unwrap()
     }
 
-    fn minutes(minutes: i32) -> Option<FixedOffset> {
-        FixedOffset::east_opt(minutes * 60)
+    /// Of culture and UI culture; `-` is not said.
+    fn cultures(culture: &str, ui_culture: &str) -> Offer {
+        let said = |tag: &str| (tag != "-").then(|| tag.parse().unwrap());
+        Offer {
+            culture: said(culture),
+            ui_culture: said(ui_culture),
+            ..Offer::default()
+        }
     }
 
-    fn now() -> DateTime<Utc> {
-        "2026-07-01T00:00:00Z".parse().unwrap()
+    fn offset(minutes: i32) -> FixedOffset {
+        FixedOffset::east_opt(minutes * 60).unwrap()
     }
 
-    #[test]
-    fn a_context_is_small() {
-        assert!(size_of::<ClientContext>() <= 80);
+    fn summer() -> DateTime<Utc> {
+        "2026-07-01T12:00:00Z".parse().unwrap()
     }
 
-    #[test]
-    fn the_ui_culture_falls_back_within_its_source() {
+    fn policy(supported: &[&str]) -> ClientPolicy {
         let mut policy = ClientPolicy::default();
-        let token = Offer {
-            culture: culture("de"),
-            ui_culture: culture("fr"),
-            ..Offer::default()
-        };
-        let resolved = policy.resolve_token(&token, now());
-        assert_eq!(resolved.ui_culture().as_str(), "fr");
-        policy.support("de".parse().unwrap());
-        let resolved = policy.resolve_token(&token, now());
-        assert_eq!(resolved.ui_culture().as_str(), "de", "fr is not spoken");
-        policy.set_default_culture("de".parse().unwrap());
-        policy.set_default_ui_culture("en".parse().unwrap());
-        let resolved = policy.resolve_token(&Offer::default(), now());
-        assert_eq!(resolved.culture().as_str(), "de");
-        assert_eq!(resolved.ui_culture().as_str(), "en");
+        for tag in supported {
+            policy.support(culture(tag));
+        }
+        policy.set_default_culture(culture("ja"));
+        policy.set_default_ui_culture(culture("ko"));
+        policy
+    }
+
+    type Cultures<'a> = ((&'a str, ClientSource), (&'a str, ClientSource));
+
+    fn seen(context: &ClientContext) -> Cultures<'_> {
+        (
+            (context.culture().as_str(), context.culture_source()),
+            (context.ui_culture().as_str(), context.ui_culture_source()),
+        )
     }
 
     #[test]
-    fn each_part_goes_its_own_way() {
-        let policy = ClientPolicy::default();
-        let token = Offer {
-            culture: culture("de"),
-            ..Offer::default()
-        };
-        let base = policy.resolve_token(&token, now());
-        let call = Offer {
-            ui_culture: culture("fr"),
-            utc_offset: minutes(-210),
-            ..Offer::default()
-        };
-        let languages = AcceptLanguage::parse(b"it").unwrap();
-        let resolved = policy.resolve_call(&base, &call, Some(&languages), 2, now());
-        assert_eq!(resolved.culture_source(), ClientSource::Token);
-        assert_eq!(resolved.ui_culture_source(), ClientSource::Call);
-        assert_eq!(resolved.utc_offset_source(), ClientSource::Call);
-        assert_eq!(resolved.ignored(), 2);
+    fn each_source_is_asked_in_its_turn() {
+        let speaks = &["de", "en", "fr", "it"][..];
+        for (name, supported, token, call, accept, want) in [
+            (
+                "nothing is said",
+                speaks,
+                ("-", "-"),
+                ("-", "-"),
+                None,
+                (("ja", DEFAULT), ("ko", DEFAULT)),
+            ),
+            (
+                "the token alone",
+                speaks,
+                ("de-AT", "en-US"),
+                ("-", "-"),
+                None,
+                (("de", TOKEN), ("en", TOKEN)),
+            ),
+            (
+                "the token, without a list",
+                &[],
+                ("de-AT", "en-US"),
+                ("-", "-"),
+                None,
+                (("de-AT", TOKEN), ("en-US", TOKEN)),
+            ),
+            (
+                "the token's culture for texts too",
+                speaks,
+                ("de", "-"),
+                ("-", "-"),
+                Some("fr"),
+                (("de", TOKEN), ("de", TOKEN)),
+            ),
+            (
+                "the token's UI culture is not spoken",
+                speaks,
+                ("de", "pl"),
+                ("-", "-"),
+                Some("fr"),
+                (("de", TOKEN), ("de", TOKEN)),
+            ),
+            (
+                "the token's UI culture alone",
+                speaks,
+                ("-", "de"),
+                ("-", "-"),
+                Some("fr"),
+                (("fr", ACCEPT), ("de", TOKEN)),
+            ),
+            (
+                "the token's cultures are not spoken",
+                speaks,
+                ("pl", "cs"),
+                ("-", "-"),
+                Some("fr"),
+                (("fr", ACCEPT), ("fr", ACCEPT)),
+            ),
+            (
+                "the call before the token",
+                speaks,
+                ("de", "de"),
+                ("en-GB", "it"),
+                Some("fr"),
+                (("en", CALL), ("it", CALL)),
+            ),
+            (
+                "the call's culture for texts too",
+                speaks,
+                ("de", "it"),
+                ("en", "-"),
+                Some("fr"),
+                (("en", CALL), ("en", CALL)),
+            ),
+            (
+                "the call's UI culture alone",
+                speaks,
+                ("de", "it"),
+                ("-", "en"),
+                Some("fr"),
+                (("de", TOKEN), ("en", CALL)),
+            ),
+            (
+                "the call's cultures are not spoken",
+                speaks,
+                ("de", "it"),
+                ("pl", "cs"),
+                Some("fr"),
+                (("de", TOKEN), ("it", TOKEN)),
+            ),
+            (
+                "nobody's cultures are spoken",
+                speaks,
+                ("pl", "cs"),
+                ("pl", "cs"),
+                Some("pl, cs"),
+                (("ja", DEFAULT), ("ko", DEFAULT)),
+            ),
+            (
+                "Accept-Language, without a list",
+                &[],
+                ("-", "-"),
+                ("-", "-"),
+                Some("pl;q=0.1, cs"),
+                (("cs", ACCEPT), ("cs", ACCEPT)),
+            ),
+            (
+                "a token for the invariant culture",
+                &[],
+                ("", "-"),
+                ("-", "-"),
+                Some("fr"),
+                (("und", TOKEN), ("und", TOKEN)),
+            ),
+        ] {
+            let policy = policy(supported);
+            let base = policy.resolve_token(&cultures(token.0, token.1), summer());
+            let accept = accept.and_then(|field| AcceptLanguage::parse(field.as_bytes()));
+            let call = cultures(call.0, call.1);
+            let got = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            assert_eq!(seen(&got), want, "{name}");
+        }
+    }
 
-        let nothing = policy.resolve_token(&Offer::default(), now());
-        let resolved = policy.resolve_call(&nothing, &Offer::default(), Some(&languages), 0, now());
-        assert_eq!(resolved.culture().as_str(), "it");
-        assert_eq!(resolved.ui_culture_source(), ClientSource::AcceptLanguage);
-        assert_eq!(resolved.utc_offset_source(), ClientSource::Default);
+    #[test]
+    fn the_default_culture_is_for_texts_too() {
+        let mut policy = ClientPolicy::default();
+        policy.set_default_culture(culture("ja"));
+        let got = policy.resolve_token(&Offer::default(), summer());
+        assert_eq!(seen(&got), (("ja", DEFAULT), ("ja", DEFAULT)));
+        let unset = ClientPolicy::default().resolve_token(&Offer::default(), summer());
+        assert_eq!(unset, ClientContext::default());
+    }
+
+    #[test]
+    fn a_list_is_told() {
+        assert!(!policy(&[]).has_supported_list());
+        assert!(policy(&["de"]).has_supported_list());
+    }
+
+    #[test]
+    fn bad_values_are_counted_for_the_call() {
+        let policy = policy(&[]);
+        let base = policy.resolve_token(&cultures("de", "-"), summer());
+        assert_eq!(base.ignored(), 0);
+        let got = policy.resolve_call(&base, &Offer::default(), None, 3, summer());
+        assert_eq!(got.ignored(), 3);
+        assert_eq!(seen(&got), seen(&base));
+    }
+
+    #[test]
+    fn an_offset_comes_from_the_first_that_says_one() {
+        let mut policy = policy(&["de"]);
+        let said = |minutes: Option<i32>| Offer {
+            utc_offset: minutes.map(offset),
+            ..Offer::default()
+        };
+        for (name, default, token, call, want) in [
+            ("nobody", None, None, None, (0, DEFAULT)),
+            ("default", Some(60), None, None, (60, DEFAULT)),
+            ("token", Some(60), Some(0), None, (0, TOKEN)),
+            ("call", Some(60), Some(120), Some(-210), (-210, CALL)),
+        ] {
+            policy.default_utc_offset = default.map(offset);
+            let base = policy.resolve_token(&said(token), summer());
+            let got = policy.resolve_call(&base, &said(call), None, 0, summer());
+            let got = (got.utc_offset(), got.utc_offset_source());
+            assert_eq!(got, (offset(want.0), want.1), "{name}");
+        }
     }
 
     #[cfg(feature = "time_zone")]
     #[test]
-    fn offset_and_zone_come_together() {
-        let policy = ClientPolicy::default();
-        let zone = Some("Europe/Berlin".parse().unwrap());
-        let token = Offer {
-            time_zone: zone,
+    fn offset_and_zone_come_as_a_pair() {
+        let berlin = Some("Europe/Berlin");
+        let st_johns = Some("America/St_Johns");
+        let said = |(minutes, zone): (Option<i32>, Option<&str>)| Offer {
+            utc_offset: minutes.map(offset),
+            time_zone: zone.map(|name| name.parse().unwrap()),
             ..Offer::default()
         };
-        let base = policy.resolve_token(&token, now());
-        assert_eq!(
-            base.utc_offset(),
-            minutes(120).unwrap(),
-            "the zone's, at this moment"
-        );
-        let call = Offer {
-            utc_offset: minutes(330),
-            ..Offer::default()
-        };
-        let resolved = policy.resolve_call(&base, &call, None, 0, now());
-        assert_eq!(resolved.time_zone(), None);
-        assert_eq!(resolved.time_zone_source(), None);
-        let winter: DateTime<Utc> = "2026-12-01T12:00:00Z".parse().unwrap();
-        assert_eq!(
-            base.to_client_time(winter).to_rfc3339(),
-            "2026-12-01T13:00:00+01:00"
-        );
-        assert_eq!(
-            resolved.to_client_time(winter).to_rfc3339(),
-            "2026-12-01T17:30:00+05:30"
-        );
+        let nothing = (None, None);
+        for (name, default, token, call, want) in [
+            (
+                "a zone gives its offset of now",
+                nothing,
+                (None, berlin),
+                nothing,
+                (120, berlin, TOKEN),
+            ),
+            (
+                "an offset stays beside its zone",
+                nothing,
+                (Some(60), berlin),
+                nothing,
+                (60, berlin, TOKEN),
+            ),
+            (
+                "an offset of the call drops the token's zone",
+                nothing,
+                (Some(60), berlin),
+                (Some(330), None),
+                (330, None, CALL),
+            ),
+            (
+                "a zone of the call drops the token's offset",
+                nothing,
+                (Some(60), None),
+                (None, st_johns),
+                (-150, st_johns, CALL),
+            ),
+            (
+                "the call's pair",
+                nothing,
+                (Some(60), berlin),
+                (Some(-210), st_johns),
+                (-210, st_johns, CALL),
+            ),
+            (
+                "an offset of the token drops the default zone",
+                (None, berlin),
+                (Some(330), None),
+                nothing,
+                (330, None, TOKEN),
+            ),
+            (
+                "the default zone",
+                (None, berlin),
+                nothing,
+                nothing,
+                (120, berlin, DEFAULT),
+            ),
+            (
+                "the default pair",
+                (Some(0), berlin),
+                nothing,
+                nothing,
+                (0, berlin, DEFAULT),
+            ),
+        ] {
+            let default = said(default);
+            let policy = ClientPolicy {
+                default_utc_offset: default.utc_offset,
+                default_time_zone: default.time_zone,
+                ..ClientPolicy::default()
+            };
+            let base = policy.resolve_token(&said(token), summer());
+            let got = policy.resolve_call(&base, &said(call), None, 0, summer());
+            let (minutes, zone, source) = want;
+            assert_eq!(got.utc_offset(), offset(minutes), "{name}");
+            assert_eq!(got.utc_offset_source(), source, "{name}");
+            assert_eq!(got.time_zone().map(TimeZone::name), zone, "{name}");
+            assert_eq!(got.time_zone_source(), zone.map(|_| source), "{name}");
+        }
+    }
+
+    proptest! {
+        /// With a list, what is resolved is of the list or is the default.
+        #[test]
+        fn only_what_is_spoken_is_resolved(
+            list in proptest::collection::vec("(en|de|fr)(-(US|CH))?", 1..4),
+            said in proptest::collection::vec("-|(en|de|fr|pl)(-(US|CH|AT))?", 4),
+            field in "((en|de|fr|pl|\\*)(-US)?(;q=0(.[0-9])?)?, ?){0,4}",
+        ) {
+            let list: Vec<_> = list.iter().map(String::as_str).collect();
+            let policy = policy(&list);
+            let [token, token_ui, call, call_ui] = &said[..] else { unreachable!() };
+            let base = policy.resolve_token(&cultures(token, token_ui), summer());
+            let accept = AcceptLanguage::parse(field.as_bytes());
+            let call = cultures(call, call_ui);
+            let context = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            for (default, (tag, source)) in [("ja", seen(&context).0), ("ko", seen(&context).1)] {
+                match source {
+                    ClientSource::Default => prop_assert_eq!(tag, default),
+                    _ => prop_assert!(list.contains(&tag)),
+                }
+            }
+        }
     }
 }

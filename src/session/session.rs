@@ -261,20 +261,20 @@ impl Session {
     /// tool, an integration service. Exactly one of the three predicates holds.
     #[must_use]
     pub fn is_desktop_client(&self) -> bool {
-        self.client_kind() == ClientKind::Desktop
+        self.client_kind().is_desktop()
     }
 
     /// Whether the web client, or a program through the web API, opened the session.
     #[must_use]
     pub fn is_web_client(&self) -> bool {
-        self.client_kind() == ClientKind::Web
+        self.client_kind().is_web()
     }
 
     /// Whether something else opened the session: a background task, another application, an
     /// integration with an authorisation of its own.
     #[must_use]
     pub fn is_not_web_or_desktop_client(&self) -> bool {
-        self.client_kind() == ClientKind::Other
+        self.client_kind().is_not_web_or_desktop()
     }
 
     /// Who acts in this session for its user, if it is a nested one: the claim `act`
