@@ -67,7 +67,9 @@ impl TokenSource {
     /// A member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
     /// rest of it is the token. It is how a browser's `WebSocket` can send one.
     ///
-    /// The member is taken out of the field, so that no handler chooses, and so echoes, it.
+    /// The member is taken out of the field, so that no handler chooses, and so echoes, it. Browsers
+    /// close a connection whose server chose none of the subprotocols that they offered: let the
+    /// client offer one more, and the handler choose that.
     ///
     /// # Errors
     ///
