@@ -5,6 +5,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
 };
+use memchr::memchr;
 
 use crate::error::{ConfigError, SessionError, SessionErrorKind};
 
@@ -217,9 +218,15 @@ fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
 
 /// RFC 6750 §2.1 `b64token`.
 fn is_b64token(text: &[u8]) -> bool {
-    // Three parts of base64url, which is what comes nearly always, are checked many at once.
-    let mut parts = text.split(|byte| *byte == b'.');
-    if parts.all(|part| URL_SAFE_NO_PAD.check(part).is_ok()) {
+    // Parts of base64url, which is what comes nearly always, are checked many bytes at once.
+    let mut rest = text;
+    while let Some(dot) = memchr(b'.', rest)
+        && let Some((part, after)) = rest.split_at_checked(dot)
+        && URL_SAFE_NO_PAD.check(part).is_ok()
+    {
+        rest = after.get(1..).unwrap_or_default();
+    }
+    if URL_SAFE_NO_PAD.check(rest).is_ok() {
         return !text.is_empty();
     }
     let end = text.iter().rposition(|byte| *byte != b'=');

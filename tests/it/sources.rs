@@ -99,6 +99,10 @@ fn what_is_no_credential() {
         // In the alphabet of credentials, but no token of ours.
         ("Bearer a=".to_owned(), Kind::TokenMalformed),
         ("Bearer +/~".to_owned(), Kind::TokenMalformed),
+        ("Bearer a.=".to_owned(), Kind::TokenMalformed),
+        ("Bearer .".to_owned(), Kind::TokenMalformed),
+        ("Bearer a.b.c!".to_owned(), Kind::RequestInvalid),
+        ("Bearer !.b.c".to_owned(), Kind::RequestInvalid),
         (format!("Bearer {token}=="), Kind::TokenMalformed),
     ] {
         let layer = SessionLayer::new(verifier());

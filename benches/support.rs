@@ -1,0 +1,73 @@
+//! Tokens and verifiers that the benchmarks share.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use tower_session_token::{
+    Algorithm, Session, SessionIssuer, SessionToken, SessionVerifier, SigningKey, User,
+    VerifyingKey,
+};
+
+pub(crate) const ISSUER: &str = "https://id.example.com";
+pub(crate) const AUDIENCE: &str = "orders";
+
+/// A key of each kind, by its algorithm.
+pub(crate) fn jwk(algorithm: Algorithm, part: &str) -> String {
+    let name = match algorithm {
+        Algorithm::HS256 => {
+            let k = base64_simd::URL_SAFE_NO_PAD.encode_to_string([7; 32]);
+            return json!({ "kty": "oct", "k": k, "kid": "k1", "alg": "HS256" }).to_string();
+        }
+        Algorithm::ES256 => "p256",
+        Algorithm::RS256 => "rsa",
+        _ => "ed25519",
+    };
+    let path = format!("tests/keys/{name}.{part}.jwk.json");
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a test key")
+}
+
+pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
+    SigningKey::from_jwk(jwk(algorithm, "private")).expect("a test key")
+}
+
+pub(crate) fn verifier(algorithm: Algorithm) -> SessionVerifier {
+    let key = VerifyingKey::from_jwk(jwk(algorithm, "public")).expect("a test key");
+    assert_eq!(key.algorithm(), algorithm);
+    SessionVerifier::builder()
+        .key(key)
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .build()
+        .expect("a verifier")
+}
+
+/// A token of some 650 to 950 bytes: four UUIDs, a Cyrillic name, both cultures, offset, server
+/// and instance.
+pub(crate) fn token(algorithm: Algorithm) -> String {
+    let offset = chrono::FixedOffset::east_opt(3 * 3600).expect("an offset");
+    let token = SessionToken::builder(User::new(uuid()).with_name("Иван Петров"))
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .application_id(uuid())
+        .culture(&"ru-RU".parse().expect("a culture"))
+        .ui_culture(&"en-US".parse().expect("a culture"))
+        .utc_offset(offset)
+        .server_code("main")
+        .instance_name("default")
+        .lifetime(std::time::Duration::from_secs(3600))
+        .build()
+        .expect("a token");
+    let token = SessionIssuer::new(signing_key(algorithm)).issue(&token);
+    token.expect("a signed token")
+}
+
+fn uuid() -> uuid::Uuid {
+    uuid::Uuid::new_v4()
+}
+
+/// Panics unless the session is that of [`token`].
+pub(crate) fn assert_session(session: &Session) {
+    assert_eq!(session.user().name(), Some("Иван Петров"));
+    let claims: Value = session.token().expect("a token").claims().expect("claims");
+    assert_eq!(claims["iss"], ISSUER);
+}
