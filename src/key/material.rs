@@ -6,6 +6,8 @@ use super::{Algorithm, algorithm::Family};
 pub(super) enum PublicMaterial<'a> {
     /// `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), DER.
     Spki(&'a [u8]),
+    /// `RSAPublicKey` (RFC 8017 §A.1.1), DER.
+    Pkcs1(&'a [u8]),
     /// An uncompressed point (SEC 1 §2.3.3).
     Point(&'a [u8]),
     /// Modulus and exponent, big-endian.
@@ -46,13 +48,23 @@ pub(super) const UNFIT: &str = "the key does not fit the algorithm";
 pub(super) const INVALID: &str = "the key is invalid";
 
 impl PublicMaterial<'_> {
+    /// The point of an Ed25519 key, which DER ends with (RFC 8410 §4).
+    pub(super) fn ed25519_point(&self) -> Option<&[u8; 32]> {
+        match self {
+            Self::Spki(bytes) | Self::Ed25519(bytes) => bytes.last_chunk(),
+            _ => None,
+        }
+    }
+
     /// Whether this kind of key can be of the algorithm at all; DER tells only when it is parsed.
     pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
         match (self, algorithm.family()) {
             (_, Family::Hmac) => false,
             (Self::Spki(_), _) => true,
             (Self::Point(_), family) => matches!(family, Family::P256 | Family::P384),
-            (Self::Rsa { .. }, family) => matches!(family, Family::RsaPkcs1 | Family::RsaPss),
+            (Self::Pkcs1(_) | Self::Rsa { .. }, family) => {
+                matches!(family, Family::RsaPkcs1 | Family::RsaPss)
+            }
             (Self::Ed25519(_), family) => family == Family::Ed25519,
         }
     }

@@ -5,6 +5,7 @@
 mod algorithm;
 mod backend;
 mod constructors;
+mod ed25519;
 mod hmac;
 mod jwk;
 mod material;

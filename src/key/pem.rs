@@ -4,13 +4,21 @@ use rustls_pki_types::pem::{PemObject, SectionKind};
 
 use super::material::{PrivateMaterial, PublicMaterial};
 
+const PKCS1_LABEL: &str = " RSA PUBLIC KEY-----";
+const SPKI_LABEL: &str = " PUBLIC KEY-----";
+
 /// Reads the public key of a PEM text and hands it to `read`.
 pub(super) fn with_public<T>(
     pem: &[u8],
     read: impl FnOnce(&PublicMaterial<'_>) -> Result<T, &'static str>,
 ) -> Result<T, &'static str> {
-    let (kind, der) = section(pem)?;
+    // The reader knows no `RSA PUBLIC KEY` (RFC 8017), the older form of an RSA key.
+    let text = String::from_utf8_lossy(pem);
+    let is_pkcs1 = text.contains(PKCS1_LABEL);
+    let text = text.replace(PKCS1_LABEL, SPKI_LABEL);
+    let (kind, der) = section(text.as_bytes())?;
     match kind {
+        SectionKind::PublicKey if is_pkcs1 => read(&PublicMaterial::Pkcs1(&der)),
         SectionKind::PublicKey => read(&PublicMaterial::Spki(&der)),
         SectionKind::PrivateKey | SectionKind::EcPrivateKey | SectionKind::RsaPrivateKey => {
             Err("the PEM text holds a private key, but a public one is needed")
@@ -42,7 +50,7 @@ fn section(pem: &[u8]) -> Result<(SectionKind, Vec<u8>), &'static str> {
     let first = match sections.next() {
         Some(Ok(first)) => first,
         Some(Err(_)) => return Err("the PEM text is broken"),
-        // The reader passes over labels that it does not know, such as `RSA PUBLIC KEY`.
+        // The reader passes over labels that it does not know.
         None => return Err("there is no PEM section `PUBLIC KEY` or `PRIVATE KEY`"),
     };
     match sections.next() {

@@ -118,6 +118,18 @@ fn older_forms_of_private_keys_are_the_same_keys() {
 }
 
 #[test]
+fn the_older_form_of_a_public_key_is_the_same_key() {
+    let signature = SigningKey::rs256_pem(file("rsa.private.pem"))
+        .map(|key| key.sign(MESSAGE).unwrap())
+        .unwrap();
+    let key = VerifyingKey::rs256_pem(file("rsa.pkcs1.public.pem")).unwrap();
+    assert!(key.verify(MESSAGE, &signature));
+    for new in [VerifyingKey::es256_pem, VerifyingKey::ed25519_pem] {
+        assert!(new(file("rsa.pkcs1.public.pem")).is_err());
+    }
+}
+
+#[test]
 fn secrets_sign_what_they_verify() {
     for (algorithm, key) in [
         (Algorithm::HS256, SigningKey::hs256([1; 32])),

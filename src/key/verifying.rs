@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Algorithm,
+    algorithm::Family,
     backend::PublicKey,
     constructors::{hmac_constructors, pem_constructors},
+    ed25519,
     hmac::HmacKey,
     jwk::Jwk,
     material::PublicMaterial,
@@ -54,12 +56,12 @@ impl VerifyingKey {
         es256_pem, ES256, "The public key of P-256, `PUBLIC KEY` (RFC 7468 §13),";
         es384_pem, ES384, "The public key of P-384, `PUBLIC KEY` (RFC 7468 §13),";
         ed25519_pem, EdDSA, "The public key of Ed25519, `PUBLIC KEY` (RFC 7468 §13),";
-        rs256_pem, RS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
-        rs384_pem, RS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
-        rs512_pem, RS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
-        ps256_pem, PS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
-        ps384_pem, PS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
-        ps512_pem, PS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13),";
+        rs256_pem, RS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        rs384_pem, RS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        rs512_pem, RS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps256_pem, PS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps384_pem, PS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps512_pem, PS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
     }
 
     /// A JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only. Its
@@ -88,6 +90,11 @@ impl VerifyingKey {
         material: &PublicMaterial<'_>,
     ) -> Result<Self, &'static str> {
         let key = PublicKey::new(algorithm, material)?;
+        if algorithm.family() == Family::Ed25519
+            && material.ed25519_point().is_none_or(ed25519::is_small_order)
+        {
+            return Err("the Ed25519 point is of small order");
+        }
         Ok(Self::of_public(algorithm, key))
     }
 

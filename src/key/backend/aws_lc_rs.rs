@@ -17,10 +17,14 @@ use aws_lc_rs::{
 use crate::key::{
     Algorithm,
     algorithm::Family,
+    ed25519,
     material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, check_rsa, without_zeros},
 };
 
-pub(in crate::key) struct PublicKey(ParsedPublicKey);
+pub(in crate::key) struct PublicKey {
+    parsed: ParsedPublicKey,
+    is_ed25519: bool,
+}
 
 impl PublicKey {
     pub(in crate::key) fn new(
@@ -38,11 +42,11 @@ impl PublicKey {
             PublicMaterial::Spki(bytes)
             | PublicMaterial::Point(bytes)
             | PublicMaterial::Ed25519(bytes) => bytes,
-            PublicMaterial::Rsa { .. } => return Err(UNFIT),
+            PublicMaterial::Pkcs1(_) | PublicMaterial::Rsa { .. } => return Err(UNFIT),
         };
-        ParsedPublicKey::new(verification, bytes)
-            .map(Self)
-            .or(Err(INVALID))
+        let parsed = ParsedPublicKey::new(verification, bytes).or(Err(INVALID))?;
+        let is_ed25519 = algorithm.family() == Family::Ed25519;
+        Ok(Self { parsed, is_ed25519 })
     }
 
     fn rsa(
@@ -52,7 +56,7 @@ impl PublicKey {
         let parsed;
         let (n, e) = match material {
             PublicMaterial::Rsa { n, e } => (*n, *e),
-            PublicMaterial::Spki(der) => {
+            PublicMaterial::Spki(der) | PublicMaterial::Pkcs1(der) => {
                 parsed = rsa::PublicKey::from_der(der).or(Err(UNFIT))?;
                 pkcs1_components(parsed.as_ref()).ok_or(INVALID)?
             }
@@ -63,14 +67,19 @@ impl PublicKey {
             n: without_zeros(n),
             e: without_zeros(e),
         };
-        components
-            .to_parsed_public_key(parameters)
-            .map(Self)
-            .or(Err(INVALID))
+        let parsed = components.to_parsed_public_key(parameters);
+        Ok(Self {
+            parsed: parsed.or(Err(INVALID))?,
+            is_ed25519: false,
+        })
     }
 
     pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+        // AWS-LC takes an R of small order, which the other backend does not.
+        if self.is_ed25519 && signature.first_chunk().is_none_or(ed25519::is_small_order) {
+            return false;
+        }
+        self.parsed.verify_sig(message, signature).is_ok()
     }
 }
 

@@ -69,13 +69,17 @@ impl PublicKey {
                 if info.algorithm.oid != pkcs1::ALGORITHM_OID {
                     return Err(UNFIT);
                 }
-                let key = info.subject_public_key.raw_bytes();
-                let key = pkcs1::RsaPublicKey::try_from(key).or(Err(INVALID))?;
-                let (n, e) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
-                Ok(Self::Rsa(rsa_public(n, e)?, RsaScheme::new(algorithm)?))
+                Self::rsa(algorithm, info.subject_public_key.raw_bytes())
             }
+            (_, Material::Pkcs1(der)) => Self::rsa(algorithm, der),
             _ => Err(UNFIT),
         }
+    }
+
+    fn rsa(algorithm: Algorithm, pkcs1: &[u8]) -> Result<Self, &'static str> {
+        let key = pkcs1::RsaPublicKey::try_from(pkcs1).or(Err(INVALID))?;
+        let (n, e) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
+        Ok(Self::Rsa(rsa_public(n, e)?, RsaScheme::new(algorithm)?))
     }
 
     pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
