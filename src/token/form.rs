@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     TokenType,
     session_token::{SessionToken, Span, TokenClaims},
+    time::NumericDate,
     wire::{
         claims::{Claims, is_subject},
         json::Texts,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
     error::{SessionError, SessionErrorKind},
-    session::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
+    session::{ApplicationId, Members, SessionId, TokenId, User},
 };
 
 /// What of the form a service may choose.
@@ -38,102 +39,18 @@ impl Form {
         payload: &str,
         claims: Claims<'_>,
     ) -> Result<Unfinished, SessionError> {
-        use SessionError as E;
-
-        if claims.cnf.is_some() {
-            return Err(unacceptable("`cnf` binds the token to a key"));
-        }
-        match (token_type, &claims.act) {
-            (TokenType::Session, Some(_)) => {
-                return Err(unacceptable("`act` belongs to nested tokens"));
-            }
-            (TokenType::NestedSession, None) => return Err(E::claim("act")),
-            _ => {}
-        }
-        let ours = token_type.is_ours();
-        let needs = |required: bool, there: bool, name| match there || !required {
-            true => Ok(()),
-            false => Err(E::claim(name)),
-        };
-        let not_jwt = token_type != TokenType::Jwt;
-        needs(!self.any_issuer, claims.iss.is_some(), "iss")?;
-        needs(!self.any_audience, claims.aud.is_some(), "aud")?;
-        needs(not_jwt, claims.iat.is_some(), "iat")?;
-        needs(not_jwt, claims.jti.is_some(), "jti")?;
-        needs(ours, claims.sid.is_some(), "sid")?;
-        needs(not_jwt, claims.client_id.is_some(), "client_id")?;
-        let expires_at = claims.exp.ok_or(E::claim("exp"))?;
-        let sub = claims.sub.as_deref().ok_or(E::claim("sub"))?;
-        if !is_subject(sub) {
-            return Err(E::claim("sub"));
-        }
-
-        let client = Offer {
-            culture: culture(claims.locale.as_deref(), ours, "locale")?,
-            ui_culture: culture(claims.ui_locale.as_deref(), ours, "ui_locale")?,
-            utc_offset: match claims.utc_offset {
-                Some(minutes) => {
-                    Some(client::offset_from_minutes(minutes).ok_or(E::claim("utc_offset"))?)
-                }
-                None => None,
-            },
-            time_zone: time_zone(claims.zoneinfo.as_deref(), ours)?,
-        };
-
-        let mut user = User::new(sub);
-        if let Some(name) = &claims.name {
-            user = user.with_name(name);
-        }
-        if let Some(login) = &claims.preferred_username {
-            user = user.with_login(login);
-        }
-        if let Some(level) = &claims.access_level {
-            let level = level.parse::<AccessLevel>();
-            user = user.with_access_level(level.map_err(|_| E::claim("access_level"))?);
-        }
-
-        let application_id = claims
-            .client_id
-            .as_deref()
-            .or(match token_type {
-                TokenType::Jwt => claims.azp.as_deref(),
-                _ => None,
-            })
-            .map(ApplicationId::from);
-        let client_kind = match &claims.client_kind {
-            Some(kind) => kind.parse().map_err(|_| E::claim("client_kind"))?,
-            None => application_id
-                .as_ref()
-                .and_then(|id| self.application_kinds.get(id))
-                .copied()
-                .unwrap_or(ClientKind::Other),
-        };
-
-        let id = match claims.sid.as_deref().or(claims.jti.as_deref()) {
-            Some(id) => SessionId::from(id),
-            None => derived_session_id(&claims, sub),
-        };
+        self.check_presence(token_type, &claims)?;
+        let client = client(&claims, token_type.is_ours())?;
+        let user = user(&claims)?;
+        let application_id = application_id(token_type, &claims);
+        let client_kind = self.client_kind(&claims, application_id.as_ref())?;
         let mut spans = Spans {
             payload,
             appended: String::new(),
         };
-        let issuer = claims.iss.as_deref().map(|iss| spans.of(iss));
-        let scope = claims.scope.as_deref().map(|scope| spans.of(scope));
-        let audience = claims.aud.as_ref().map_or(&[][..], Texts::as_slice);
-        let mut audience = audience.iter().map(|one| spans.of(one));
-        let token = TokenClaims {
-            token_type,
-            id: claims.jti.as_deref().map(TokenId::from),
-            issuer,
-            audience: audience.next(),
-            more_audience: audience.collect(),
-            scope,
-            issued_at: claims.iat,
-            not_before: claims.nbf,
-            expires_at,
-        };
+        let token = token_claims(token_type, &claims, &mut spans)?;
         let members = Members {
-            id,
+            id: session_id(&claims),
             user,
             application_id,
             client_kind,
@@ -148,6 +65,138 @@ impl Form {
             appended: spans.appended,
         })
     }
+
+    /// Whether the claims that the type needs are there, and none that it refuses.
+    fn check_presence(
+        &self,
+        token_type: TokenType,
+        claims: &Claims<'_>,
+    ) -> Result<(), SessionError> {
+        if claims.cnf.is_some() {
+            return Err(unacceptable("`cnf` binds the token to a key"));
+        }
+        if token_type == TokenType::Session && claims.act.is_some() {
+            return Err(unacceptable("`act` belongs to nested tokens"));
+        }
+        let ours = token_type.is_ours();
+        let not_jwt = token_type != TokenType::Jwt;
+        let nested = token_type == TokenType::NestedSession;
+        for (required, there, name) in [
+            (!self.any_issuer, claims.iss.is_some(), "iss"),
+            (!self.any_audience, claims.aud.is_some(), "aud"),
+            (true, claims.sub.is_some(), "sub"),
+            (true, claims.exp.is_some(), "exp"),
+            (not_jwt, claims.iat.is_some(), "iat"),
+            (not_jwt, claims.jti.is_some(), "jti"),
+            (ours, claims.sid.is_some(), "sid"),
+            (not_jwt, claims.client_id.is_some(), "client_id"),
+            (nested, claims.act.is_some(), "act"),
+        ] {
+            if required && !there {
+                return Err(SessionError::claim(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the token says, else what the service knows of the application.
+    fn client_kind(
+        &self,
+        claims: &Claims<'_>,
+        application_id: Option<&ApplicationId>,
+    ) -> Result<ClientKind, SessionError> {
+        match &claims.client_kind {
+            Some(kind) => kind.parse().or(Err(SessionError::claim("client_kind"))),
+            None => Ok(application_id
+                .and_then(|id| self.application_kinds.get(id))
+                .copied()
+                .unwrap_or(ClientKind::Other)),
+        }
+    }
+}
+
+fn user(claims: &Claims<'_>) -> Result<User, SessionError> {
+    let sub = claims.sub.as_deref().filter(|sub| is_subject(sub));
+    let mut user = User::new(sub.ok_or(SessionError::claim("sub"))?);
+    if let Some(name) = &claims.name {
+        user = user.with_name(name);
+    }
+    if let Some(login) = &claims.preferred_username {
+        user = user.with_login(login);
+    }
+    match &claims.access_level {
+        Some(level) => match level.parse() {
+            Ok(level) => Ok(user.with_access_level(level)),
+            Err(_) => Err(SessionError::claim("access_level")),
+        },
+        None => Ok(user),
+    }
+}
+
+/// Only a `JWT` may name the application in `azp`.
+fn application_id(token_type: TokenType, claims: &Claims<'_>) -> Option<ApplicationId> {
+    let azp = match token_type {
+        TokenType::Jwt => claims.azp.as_deref(),
+        _ => None,
+    };
+    claims.client_id.as_deref().or(azp).map(ApplicationId::from)
+}
+
+fn client(claims: &Claims<'_>, ours: bool) -> Result<Offer, SessionError> {
+    let utc_offset = match claims.utc_offset {
+        Some(minutes) => match client::offset_from_minutes(minutes) {
+            None => return Err(SessionError::claim("utc_offset")),
+            offset => offset,
+        },
+        None => None,
+    };
+    Ok(Offer {
+        culture: culture(claims.locale.as_deref(), ours, "locale")?,
+        ui_culture: culture(claims.ui_locale.as_deref(), ours, "ui_locale")?,
+        utc_offset,
+        time_zone: time_zone(claims.zoneinfo.as_deref(), ours)?,
+    })
+}
+
+fn token_claims(
+    token_type: TokenType,
+    claims: &Claims<'_>,
+    spans: &mut Spans<'_>,
+) -> Result<TokenClaims, SessionError> {
+    let issuer = claims.iss.as_deref().map(|iss| spans.of(iss));
+    let scope = claims.scope.as_deref().map(|scope| spans.of(scope));
+    let audience = claims.aud.as_ref().map_or(&[][..], Texts::as_slice);
+    let mut audience = audience.iter().map(|one| spans.of(one));
+    Ok(TokenClaims {
+        token_type,
+        id: claims.jti.as_deref().map(TokenId::from),
+        issuer,
+        audience: audience.next(),
+        more_audience: audience.collect(),
+        scope,
+        issued_at: claims.iat,
+        not_before: claims.nbf,
+        expires_at: claims.exp.ok_or(SessionError::claim("exp"))?,
+    })
+}
+
+/// `sid`, else `jti`, else what stands in for both in a `JWT` that has neither: equal for equal
+/// tokens.
+fn session_id(claims: &Claims<'_>) -> SessionId {
+    if let Some(id) = claims.sid.as_deref().or(claims.jti.as_deref()) {
+        return id.into();
+    }
+    let seconds = |moment: Option<NumericDate>| {
+        moment.map_or_else(String::new, |it| it.seconds().to_string())
+    };
+    let name = [
+        claims.iss.as_deref().unwrap_or_default(),
+        claims.sub.as_deref().unwrap_or_default(),
+        &seconds(claims.iat),
+        &seconds(claims.exp),
+    ]
+    .join("\n");
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).into()
 }
 
 fn unacceptable(detail: &'static str) -> SessionError {
@@ -220,19 +269,4 @@ fn time_zone(text: Option<&str>, ours: bool) -> Result<Option<TimeZone>, Session
         Some(text) => Ok(text.parse().ok()),
         None => Ok(None),
     }
-}
-
-/// Stands in for `sid` and `jti` in a `JWT` that has neither: equal for equal tokens.
-fn derived_session_id(claims: &Claims<'_>, sub: &str) -> SessionId {
-    let seconds = |moment: Option<super::time::NumericDate>| {
-        moment.map_or_else(String::new, |it| it.seconds().to_string())
-    };
-    let name = [
-        claims.iss.as_deref().unwrap_or_default(),
-        sub,
-        &seconds(claims.iat),
-        &seconds(claims.exp),
-    ]
-    .join("\n");
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).into()
 }
