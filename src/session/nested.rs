@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::{AccessLevel, Actor, Session, User};
 use crate::{
@@ -139,63 +139,68 @@ impl NestedTokenBuilder {
             "there is nothing to inherit",
         ))?;
         let issued_at = self.issued_at.unwrap_or_else(Utc::now);
-        if issued_at >= parent.expires_at() {
-            return Err(TokenError::new(
-                TokenErrorKind::ParentExpired,
-                "an expired session mints nothing",
-            ));
-        }
-        let exceeds = self.user.access_level() > self.parent.user().access_level();
-        if exceeds && !self.elevated {
-            return Err(TokenError::new(
-                TokenErrorKind::AccessLevelExceeded,
-                "ask for it with `elevated`",
-            ));
-        }
-        if !self.scope.iter().all(|scope| parent.has_scope(scope)) {
-            return Err(TokenError::new(
-                TokenErrorKind::ScopeExceeded,
-                "ask for a subset",
-            ));
-        }
         let actor = Actor::of(&self.parent);
-        if actor.chain().count() > Limits::default().max_actors() {
-            return Err(TokenError::new(
-                TokenErrorKind::TooManyActors,
-                "there may be four at most",
-            ));
-        }
+        self.check(parent, &actor, issued_at)?;
 
-        let expires_at = match self
-            .lifetime
-            .and_then(|it| issued_at.checked_add_signed(chrono::Duration::from_std(it).ok()?))
-        {
-            Some(end) => end.min(parent.expires_at()),
-            None => parent.expires_at(),
-        };
+        let exceeds = self.exceeds_access_level();
         let context = self.parent.client_context();
-        let mut token = SessionTokenBuilder::new(&self.user)
+        let token = SessionTokenBuilder::new(&self.user)
             .token_type(TokenType::NestedSession)
             .inherit(&self.parent, parent)
             .actor(&actor)
-            .scope(self.scope)
             .issued_at(issued_at)
-            .expires_at(expires_at);
-        token = inherit_cultures(token, context);
-        token = match (self.utc_offset, self.time_zone) {
+            .expires_at(end(self.lifetime, issued_at, parent.expires_at()))
+            .scope(self.scope);
+        let token = inherit_cultures(token, context);
+        let token = match (self.utc_offset, self.time_zone) {
             (None, None) => inherit_clock(token, context),
-            (offset, zone) => {
-                let token = offset
-                    .into_iter()
-                    .fold(token, SessionTokenBuilder::utc_offset);
-                zone.into_iter().fold(token, SessionTokenBuilder::time_zone)
-            }
+            (offset, zone) => set_clock(token, offset, zone),
         };
-        if exceeds {
-            token = token.claim(ELEVATED, true);
+        match exceeds {
+            true => token.claim(ELEVATED, true),
+            false => token,
         }
-        token.build()
+        .build()
     }
+
+    fn check(
+        &self,
+        parent: &SessionToken,
+        actor: &Actor,
+        issued_at: DateTime<Utc>,
+    ) -> Result<(), TokenError> {
+        use TokenErrorKind as Kind;
+
+        let refuse = |kind, detail| Err(TokenError::new(kind, detail));
+        if issued_at >= parent.expires_at() {
+            return refuse(Kind::ParentExpired, "an expired session mints nothing");
+        }
+        if self.exceeds_access_level() && !self.elevated {
+            return refuse(Kind::AccessLevelExceeded, "ask for it with `elevated`");
+        }
+        if !self.scope.iter().all(|word| parent.has_scope(word)) {
+            return refuse(Kind::ScopeExceeded, "ask for a subset");
+        }
+        if actor.chain().count() > Limits::default().max_actors() {
+            return refuse(Kind::TooManyActors, "there may be four at most");
+        }
+        Ok(())
+    }
+
+    fn exceeds_access_level(&self) -> bool {
+        self.user.access_level() > self.parent.user().access_level()
+    }
+}
+
+/// The end of the lifetime, but not after the parent's.
+fn end(
+    lifetime: Option<Duration>,
+    issued_at: DateTime<Utc>,
+    parent: DateTime<Utc>,
+) -> DateTime<Utc> {
+    let lifetime = lifetime.and_then(|it| TimeDelta::from_std(it).ok());
+    let end = lifetime.and_then(|it| issued_at.checked_add_signed(it));
+    end.map_or(parent, |end| end.min(parent))
 }
 
 /// What is only the default of this service, and of every other, is left unsaid.
@@ -215,9 +220,19 @@ fn inherit_clock(token: SessionTokenBuilder, context: &ClientContext) -> Session
         {
             token
         }
-        zone => {
-            let token = token.utc_offset(context.utc_offset());
-            zone.into_iter().fold(token, SessionTokenBuilder::time_zone)
-        }
+        zone => set_clock(token, Some(context.utc_offset()), zone),
     }
+}
+
+fn set_clock(
+    token: SessionTokenBuilder,
+    utc_offset: Option<FixedOffset>,
+    time_zone: Option<TimeZone>,
+) -> SessionTokenBuilder {
+    let token = utc_offset
+        .into_iter()
+        .fold(token, SessionTokenBuilder::utc_offset);
+    time_zone
+        .into_iter()
+        .fold(token, SessionTokenBuilder::time_zone)
 }
