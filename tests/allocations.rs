@@ -1,0 +1,96 @@
+//! How many allocations a request costs, exactly.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    convert::Infallible,
+    future::{Future, ready},
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use http::{Request, Response, StatusCode};
+use tower::{Layer, Service, service_fn};
+use tower_session_token::{
+    Session, SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, User,
+};
+
+fn key() -> SigningKey {
+    SigningKey::hs256([7; 32]).unwrap()
+}
+
+fn verifier() -> SessionVerifier {
+    SessionVerifier::builder()
+        .key(key().verifying_key())
+        .issuer("https://id.example.com")
+        .audience("orders")
+        .build()
+        .unwrap()
+}
+
+fn token() -> String {
+    let token = SessionToken::builder(User::new(uuid::Uuid::new_v4()).with_name("Иван Петров"))
+        .issuer("https://id.example.com")
+        .audience("orders")
+        .application_id(uuid::Uuid::new_v4())
+        .culture(&"ru-RU".parse().unwrap())
+        .server_code("main")
+        .lifetime(Duration::from_secs(600))
+        .build()
+        .unwrap();
+    SessionIssuer::new(key()).issue(&token).unwrap()
+}
+
+/// The allocations of `f`, the second time that it runs.
+fn allocations(mut f: impl FnMut()) -> u64 {
+    f();
+    allocation_counter::measure(f).count_total
+}
+
+#[test]
+fn a_session_costs_a_buffer_and_a_reference_count() {
+    let (verifier, token) = (verifier(), token());
+    let count = allocations(|| {
+        verifier.verify(token.as_bytes()).unwrap();
+    });
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn a_refused_token_costs_nothing() {
+    let (verifier, mut token) = (verifier(), token());
+    let last = if token.ends_with('A') { "E" } else { "A" };
+    token.replace_range(token.len() - 1.., last);
+    for token in [token.as_str(), "a.b.c", "", "not a token"] {
+        let count = allocations(|| {
+            verifier.verify(token.as_bytes()).unwrap_err();
+        });
+        assert_eq!(count, 0, "{token}");
+    }
+}
+
+#[test]
+fn the_layer_adds_what_extensions_take() {
+    /// A map, its table, and a box for each of `Session` and `ClientContext`.
+    const EXTENSIONS: u64 = 4;
+
+    let mut service = SessionLayer::new(verifier()).layer(service_fn(|request: Request<()>| {
+        assert!(request.extensions().get::<Session>().is_some());
+        ready(Ok::<_, Infallible>(Response::new(())))
+    }));
+    let value = format!("Bearer {}", token());
+    let make = || {
+        let request = Request::get("/").header("authorization", &value);
+        request.body(()).unwrap()
+    };
+    let mut requests = vec![make(), make()];
+    let count = allocations(|| {
+        let future = service.call(requests.pop().unwrap());
+        let mut cx = Context::from_waker(Waker::noop());
+        match pin!(future).poll(&mut cx) {
+            Poll::Ready(Ok(response)) => assert_eq!(response.status(), StatusCode::OK),
+            _ => unreachable!("it is ready"),
+        }
+    });
+    assert_eq!(count, 2 + EXTENSIONS);
+}
