@@ -182,21 +182,30 @@ async fn optional(session: Option<Session>) -> Json<Value> {
 struct NestedRequest {
     sub: String,
     name: Option<String>,
-    #[serde(default)]
-    access_level: AccessLevel,
+    access_level: Option<String>,
 }
 
-async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Response {
-    let Ok(request) = serde_json::from_slice::<NestedRequest>(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is no nested request\n").into_response();
-    };
+/// `None` unless the body is an object with these members.
+fn nested_request(body: &[u8]) -> Option<(User, AccessLevel)> {
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let request: NestedRequest = serde_json::from_value(object.into()).ok()?;
+    let level = request
+        .access_level
+        .map_or(Ok(AccessLevel::Regular), |it| it.parse());
     let mut user = User::new(request.sub);
     if let Some(name) = request.name {
         user = user.with_name(name);
     }
+    Some((user, level.ok()?))
+}
+
+async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Response {
+    let Some((user, access_level)) = nested_request(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is no nested request\n").into_response();
+    };
     let built = outer
         .nested(user)
-        .access_level(request.access_level)
+        .access_level(access_level)
         .issued_at((app.clock)())
         .build();
     let token = match built {

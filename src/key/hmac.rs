@@ -1,6 +1,7 @@
 //! HMAC (RFC 2104) for the HS algorithms, with the key set up once.
 
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::Algorithm;
@@ -68,22 +69,29 @@ fn sign(key: &(impl Mac + Clone), message: &[u8]) -> Vec<u8> {
 /// Whether a secret is text that holds a key: PEM, SSH or JWK. Who mistakes a public key for a
 /// secret lets everybody sign (the attack that RFC 8725 §2.1 tells of).
 fn looks_like_public_key(secret: &[u8]) -> bool {
-    let text = secret.trim_ascii_start();
-    let starts = [
-        &b"-----BEGIN "[..],
-        b"---- BEGIN ",
-        b"ssh-",
-        b"ecdsa-sha2-",
-        b"sk-ssh-",
-        b"sk-ecdsa-",
+    const MARKS: [&str; 8] = [
+        "-----BEGIN ",
+        "---- BEGIN ",
+        "ssh-rsa AAAA",
+        "ssh-dss AAAA",
+        "ssh-ed25519 AAAA",
+        "ecdsa-sha2-nistp256 AAAA",
+        "ecdsa-sha2-nistp384 AAAA",
+        "ecdsa-sha2-nistp521 AAAA",
     ];
-    starts.iter().any(|start| text.starts_with(start)) || is_jwk(text)
+    // UTF-16 and C strings have zeros between and behind the letters.
+    let text: Vec<u8> = secret.iter().copied().filter(|byte| *byte != 0).collect();
+    let text = String::from_utf8_lossy(&text);
+    MARKS.iter().any(|mark| text.contains(mark)) || is_jwk(&text)
 }
 
-fn is_jwk(text: &[u8]) -> bool {
-    text.starts_with(b"{")
-        && serde_json::from_slice::<serde_json::Value>(text)
-            .is_ok_and(|json| json.get("kty").is_some() || json.get("keys").is_some())
+fn is_jwk(text: &str) -> bool {
+    let has_key = |json: &Value| json.get("kty").is_some() || json.get("keys").is_some();
+    match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(Value::Array(several)) => several.iter().any(has_key),
+        Ok(json) => has_key(&json),
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +113,10 @@ mod tests {
                 "-----BEGIN PUBLIC KEY-----\n",
                 "\n -----BEGIN RSA PUBLIC KEY-----",
                 "---- BEGIN SSH2 PUBLIC KEY ----",
-                "ssh-rsa AAAA",
+                "Bag Attributes\n-----BEGIN PUBLIC KEY-----",
+                "\u{feff}-----BEGIN PUBLIC KEY-----",
+                "-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0",
+                "restrict ssh-rsa AAAA",
                 "ssh-ed25519 AAAA",
                 "ecdsa-sha2-nistp256 AAAA",
             ] {
@@ -113,6 +124,13 @@ mod tests {
             }
             let jwk = format!(" {{\"kty\":\"RSA\",\"n\":\"{}\"}}", "x".repeat(64));
             assert!(HmacKey::new(algorithm, jwk.as_bytes()).is_err());
+            for jwk in [
+                format!("\u{feff}{jwk}"),
+                format!("{jwk}\0"),
+                format!("[{jwk}]"),
+            ] {
+                assert!(HmacKey::new(algorithm, jwk.as_bytes()).is_err(), "{jwk}");
+            }
             let jwks = format!("{{\"keys\":[\"{}\"]}}", "x".repeat(64));
             assert!(HmacKey::new(algorithm, jwks.as_bytes()).is_err());
             assert!(HmacKey::new(algorithm, &long("{")).is_ok(), "it is no JSON");

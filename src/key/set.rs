@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, fmt};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Algorithm, VerifyingKey, jwk::Jwk};
@@ -114,11 +113,6 @@ impl KeySet {
         json: impl AsRef<[u8]>,
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
-        #[derive(Deserialize)]
-        struct JwkSet {
-            keys: Vec<Value>,
-        }
-
         if !each_of_another_type(algorithms) {
             return Err(ConfigError::new(
                 "jwks_algorithm",
@@ -126,12 +120,13 @@ impl KeySet {
             ));
         }
         // serde's error would quote the text, which may hold secrets.
-        let set: JwkSet = serde_json::from_slice(json.as_ref())
-            .map_err(|_| ConfigError::new("jwks", "the text is no JWK Set (RFC 7517 §5)"))?;
+        let set = serde_json::from_slice::<Value>(json.as_ref()).ok();
+        let keys = set.as_ref().and_then(|set| set.get("keys")?.as_array());
+        let keys = keys.ok_or(ConfigError::new("jwks", "no JWK Set (RFC 7517 §5)"))?;
         let mut used: Vec<(usize, VerifyingKey)> = Vec::new();
         let mut left_out = Vec::new();
         let mut ids = std::collections::HashSet::new();
-        for (at, value) in set.keys.iter().enumerate() {
+        for (at, value) in keys.iter().enumerate() {
             let position = at + 1;
             match Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms)) {
                 Ok(key) => match key.id().is_none_or(|id| ids.insert(id.to_owned())) {

@@ -1,5 +1,7 @@
 //! Who acts in a nested session: the claim `act`.
 
+use std::fmt;
+
 use super::{ApplicationId, Session, SessionId, UserId};
 
 /// The session in which a nested token was made, and the sessions around that one
@@ -7,7 +9,7 @@ use super::{ApplicationId, Session, SessionId, UserId};
 ///
 /// It is history, for records and displays: decide about access by the session's own user
 /// (RFC 8693 §4.1, last paragraph but one).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Actor {
     pub(crate) user_id: UserId,
     pub(crate) session_id: Option<SessionId>,
@@ -53,5 +55,14 @@ impl Actor {
     /// This actor and all before, nearest first; at least one.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |actor| actor.actor())
+    }
+}
+
+/// Shows how many there are: who they are should not end in logs by chance.
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Actor")
+            .field("chain", &self.chain().count())
+            .finish_non_exhaustive()
     }
 }

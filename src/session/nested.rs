@@ -1,6 +1,6 @@
 //! Nested tokens: a session for another user, inside an existing one.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
@@ -10,9 +10,6 @@ use crate::{
     error::{TokenError, TokenErrorKind},
     token::{Limits, SessionToken, SessionTokenBuilder, TokenType},
 };
-
-/// The private claim that records an access level above the parent's.
-const ELEVATED: &str = "elevated";
 
 /// Makes a token for work that is done inside a session for another user; see
 /// [`Session::nested`].
@@ -48,7 +45,6 @@ const ELEVATED: &str = "elevated";
 /// });
 /// # Ok::<(), tower_session_token::TokenError>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a builder makes nothing before `build`"]
 pub struct NestedTokenBuilder {
     parent: Session,
@@ -113,8 +109,8 @@ impl NestedTokenBuilder {
         self
     }
 
-    /// Sets how long the token lasts from its issue on; never past the parent's expiry, which is
-    /// where it ends when none is set.
+    /// Sets how long the token lasts from its issue on: never past the parent's expiry, and seven
+    /// days at most. Where none is set it lasts as long as it may.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
@@ -157,7 +153,7 @@ impl NestedTokenBuilder {
             (offset, zone) => set_clock(token, offset, zone),
         };
         match exceeds {
-            true => token.claim(ELEVATED, true),
+            true => token.elevated(),
             false => token,
         }
         .build()
@@ -192,15 +188,27 @@ impl NestedTokenBuilder {
     }
 }
 
-/// The end of the lifetime, but not after the parent's.
+/// The end of the lifetime, but not after the parent's, nor so late that a service with defaults
+/// would refuse the token.
 fn end(
     lifetime: Option<Duration>,
     issued_at: DateTime<Utc>,
     parent: DateTime<Utc>,
 ) -> DateTime<Utc> {
-    let lifetime = lifetime.and_then(|it| TimeDelta::from_std(it).ok());
-    let end = lifetime.and_then(|it| issued_at.checked_add_signed(it));
+    let longest = TokenType::NestedSession.default_max_lifetime();
+    let lifetimes = lifetime.into_iter().chain(longest);
+    let shortest = lifetimes.min().and_then(|it| TimeDelta::from_std(it).ok());
+    let end = shortest.and_then(|it| issued_at.checked_add_signed(it));
     end.map_or(parent, |end| end.min(parent))
+}
+
+/// Shows what it is made in: what is to be in the token is the user's.
+impl fmt::Debug for NestedTokenBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NestedTokenBuilder")
+            .field("parent", &self.parent)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is only the default of this service, and of every other, is left unsaid.

@@ -9,7 +9,7 @@ use super::{
     Limits, SessionToken, TokenType,
     form::Form,
     time::NumericDate,
-    wire::claims::{Claims, NewClaims},
+    wire::claims::{Claims, ELEVATED, NAMES, NewClaims},
 };
 use crate::{
     client::{ClientKind, Culture, TimeZone},
@@ -190,12 +190,18 @@ impl SessionTokenBuilder {
     /// Sets a claim of the application's own; [`build`](Self::build) refuses a name that the
     /// profile knows.
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
+        let name = name.into();
         match serde_json::to_value(value) {
-            Ok(value) => {
-                self.claims.others.insert(name.into(), value);
+            Ok(value) if !NAMES.contains(&name.as_str()) => {
+                self.claims.others.insert(name, value);
             }
-            Err(_) => self.invalid = Some("a claim of the application's own"),
+            _ => self.invalid = Some("a claim of the application's own"),
         }
+        self
+    }
+
+    pub(crate) fn elevated(mut self) -> Self {
+        self.claims.others.insert(ELEVATED.to_owned(), true.into());
         self
     }
 
@@ -221,7 +227,9 @@ impl SessionTokenBuilder {
     /// # Errors
     ///
     /// [`TokenError`] if a claim that its type needs is missing, or one is too long or out of
-    /// range: exactly what a [`SessionVerifier`](crate::SessionVerifier) would refuse too.
+    /// range. How long the token lasts and how large it is are the receiving service's concern:
+    /// see [`max_lifetime`](crate::SessionVerifierBuilder::max_lifetime) and
+    /// [`Limits`](crate::Limits).
     pub fn build(self) -> Result<SessionToken, TokenError> {
         let invalid = |name| TokenError::new(TokenErrorKind::ClaimInvalid, name);
         if let Some(name) = self.invalid {

@@ -69,7 +69,8 @@ limits! {
     /// Any one text claim that the profile names and no other limit covers, in bytes; 256 by
     /// default.
     claim_bytes, with_claim_bytes;
-    /// The claims `locale`, `ui_locale` and `zoneinfo`, in bytes; 64 by default.
+    /// The claims `locale` and `ui_locale`, in bytes; 64 by default. (No name of a zone is longer
+    /// than 64 bytes.)
     locale_bytes, with_locale_bytes;
     /// The claim `scope`, in bytes; 4,096 by default.
     scope_bytes, with_scope_bytes;

@@ -17,7 +17,7 @@ use super::{
     time::{Clock, NumericDate},
     verifier_builder::MAX_LEEWAY,
 };
-use crate::session::{Session, SessionId, TokenId, UserId};
+use crate::session::{Actor, Session, SessionId, TokenId, UserId};
 
 /// Whether a session was revoked, asked at every request.
 ///
@@ -133,8 +133,8 @@ impl RevocationList {
         }
     }
 
-    /// Revokes a session of `issuer` with all its tokens, the last of which expires at `until`
-    /// or before.
+    /// Revokes a session of `issuer` with all its tokens, and with the sessions that are nested in
+    /// it; the last of them expires at `until` or before.
     pub fn revoke_session(&self, issuer: &str, id: &SessionId, until: DateTime<Utc>) {
         let tables = self.tables(issuer);
         tables.sessions.insert(id, until, self.now(), ());
@@ -212,7 +212,14 @@ impl RevocationCheck for RevocationList {
             return RevocationStatus::Valid;
         };
         let issued_at = token.claims_ref().issued_at;
+        // A session ends with those that it is nested in.
+        let mut outer = session.actor().into_iter().flat_map(Actor::chain);
         let revoked = tables.sessions.get(session.id()).is_some()
+            || outer.any(|actor| {
+                actor
+                    .session_id()
+                    .is_some_and(|id| tables.sessions.get(id).is_some())
+            })
             || token.id().is_some_and(|id| tables.tokens.get(id).is_some())
             || tables
                 .users

@@ -1,6 +1,6 @@
 //! The types of token: what the JOSE header's `typ` says.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use crate::error::ConfigError;
 
@@ -55,6 +55,13 @@ impl TokenType {
         Self::ALL
             .into_iter()
             .find(|it| it.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// How long a token of the type may last where the service does not say: seven days, or
+    /// without end.
+    pub(crate) fn default_max_lifetime(self) -> Option<Duration> {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+        self.is_ours().then_some(WEEK)
     }
 
     /// Whether this project's issuers mint it, so that it has to be complete and exact.

@@ -169,18 +169,13 @@ impl Rules {
         }
         // A token that does not say when it was issued was issued by now at the latest.
         let issued_at = claims.issued_at.unwrap_or(latest);
-        match self.max_lifetime(token.token_type()) {
+        let max_lifetime = self.max_lifetime;
+        match max_lifetime.or_else(|| token.token_type().default_max_lifetime()) {
             Some(max) if claims.expires_at.saturating_since(issued_at) > max => {
                 Err(unacceptable("its lifetime is too long"))
             }
             _ => Ok(()),
         }
-    }
-
-    fn max_lifetime(&self, token_type: TokenType) -> Option<Duration> {
-        const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-        self.max_lifetime
-            .or_else(|| token_type.is_ours().then_some(WEEK))
     }
 
     /// Whether the token is from our issuer and for us.

@@ -251,6 +251,12 @@ impl SessionVerifierBuilder {
             (false, true) => return refuse("audience", "contradicts `any_audience`"),
             _ => {}
         }
+        if self.issuer.as_ref().is_some_and(String::is_empty) {
+            return refuse("issuer", "is empty");
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return refuse("audience", "is empty");
+        }
         if self.leeway > MAX_LEEWAY {
             return refuse("leeway", "above 300 seconds");
         }

@@ -29,6 +29,8 @@ fn a_verifier_is_complete_and_free_of_contradiction() {
         ("issuer", bare().audience("a").issuer("i").any_issuer()),
         ("audience", bare().issuer("i")),
         ("audience", bare().issuer("i").audience("a").any_audience()),
+        ("issuer", bare().issuer("").audience("a")),
+        ("audience", bare().issuer("i").audience("")),
         ("leeway", builder().leeway(Duration::from_secs(301))),
         ("max_lifetime", builder().max_lifetime(Duration::ZERO)),
         (

@@ -111,6 +111,20 @@ fn it_never_outlives_its_parent() {
     assert_eq!(build(Duration::from_secs(60)), NOW + 60);
     assert_eq!(build(Duration::from_secs(86_400)), NOW + 3600);
     assert_eq!(build(Duration::MAX), NOW + 3600);
+    // Nor so long that a service with defaults would refuse it.
+    let long = builder()
+        .accept_type(TokenType::AccessToken)
+        .build()
+        .unwrap();
+    let header = json!({ "alg": "HS256", "typ": "at+jwt" });
+    let claims = crate::support::claims(&json!({ "exp": NOW + 30 * 86_400 }));
+    let long = long
+        .verify(crate::support::sign(&header, &claims.to_string()).as_bytes())
+        .unwrap();
+    assert_eq!(
+        nest(&long, "bob").expires_at().timestamp(),
+        NOW + 7 * 86_400
+    );
     for late in [0, 1, 86_400] {
         let moment = now() + Duration::from_secs(3600 + late);
         let error = parent
@@ -279,6 +293,8 @@ fn what_is_built_here_keeps_the_rules_of_what_is_received() {
         ),
         ("a long name", good().server_code("x".repeat(257))),
         ("a claim of the profile", good().claim("exp", 1)),
+        ("another", good().claim("zoneinfo", "x")),
+        ("the record of elevation", good().claim("elevated", true)),
         ("no scope word", good().scope(["a b"])),
         (
             "an odd offset",

@@ -11,8 +11,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use tower_session_token::{
-    RevocationCheck, RevocationList, RevocationStatus, SessionErrorKind as Kind, SessionId,
-    SessionLayer, TokenId, TokenType, UserId,
+    RevocationCheck, RevocationList, RevocationStatus, Session, SessionErrorKind as Kind,
+    SessionId, SessionLayer, TokenId, TokenType, User, UserId,
 };
 
 use crate::support::{
@@ -42,6 +42,20 @@ fn a_revoked_session_is_refused_from_the_call_s_return_on() {
     let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
     assert_eq!(refused, Kind::SessionRevoked);
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
+}
+
+#[test]
+fn a_session_ends_with_those_that_it_is_nested_in() {
+    let list = list();
+    let outer = session(&json!({}));
+    let nest = |session: &Session| {
+        let nested = session.nested(User::new("bob")).issued_at(now());
+        Session::from(nested.build().unwrap())
+    };
+    let inner = nest(&nest(&outer));
+    assert_eq!(list.check(&inner), RevocationStatus::Valid);
+    list.revoke_session(ISSUER, outer.id(), until());
+    assert_eq!(list.check(&inner), RevocationStatus::Revoked);
 }
 
 #[test]

@@ -39,8 +39,17 @@ fn debug_shows_no_secret_and_no_claim() {
             "{:?}",
             SessionToken::builder(User::new(marker)).claim(marker, marker)
         ),
-        format!("{:?}", session.nested(User::new("x"))),
+        format!(
+            "{:?}",
+            session
+                .nested(User::new(marker).with_name(marker))
+                .scope(marker)
+        ),
         format!("{:?}", SessionContext::scope(session.clone(), async {})),
+        format!(
+            "{:?}",
+            User::new(marker).with_name(marker).with_login(marker)
+        ),
         format!("{:?}", session.client_context()),
         format!("{:?}", Session::system(User::new(marker))),
     ];

@@ -131,7 +131,8 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "locale" => claim!(locale, locale),
                 "ui_locale" => claim!(ui_locale, locale),
                 "utc_offset" => claim!(utc_offset, IntegerSeed),
-                "zoneinfo" => claim!(zoneinfo, locale),
+                // How long it may be depends on the type of the token; see `form`.
+                "zoneinfo" => claim!(zoneinfo, TextSeed { max: usize::MAX }),
                 "server" => claim!(server, text),
                 "instance" => claim!(instance, text),
                 "scope" => claim!(scope, scope),
@@ -217,6 +218,37 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
         })
     }
 }
+
+/// The names that the profile gives a meaning.
+pub(in crate::token) const NAMES: [&str; 24] = [
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "client_id",
+    "azp",
+    "client_kind",
+    "name",
+    "preferred_username",
+    "access_level",
+    "locale",
+    "ui_locale",
+    "utc_offset",
+    "zoneinfo",
+    "server",
+    "instance",
+    "scope",
+    "act",
+    "cnf",
+    ELEVATED,
+];
+
+/// Records that a nested session has a higher access level than its parent.
+pub(in crate::token) const ELEVATED: &str = "elevated";
 
 /// `sub` is 1 to 255 bytes long.
 pub(in crate::token) fn is_subject(sub: &str) -> bool {

@@ -19,13 +19,16 @@ pub(in crate::token) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// Splits at the two dots.
+    /// Splits at the two dots. The parts are base64url; the header is only where it is decoded.
     pub(in crate::token) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
         // The long part is in the middle, so the dots are looked for from both ends.
         let (header, rest) = split_at_dot(token, memchr(b'.', token)).ok_or(PARTS)?;
         let (payload, signature) = split_at_dot(rest, memrchr(b'.', rest)).ok_or(PARTS)?;
         if memchr(b'.', payload).is_some() {
             return Err(PARTS);
+        }
+        for part in [payload, signature] {
+            URL_SAFE_NO_PAD.check(part).or(Err(BASE64))?;
         }
         let signing_input = token
             .get(..header.len() + 1 + payload.len())
@@ -141,14 +144,16 @@ mod tests {
     fn there_are_three_parts() {
         for (text, ok) in [
             ("", false),
-            ("a", false),
-            ("a.b", false),
-            ("a.b.c", true),
+            ("YQ", false),
+            ("YQ.YQ", false),
+            ("YQ.YQ.YQ", true),
             ("..", true),
             (".", false),
-            ("a.b.c.", false),
-            ("a.b.c.d", false),
+            ("YQ.YQ.YQ.", false),
+            ("YQ.YQ.YQ.YQ", false),
             ("....", false),
+            ("YQ.Y!.YQ", false),
+            ("YQ.YQ.Y Q", false),
         ] {
             assert_eq!(Compact::split(text.as_bytes()).is_ok(), ok, "{text:?}");
         }

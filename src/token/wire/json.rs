@@ -314,10 +314,34 @@ impl<'de> Visitor<'de> for Skip<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let levels = self.reading.deeper(self.levels)?;
-        while members.next_key_seed(TextSeed::NAME)?.is_some() {
-            members.next_value_seed(Skip { levels, ..self })?;
+        let Some(first) = members.next_key_seed(TextSeed::NAME)? else {
+            return self.reading.deeper(self.levels).map(|_| ());
+        };
+        if first == NUMBER {
+            return self.number(members);
         }
-        Ok(())
+        let levels = self.reading.deeper(self.levels)?;
+        loop {
+            members.next_value_seed(Skip { levels, ..self })?;
+            if members.next_key_seed(TextSeed::NAME)?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The name of the one member of a number, where a build turns serde_json's feature
+/// `arbitrary_precision` on.
+const NUMBER: &str = "$serde_json::private::Number";
+
+impl Skip<'_> {
+    /// Judges such a number as one is judged without the feature: it is no level, and an `f64`.
+    fn number<'de, A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let number = members.next_value_seed(TextSeed::NAME)?.parse::<f64>();
+        let alone = members.next_key_seed(TextSeed::NAME)?.is_none();
+        match alone && number.is_ok_and(f64::is_finite) {
+            true => Ok(()),
+            false => Err(self.reading.refuse(SYNTAX)),
+        }
     }
 }
