@@ -54,6 +54,14 @@ impl ClientPolicy {
         self.default_time_zone = Some(time_zone);
     }
 
+    /// Whether the default offset is one that a token could say too.
+    pub(crate) fn has_plain_default_offset(&self) -> bool {
+        self.default_utc_offset.is_none_or(|offset| {
+            let seconds = offset.local_minus_utc();
+            seconds % 60 == 0 && super::offset_from_minutes((seconds / 60).into()).is_some()
+        })
+    }
+
     pub(crate) fn has_supported_list(&self) -> bool {
         !self.supported.is_empty()
     }

@@ -117,8 +117,8 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// The algorithm that the key names, or that its curve has, or that the caller names for its
-    /// type.
+    /// The algorithm that the key names, or that the caller names for its type, or that its curve
+    /// has.
     fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Refused> {
         let families: &[Family] = match (self.text("kty")?, self.text("crv")?) {
             (None, _) => return Err("`kty` is missing"),
@@ -134,15 +134,17 @@ impl<'a> Jwk<'a> {
             Some(name) => Some(name.parse().or(Err("its algorithm is not supported"))?),
             None => None,
         };
-        let algorithm = named.or(match families {
+        let for_type = fallback
+            .iter()
+            .copied()
+            .find(|it| families.contains(&it.family()));
+        let of_curve = match families {
             [Family::P256] => Some(Algorithm::ES256),
             [Family::P384] => Some(Algorithm::ES384),
             [Family::Ed25519] => Some(Algorithm::EdDSA),
-            _ => fallback
-                .iter()
-                .copied()
-                .find(|it| families.contains(&it.family())),
-        });
+            _ => None,
+        };
+        let algorithm = named.or(for_type).or(of_curve);
         match algorithm {
             None => Err("it names no algorithm (`alg`), and none is named for its type"),
             Some(algorithm) if families.contains(&algorithm.family()) => Ok(algorithm),

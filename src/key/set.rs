@@ -52,6 +52,12 @@ impl LeftOutKey {
     pub fn position(&self) -> usize {
         self.position
     }
+
+    /// Why it is not used, in words of this crate alone.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
 }
 
 impl fmt::Display for LeftOutKey {

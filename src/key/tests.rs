@@ -384,6 +384,9 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
         keys.select(Some("p256")).unwrap().algorithm(),
         Algorithm::ES256
     );
+    let ed = with(jwk("ed25519.public"), &json!({ "alg": null }));
+    let keys = set(std::slice::from_ref(&ed), &[Algorithm::Ed25519]).unwrap();
+    assert_eq!(keys.select(None).unwrap().algorithm(), Algorithm::Ed25519);
     let error = set(&[rsa], &[Algorithm::RS256, Algorithm::PS256]).unwrap_err();
     assert!(
         error.to_string().contains("two are for one type"),

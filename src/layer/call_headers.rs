@@ -259,7 +259,7 @@ fn add_vary(headers: &mut HeaderMap, ours: HeaderValue) {
     };
     let there: Vec<_> = there.into_iter().flat_map(names).collect();
     if there.is_empty() {
-        headers.insert(VARY, ours);
+        headers.append(VARY, ours);
         return;
     }
     if there.iter().any(|name| name == "*") {

@@ -181,6 +181,9 @@ impl<R> SessionLayer<R> {
 
     /// Answers refusals with what `respond` makes of the finished status and headers.
     ///
+    /// A refused gRPC request is answered in headers alone: where these have a `grpc-status`, the
+    /// body has to stay empty.
+    ///
     /// # Examples
     ///
     /// ```

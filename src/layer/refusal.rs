@@ -141,9 +141,9 @@ impl<R> Refuser<R> {
     where
         R: Refusal<B>,
     {
-        let head = match is_grpc(request) {
-            true => grpc_head(error.kind()),
-            false => self.http_head(error.kind()),
+        let head = match grpc_type(request) {
+            Some(content_type) => grpc_head(content_type, error.kind()),
+            None => self.http_head(error.kind()),
         };
         let mut response = self.form.respond(head, &error);
         response.extensions_mut().get_or_insert(error);
@@ -203,17 +203,22 @@ impl Challenges {
     }
 }
 
-fn is_grpc(request: &HeaderMap) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    request.get(CONTENT_TYPE).is_some_and(|it| {
-        it.as_bytes()
-            .get(..GRPC.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(GRPC))
+/// The content type of the answer, if the request is one of gRPC.
+fn grpc_type(request: &HeaderMap) -> Option<&'static str> {
+    const TYPES: [&str; 3] = [
+        "application/grpc-web-text",
+        "application/grpc-web",
+        "application/grpc",
+    ];
+    let asked = request.get(CONTENT_TYPE)?.as_bytes();
+    TYPES.into_iter().find(|it| {
+        let start = asked.get(..it.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(it.as_bytes()))
     })
 }
 
 /// gRPC tells its outcome in headers of a response that HTTP takes for a success.
-fn grpc_head(kind: SessionErrorKind) -> Response<()> {
+fn grpc_head(content_type: &'static str, kind: SessionErrorKind) -> Response<()> {
     let code = match kind.status() {
         StatusCode::FORBIDDEN => "7",
         StatusCode::SERVICE_UNAVAILABLE => "14",
@@ -221,7 +226,7 @@ fn grpc_head(kind: SessionErrorKind) -> Response<()> {
     };
     let mut head = Response::new(());
     let headers = head.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
     headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(kind.title()));
     head

@@ -36,6 +36,11 @@ impl TokenSource {
 
     /// A header field of its own, which holds the bare token.
     ///
+    /// # Security
+    ///
+    /// Shared caches know `Authorization` (RFC 9111 §3.5), and no other field or cookie: answer
+    /// with `Cache-Control: private` or `no-store`.
+    ///
     /// # Errors
     ///
     /// [`ConfigError`] if `name` is no field name, or one that has another meaning.
@@ -53,7 +58,8 @@ impl TokenSource {
     /// # Security
     ///
     /// Browsers send cookies with requests that other sites make. Set the cookie `SameSite`,
-    /// `HttpOnly` and `Secure`, and check the origin of what changes state.
+    /// `HttpOnly` and `Secure`, and check the origin of what changes state. Shared caches do not
+    /// know that the answer is one user's: send `Cache-Control: private` or `no-store`.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::{AccessLevel, Actor, Session, User};
 use crate::{
-    client::{ClientContext, ClientSource, TimeZone},
+    client::{ClientContext, ClientSource, Culture, TimeZone},
     error::{TokenError, TokenErrorKind},
     token::{Limits, SessionToken, SessionTokenBuilder, TokenType},
 };
@@ -213,11 +213,14 @@ impl fmt::Debug for NestedTokenBuilder {
 
 /// What is only the default of this service, and of every other, is left unsaid.
 fn inherit_cultures(token: SessionTokenBuilder, context: &ClientContext) -> SessionTokenBuilder {
-    match context.culture().is_invariant() && context.ui_culture().is_invariant() {
+    let unsaid =
+        |culture: &Culture, source| source == ClientSource::Default && culture.is_invariant();
+    let (culture, ui_culture) = (context.culture(), context.ui_culture());
+    match unsaid(culture, context.culture_source())
+        && unsaid(ui_culture, context.ui_culture_source())
+    {
         true => token,
-        false => token
-            .culture(context.culture())
-            .ui_culture(context.ui_culture()),
+        false => token.culture(culture).ui_culture(ui_culture),
     }
 }
 

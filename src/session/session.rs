@@ -310,6 +310,12 @@ impl From<&SessionToken> for Session {
     }
 }
 
+impl From<&Self> for Session {
+    fn from(session: &Self) -> Self {
+        session.clone()
+    }
+}
+
 /// Shows closed words only: names and identifiers are the user's, and tokens are secret.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,8 +46,6 @@ impl SessionTokenBuilder {
             name: user.name().map(str::to_owned),
             preferred_username: user.login().map(str::to_owned),
             access_level: user.access_level().as_str(),
-            jti: TokenId::random().to_string(),
-            sid: SessionId::random().to_string(),
             ..NewClaims::default()
         };
         Self {
@@ -104,13 +102,13 @@ impl SessionTokenBuilder {
 
     /// Sets the identifier of the token: `jti`.
     pub fn id(mut self, id: impl Into<TokenId>) -> Self {
-        self.claims.jti = id.into().to_string();
+        self.claims.jti = Some(id.into().to_string());
         self
     }
 
     /// Sets the identifier of the session: `sid`.
     pub fn session_id(mut self, session_id: impl Into<SessionId>) -> Self {
-        self.claims.sid = session_id.into().to_string();
+        self.claims.sid = Some(session_id.into().to_string());
         self
     }
 
@@ -240,7 +238,12 @@ impl SessionTokenBuilder {
             End::At(moment) => moment.into(),
             End::After(lifetime) => issued_at.saturating_add(lifetime),
         };
+        // Drawn here and not before: a builder may be a template that is cloned.
+        let jti = self.claims.jti.clone();
+        let sid = self.claims.sid.clone();
         let claims = NewClaims {
+            jti: jti.or_else(|| Some(TokenId::random().to_string())),
+            sid: sid.or_else(|| Some(SessionId::random().to_string())),
             iat: issued_at.seconds(),
             exp: expires_at.seconds(),
             ..self.claims

@@ -257,6 +257,9 @@ impl SessionVerifierBuilder {
         if self.audiences.iter().any(String::is_empty) {
             return refuse("audience", "is empty");
         }
+        if !self.clients.has_plain_default_offset() {
+            return refuse("default_utc_offset", "no whole minutes within ±14:00");
+        }
         if self.leeway > MAX_LEEWAY {
             return refuse("leeway", "above 300 seconds");
         }

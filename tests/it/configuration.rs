@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::FixedOffset;
+
 use tower_session_token::{
     KeySet, KeyStore, Limits, SessionVerifier, SessionVerifierBuilder, TokenSource, VerifyingKey,
 };
@@ -29,6 +31,14 @@ fn a_verifier_is_complete_and_free_of_contradiction() {
         ("issuer", bare().audience("a").issuer("i").any_issuer()),
         ("audience", bare().issuer("i")),
         ("audience", bare().issuer("i").audience("a").any_audience()),
+        (
+            "default_utc_offset",
+            builder().default_utc_offset(FixedOffset::east_opt(61).unwrap()),
+        ),
+        (
+            "default_utc_offset",
+            builder().default_utc_offset(FixedOffset::east_opt(15 * 3600).unwrap()),
+        ),
         ("issuer", bare().issuer("").audience("a")),
         ("audience", bare().issuer("i").audience("")),
         ("leeway", builder().leeway(Duration::from_secs(301))),

@@ -64,6 +64,29 @@ fn what_the_client_never_said_stays_unsaid() {
 }
 
 #[test]
+fn the_invariant_culture_is_inherited_where_the_client_said_it() {
+    let parent = session(&json!({ "locale": "", "ui_locale": null }));
+    let claims: Value = nest(&parent, "bob").claims().unwrap();
+    assert_eq!(
+        (&claims["locale"], &claims["ui_locale"]),
+        (&json!("und"), &json!("und"))
+    );
+}
+
+#[test]
+fn a_builder_is_a_template() {
+    let template = SessionToken::builder(User::new("ann"))
+        .issuer("i")
+        .audience("a")
+        .application_id("c")
+        .lifetime(Duration::from_secs(60));
+    let one = template.clone().build().unwrap();
+    let other = template.build().unwrap();
+    assert_ne!(one.id(), other.id());
+    assert_ne!(Session::from(one).id(), Session::from(other).id());
+}
+
+#[test]
 fn a_default_of_the_service_is_inherited() {
     let verifier = builder()
         .default_culture("de-CH".parse().unwrap())

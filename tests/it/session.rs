@@ -418,6 +418,69 @@ fn a_lifetime_without_iat_counts_from_now() {
 }
 
 #[test]
+fn the_first_step_that_fails_decides() {
+    let ours = builder().server_code("main").build().unwrap();
+    let parts = |token: &str| -> Vec<String> { token.split('.').map(str::to_owned).collect() };
+    let good = parts(&good_token());
+    let join = |a: &str, b: &str, c: &str| format!("{a}.{b}.{c}");
+    let none = crate::support::base64(br#"{"alg":"none","kid":"x","typ":"x"}"#);
+    let old = |changes: Value| {
+        let mut claims = json!({ "exp": NOW - 61, "iat": NOW - 100 });
+        crate::support::change(&mut claims, &changes);
+        token(&claims)
+    };
+    for (name, token, want) in [
+        (
+            "alphabet before key",
+            join(&none, "!", &good[2]),
+            Kind::TokenMalformed,
+        ),
+        (
+            "alphabet before signature",
+            join(&good[0], "!", &good[2]),
+            Kind::TokenMalformed,
+        ),
+        (
+            "alphabet of a long signature",
+            join(&none, &good[1], &"!".repeat(2000)),
+            Kind::TokenMalformed,
+        ),
+        (
+            "key before signature",
+            join(&none, &good[1], "AAAA"),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            "signature before claims",
+            join(&good[0], &good[2], "AAAA"),
+            Kind::SignatureInvalid,
+        ),
+        (
+            "form before time",
+            old(json!({ "sub": 1 })),
+            Kind::ClaimInvalid,
+        ),
+        (
+            "`exp` before `iss`",
+            old(json!({ "iss": "x" })),
+            Kind::TokenExpired,
+        ),
+        (
+            "`iss` before `aud`",
+            token(&json!({ "iss": "x", "aud": "x" })),
+            Kind::IssuerInvalid,
+        ),
+        (
+            "`aud` before `server`",
+            token(&json!({ "aud": "x", "server": "x" })),
+            Kind::AudienceInvalid,
+        ),
+    ] {
+        assert_eq!(refusal(&ours, &token), Some(want), "{name}");
+    }
+}
+
+#[test]
 fn server_and_instance_are_compared_where_both_name_them() {
     let plain = builder().build().unwrap();
     let ours = builder()

@@ -267,8 +267,8 @@ pub(in crate::token) struct NewClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) nbf: Option<u64>,
     pub(in crate::token) iat: u64,
-    pub(in crate::token) jti: String,
-    pub(in crate::token) sid: String,
+    pub(in crate::token) jti: Option<String>,
+    pub(in crate::token) sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::token) client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -145,7 +145,8 @@ impl<'de> Visitor<'de> for TextSeed {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.check(Cow::Owned(text.to_owned()))
+        self.check(Cow::Borrowed(text))
+            .map(|text| Cow::Owned(text.into_owned()))
     }
 }
 
