@@ -28,6 +28,8 @@ use crate::{
 ///    extensions, and the inner service runs in the scope of the session
 ///    ([`SessionContext`](crate::SessionContext)).
 ///
+/// A CORS preflight carries no token: put the CORS layer outside of this one.
+///
 /// `R` is the form of a refusal's body: [`Challenge`], which is empty,
 /// [`ProblemDetails`](Self::problem_details), or [your own](Self::on_reject). The
 /// [`SessionError`] is in the response's extensions in each case.

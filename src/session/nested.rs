@@ -116,7 +116,8 @@ impl NestedTokenBuilder {
         self
     }
 
-    /// Sets the moment of issue; the system's clock when none is set.
+    /// Sets the moment of issue; the system's clock tells it when none is set. A service whose
+    /// verifier has another clock gives that one's moment.
     pub fn issued_at(mut self, issued_at: DateTime<Utc>) -> Self {
         self.issued_at = Some(issued_at);
         self

@@ -286,7 +286,8 @@ impl Session {
 
     /// Begins a token for work that is done inside this session for `user`.
     ///
-    /// It inherits server, instance, both cultures, offset, zone, application and client kind.
+    /// It inherits server, instance, both cultures, offset, zone, application and client kind, and
+    /// no scope and no claim of the application's own.
     /// This is no JWT in a JWT (RFC 7519 §5.2): *nested* is the session, not the encoding.
     pub fn nested(&self, user: User) -> NestedTokenBuilder {
         NestedTokenBuilder::new(self.clone(), user)

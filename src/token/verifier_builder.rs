@@ -87,7 +87,7 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Takes the keys of a set, or of a store that swaps its set while requests run.
+    /// Takes the keys of a [`KeySet`], or of a [`KeyStore`] that swaps its set while requests run.
     pub fn key_store(mut self, keys: impl Into<KeyStore>) -> Self {
         self.key_store = Some(keys.into());
         self
@@ -156,7 +156,7 @@ impl SessionVerifierBuilder {
     /// Sets how long a token may last from `iat` to `exp`, whatever its type.
     ///
     /// By default seven days for `session+jwt` and `nested-session+jwt`, and no limit for the
-    /// others.
+    /// others; [`Duration::MAX`] is no limit for any.
     pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = Some(max_lifetime);
         self
