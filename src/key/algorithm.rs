@@ -58,6 +58,20 @@ pub(super) enum Family {
     Ed25519,
 }
 
+impl Family {
+    pub(super) const fn is_rsa(self) -> bool {
+        matches!(self, Self::RsaPkcs1 | Self::RsaPss)
+    }
+
+    /// How long a coordinate of the curve is, and a scalar.
+    pub(super) const fn coordinate_len(self) -> usize {
+        match self {
+            Self::P384 => 48,
+            _ => 32,
+        }
+    }
+}
+
 impl Algorithm {
     const ALL: [Self; 13] = [
         Self::HS256,

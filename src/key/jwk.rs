@@ -64,6 +64,9 @@ impl<'a> Jwk<'a> {
             Family::Hmac => SigningKey::hmac(algorithm, &self.bytes("k", "`k` is missing")?)?,
             Family::P256 | Family::P384 => {
                 let (d, point) = (self.bytes("d", private)?, self.point(algorithm)?);
+                if d.len() != algorithm.family().coordinate_len() {
+                    return Err("the private part has not its full length (RFC 7518 §6.2.2.1)");
+                }
                 let material = PrivateMaterial::Ec {
                     d: &d,
                     point: &point,
@@ -154,10 +157,7 @@ impl<'a> Jwk<'a> {
 
     /// The uncompressed point of an EC key. Coordinates have their full length (RFC 7518 §6.2.1.2).
     fn point(&self, algorithm: Algorithm) -> Result<Vec<u8>, Refused> {
-        let len = match algorithm.family() {
-            Family::P384 => 48,
-            _ => 32,
-        };
+        let len = algorithm.family().coordinate_len();
         let mut point = vec![4];
         for (name, missing) in [("x", "`x` is missing"), ("y", "`y` is missing")] {
             let coordinate = self.bytes(name, missing)?;

@@ -1,6 +1,8 @@
 //! What keys are made of, before a backend prepares them.
 
-use super::{Algorithm, algorithm::Family};
+use rustls_pki_types::alg_id;
+
+use super::{Algorithm, algorithm::Family, der};
 
 /// A public key as it was written.
 pub(super) enum PublicMaterial<'a> {
@@ -48,48 +50,85 @@ pub(super) const UNFIT: &str = "the key does not fit the algorithm";
 pub(super) const INVALID: &str = "the key is invalid";
 
 impl PublicMaterial<'_> {
-    /// The point of an Ed25519 key, which DER ends with (RFC 8410 §4).
+    /// The point of an Ed25519 key.
     pub(super) fn ed25519_point(&self) -> Option<&[u8; 32]> {
-        match self {
-            Self::Spki(bytes) | Self::Ed25519(bytes) => bytes.last_chunk(),
-            _ => None,
-        }
+        let bytes = match self {
+            Self::Spki(der) => der::public_info(der)?.key,
+            Self::Ed25519(bytes) => bytes,
+            _ => return None,
+        };
+        bytes.try_into().ok()
     }
 
-    /// Whether this kind of key can be of the algorithm at all; DER tells only when it is parsed.
-    pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
+    /// Refuses a key of another kind than the algorithm's, and an RSA key that is too weak.
+    pub(super) fn check(&self, algorithm: Algorithm) -> Result<(), &'static str> {
         match (self, algorithm.family()) {
-            (_, Family::Hmac) => false,
-            (Self::Spki(_), _) => true,
-            (Self::Point(_), family) => matches!(family, Family::P256 | Family::P384),
-            (Self::Pkcs1(_) | Self::Rsa { .. }, family) => {
-                matches!(family, Family::RsaPkcs1 | Family::RsaPss)
+            (Self::Spki(der), family) => {
+                let info = der::public_info(der).ok_or(INVALID)?;
+                check_identifier(info.algorithm, family)?;
+                match family.is_rsa() {
+                    true => check_rsa(der::rsa_public(info.key)),
+                    false => Ok(()),
+                }
             }
-            (Self::Ed25519(_), family) => family == Family::Ed25519,
+            (Self::Pkcs1(der), family) if family.is_rsa() => check_rsa(der::rsa_public(der)),
+            (Self::Rsa { n, e }, family) if family.is_rsa() => check_rsa(Some((n, e))),
+            (Self::Point(_), Family::P256 | Family::P384) | (Self::Ed25519(_), Family::Ed25519) => {
+                Ok(())
+            }
+            _ => Err(UNFIT),
         }
     }
 }
 
 impl PrivateMaterial<'_> {
-    /// As [`PublicMaterial::fits`].
-    pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
+    /// As [`PublicMaterial::check`].
+    pub(super) fn check(&self, algorithm: Algorithm) -> Result<(), &'static str> {
         match (self, algorithm.family()) {
-            (_, Family::Hmac) => false,
-            (Self::Pkcs8(_), _) => true,
-            (Self::Sec1(_) | Self::Ec { .. }, family) => {
-                matches!(family, Family::P256 | Family::P384)
+            (Self::Pkcs8(der), family) => {
+                let info = der::private_info(der).ok_or(INVALID)?;
+                check_identifier(info.algorithm, family)?;
+                match family.is_rsa() {
+                    true => check_rsa(der::rsa_private(info.key)),
+                    false => Ok(()),
+                }
             }
-            (Self::Pkcs1(_) | Self::Rsa(_), family) => {
-                matches!(family, Family::RsaPkcs1 | Family::RsaPss)
+            (Self::Pkcs1(der), family) if family.is_rsa() => check_rsa(der::rsa_private(der)),
+            (Self::Rsa(parts), family) if family.is_rsa() => check_rsa(Some((&parts.n, &parts.e))),
+            (Self::Sec1(der), family @ (Family::P256 | Family::P384)) => {
+                let scalar = der::ec_private(der).ok_or(INVALID)?;
+                match scalar.len() == family.coordinate_len() {
+                    true => Ok(()),
+                    false => Err(UNFIT),
+                }
             }
-            (Self::Ed25519 { .. }, family) => family == Family::Ed25519,
+            (Self::Ec { .. }, Family::P256 | Family::P384)
+            | (Self::Ed25519 { .. }, Family::Ed25519) => Ok(()),
+            _ => Err(UNFIT),
         }
+    }
+}
+
+/// Whether an `AlgorithmIdentifier` is the one of this family's keys.
+fn check_identifier(identifier: &[u8], family: Family) -> Result<(), &'static str> {
+    let expected = match family {
+        Family::P256 => alg_id::ECDSA_P256,
+        Family::P384 => alg_id::ECDSA_P384,
+        Family::Ed25519 => alg_id::ED25519,
+        // Not the identifier of PSS alone, which binds a key to a hash.
+        Family::RsaPkcs1 | Family::RsaPss => alg_id::RSA_ENCRYPTION,
+        Family::Hmac => return Err(UNFIT),
+    };
+    match identifier == expected.as_ref() {
+        true => Ok(()),
+        false => Err(UNFIT),
     }
 }
 
 /// Refuses an RSA key that is too weak or too odd to use: under 2,048 or over 8,192 bits, an
 /// exponent that is even or under 3.
-pub(super) fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), &'static str> {
+fn check_rsa(key: Option<(&[u8], &[u8])>) -> Result<(), &'static str> {
+    let (n, e) = key.ok_or(INVALID)?;
     let (n, e) = (without_zeros(n), without_zeros(e));
     let leading = n.first().map_or(0, |byte| byte.leading_zeros());
     let bits = n.len() * 8 - usize::try_from(leading).unwrap_or_default();

@@ -5,6 +5,7 @@
 mod algorithm;
 mod backend;
 mod constructors;
+mod der;
 mod ed25519;
 mod hmac;
 mod jwk;

@@ -17,8 +17,8 @@ use aws_lc_rs::{
 use crate::key::{
     Algorithm,
     algorithm::Family,
-    ed25519,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, check_rsa, without_zeros},
+    der, ed25519,
+    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, without_zeros},
 };
 
 pub(in crate::key) struct PublicKey {
@@ -31,9 +31,7 @@ impl PublicKey {
         algorithm: Algorithm,
         material: &PublicMaterial<'_>,
     ) -> Result<Self, &'static str> {
-        if !material.fits(algorithm) {
-            return Err(UNFIT);
-        }
+        material.check(algorithm)?;
         if let Some(parameters) = rsa_parameters(algorithm) {
             return Self::rsa(parameters, material);
         }
@@ -57,12 +55,11 @@ impl PublicKey {
         let (n, e) = match material {
             PublicMaterial::Rsa { n, e } => (*n, *e),
             PublicMaterial::Spki(der) | PublicMaterial::Pkcs1(der) => {
-                parsed = rsa::PublicKey::from_der(der).or(Err(UNFIT))?;
-                pkcs1_components(parsed.as_ref()).ok_or(INVALID)?
+                parsed = rsa::PublicKey::from_der(der).or(Err(INVALID))?;
+                der::rsa_public(parsed.as_ref()).ok_or(INVALID)?
             }
             _ => return Err(UNFIT),
         };
-        check_rsa(n, e)?;
         let components = RsaPublicKeyComponents {
             n: without_zeros(n),
             e: without_zeros(e),
@@ -81,31 +78,6 @@ impl PublicKey {
         }
         self.parsed.verify_sig(message, signature).is_ok()
     }
-}
-
-/// The two integers of an `RSAPublicKey` (RFC 8017 §A.1.1) that the backend has encoded itself.
-fn pkcs1_components(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (sequence, _) = der_value(0x30, der)?;
-    let (n, rest) = der_value(0x02, sequence)?;
-    let (e, _) = der_value(0x02, rest)?;
-    Some((n, e))
-}
-
-/// The content of a DER value with this tag, and what follows it.
-fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (head, rest) = der.split_first_chunk::<2>()?;
-    let [found, len] = *head;
-    let (len, rest) = match len {
-        0..0x80 => (usize::from(len), rest),
-        _ => {
-            let (digits, rest) = rest.split_at_checked(usize::from(len & 0x7f))?;
-            let len = digits.iter().try_fold(0_usize, |len, digit| {
-                len.checked_mul(256)?.checked_add(usize::from(*digit))
-            })?;
-            (len, rest)
-        }
-    };
-    (found == tag).then(|| rest.split_at_checked(len))?
 }
 
 fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
@@ -153,9 +125,7 @@ impl PrivateKey {
         algorithm: Algorithm,
         material: &PrivateMaterial<'_>,
     ) -> Result<Self, &'static str> {
-        if !material.fits(algorithm) {
-            return Err(UNFIT);
-        }
+        material.check(algorithm)?;
         match algorithm.family() {
             Family::P256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING, material),
             Family::P384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING, material),
@@ -191,7 +161,7 @@ impl PrivateKey {
                 &PublicMaterial::Ed25519(pair.public_key().as_ref()),
             ),
             Self::Rsa(pair, _) => {
-                let (n, e) = pkcs1_components(pair.public_key().as_ref()).ok_or(INVALID)?;
+                let (n, e) = der::rsa_public(pair.public_key().as_ref()).ok_or(INVALID)?;
                 PublicKey::new(algorithm, &PublicMaterial::Rsa { n, e })
             }
         }
@@ -247,7 +217,5 @@ fn rsa_pair(
         _ => return Err(UNFIT),
     };
     let pair = pair.or(Err(INVALID))?;
-    let (n, e) = pkcs1_components(pair.public_key().as_ref()).ok_or(INVALID)?;
-    check_rsa(n, e)?;
     Ok(PrivateKey::Rsa(pair, rsa_encoding(algorithm).ok_or(UNFIT)?))
 }

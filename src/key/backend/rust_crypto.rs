@@ -9,17 +9,16 @@ use p384::ecdsa::{
     Signature as P384Signature, SigningKey as P384Signing, VerifyingKey as P384Verifying,
 };
 use rsa::{
-    BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey,
-    pkcs1::{self, DecodeRsaPrivateKey},
-    pkcs8::{DecodePrivateKey, SubjectPublicKeyInfoRef},
+    BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey, pkcs1,
+    pkcs8::{PrivateKeyInfo, SubjectPublicKeyInfoRef},
     sha2::{Digest, Sha256, Sha384, Sha512},
-    traits::{PrivateKeyParts, PublicKeyParts},
+    traits::PrivateKeyParts,
 };
 
 use crate::key::{
     Algorithm,
     algorithm::Family,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, check_rsa},
+    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT},
 };
 
 pub(in crate::key) enum PublicKey {
@@ -36,39 +35,34 @@ impl PublicKey {
     ) -> Result<Self, &'static str> {
         use PublicMaterial as Material;
 
-        if !material.fits(algorithm) {
-            return Err(UNFIT);
-        }
+        material.check(algorithm)?;
         match (algorithm.family(), material) {
             (Family::P256, Material::Point(point)) => P256Verifying::from_sec1_bytes(point)
                 .map(Self::P256)
                 .or(Err(INVALID)),
             (Family::P256, Material::Spki(der)) => {
                 let key = p256::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::P256).or(Err(UNFIT))
+                key.map(Self::P256).or(Err(INVALID))
             }
             (Family::P384, Material::Point(point)) => P384Verifying::from_sec1_bytes(point)
                 .map(Self::P384)
                 .or(Err(INVALID)),
             (Family::P384, Material::Spki(der)) => {
                 let key = p384::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::P384).or(Err(UNFIT))
+                key.map(Self::P384).or(Err(INVALID))
             }
             (Family::Ed25519, Material::Ed25519(bytes)) => Ed25519Verifying::try_from(*bytes)
                 .map(Self::Ed25519)
                 .or(Err(INVALID)),
             (Family::Ed25519, Material::Spki(der)) => {
                 let key = ed25519_dalek::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::Ed25519).or(Err(UNFIT))
+                key.map(Self::Ed25519).or(Err(INVALID))
             }
             (Family::RsaPkcs1 | Family::RsaPss, Material::Rsa { n, e }) => {
                 Ok(Self::Rsa(rsa_public(n, e)?, RsaScheme::new(algorithm)?))
             }
             (Family::RsaPkcs1 | Family::RsaPss, Material::Spki(der)) => {
                 let info = SubjectPublicKeyInfoRef::try_from(*der).or(Err(INVALID))?;
-                if info.algorithm.oid != pkcs1::ALGORITHM_OID {
-                    return Err(UNFIT);
-                }
                 Self::rsa(algorithm, info.subject_public_key.raw_bytes())
             }
             (_, Material::Pkcs1(der)) => Self::rsa(algorithm, der),
@@ -96,7 +90,6 @@ impl PublicKey {
 }
 
 fn rsa_public(n: &[u8], e: &[u8]) -> Result<RsaPublicKey, &'static str> {
-    check_rsa(n, e)?;
     let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
     RsaPublicKey::new_with_max_size(n, e, 8192).or(Err(INVALID))
 }
@@ -177,17 +170,15 @@ impl PrivateKey {
     ) -> Result<Self, &'static str> {
         use PrivateMaterial as Material;
 
-        if !material.fits(algorithm) {
-            return Err(UNFIT);
-        }
+        material.check(algorithm)?;
         match (algorithm.family(), material) {
             (Family::P256, Material::Pkcs8(der)) => {
                 let key = p256::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(Self::P256).or(Err(UNFIT))
+                key.map(Self::P256).or(Err(INVALID))
             }
             (Family::P256, Material::Sec1(der)) => p256::SecretKey::from_sec1_der(der)
                 .map(|key| Self::P256(key.into()))
-                .or(Err(UNFIT)),
+                .or(Err(INVALID)),
             (Family::P256, Material::Ec { d, point }) => {
                 let key = P256Signing::from_slice(d).or(Err(INVALID))?;
                 let public = P256Verifying::from_sec1_bytes(point).or(Err(INVALID))?;
@@ -198,11 +189,11 @@ impl PrivateKey {
             }
             (Family::P384, Material::Pkcs8(der)) => {
                 let key = p384::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(Self::P384).or(Err(UNFIT))
+                key.map(Self::P384).or(Err(INVALID))
             }
             (Family::P384, Material::Sec1(der)) => p384::SecretKey::from_sec1_der(der)
                 .map(|key| Self::P384(key.into()))
-                .or(Err(UNFIT)),
+                .or(Err(INVALID)),
             (Family::P384, Material::Ec { d, point }) => {
                 let key = P384Signing::from_slice(d).or(Err(INVALID))?;
                 let public = P384Verifying::from_sec1_bytes(point).or(Err(INVALID))?;
@@ -213,7 +204,7 @@ impl PrivateKey {
             }
             (Family::Ed25519, Material::Pkcs8(der)) => {
                 let key = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(|key| Self::Ed25519(Box::new(key))).or(Err(UNFIT))
+                key.map(|key| Self::Ed25519(Box::new(key))).or(Err(INVALID))
             }
             (Family::Ed25519, Material::Ed25519 { seed, public }) => {
                 let key = Ed25519Signing::try_from(*seed).or(Err(INVALID))?;
@@ -222,41 +213,49 @@ impl PrivateKey {
                     false => Err(INVALID),
                 }
             }
-            (_, Material::Pkcs8(der)) => Self::rsa(
-                algorithm,
-                RsaPrivateKey::from_pkcs8_der(der).or(Err(UNFIT))?,
-            ),
-            (_, Material::Pkcs1(der)) => Self::rsa(
-                algorithm,
-                RsaPrivateKey::from_pkcs1_der(der).or(Err(INVALID))?,
-            ),
-            (_, Material::Rsa(parts)) => {
-                check_rsa(&parts.n, &parts.e)?;
-                let number = BigUint::from_bytes_be;
-                let key = RsaPrivateKey::from_components(
-                    number(&parts.n),
-                    number(&parts.e),
-                    number(&parts.d),
-                    vec![number(&parts.p), number(&parts.q)],
-                )
-                .or(Err(INVALID))?;
-                // The crate derives these itself: what is given has to agree.
-                let agree = key.dp() == Some(&number(&parts.dp))
-                    && key.dq() == Some(&number(&parts.dq))
-                    && key.crt_coefficient() == Some(number(&parts.qi));
-                match agree {
-                    true => Self::rsa(algorithm, key),
-                    false => Err(INVALID),
-                }
+            (_, Material::Pkcs8(der)) => {
+                let info = PrivateKeyInfo::try_from(*der).or(Err(INVALID))?;
+                Self::rsa_der(algorithm, info.private_key)
             }
+            (_, Material::Pkcs1(der)) => Self::rsa_der(algorithm, der),
+            (_, Material::Rsa(it)) => Self::rsa(
+                algorithm,
+                [&it.n, &it.e, &it.d, &it.p, &it.q, &it.dp, &it.dq, &it.qi],
+            ),
             _ => Err(UNFIT),
         }
     }
 
-    fn rsa(algorithm: Algorithm, key: RsaPrivateKey) -> Result<Self, &'static str> {
-        check_rsa(&key.n().to_bytes_be(), &key.e().to_bytes_be())?;
+    fn rsa_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, &'static str> {
+        let key = pkcs1::RsaPrivateKey::try_from(der).or(Err(INVALID))?;
+        if key.version() != pkcs1::Version::TwoPrime {
+            return Err(INVALID);
+        }
+        let components = [
+            key.modulus,
+            key.public_exponent,
+            key.private_exponent,
+            key.prime1,
+            key.prime2,
+            key.exponent1,
+            key.exponent2,
+            key.coefficient,
+        ];
+        Self::rsa(algorithm, components.each_ref().map(|it| it.as_bytes()))
+    }
+
+    /// A key of all its components, in the order of RFC 8017 §A.1.2.
+    fn rsa(algorithm: Algorithm, components: [&[u8]; 8]) -> Result<Self, &'static str> {
+        let [n, e, d, p, q, dp, dq, qi] = components.map(BigUint::from_bytes_be);
+        let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]).or(Err(INVALID))?;
         key.validate().or(Err(INVALID))?;
-        Ok(Self::Rsa(Box::new(key), RsaScheme::new(algorithm)?))
+        // The crate derives these itself: what is given has to agree.
+        let agree =
+            key.dp() == Some(&dp) && key.dq() == Some(&dq) && key.crt_coefficient() == Some(qi);
+        match agree {
+            true => Ok(Self::Rsa(Box::new(key), RsaScheme::new(algorithm)?)),
+            false => Err(INVALID),
+        }
     }
 
     pub(in crate::key) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
