@@ -1,98 +1,71 @@
-//! What a request pays for the layer: accepted, refused, without a token, against no layer.
+//! What a request pays for the layer: accepted, refused, without a token. The unit is the bare
+//! check of the same signature with a prepared key; the same call without a layer is taken off.
 //!
 //! ```text
 //! cargo bench --bench layer
 //! ```
 
-use std::{
-    convert::Infallible,
-    future::{Future, Ready, ready},
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{Request, Response, StatusCode};
+use criterion::{Criterion, criterion_group, criterion_main};
+use http::StatusCode;
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{Algorithm, Session, SessionLayer};
 
 mod support;
-use support::{assert_session, token, verifier};
-
-#[expect(clippy::needless_pass_by_value, reason = "as services take requests")]
-fn inner(request: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
-    let mut response = Response::new(());
-    if let Some(session) = request.extensions().get::<Session>() {
-        response.extensions_mut().insert(session.clone());
-    }
-    ready(Ok(response))
-}
-
-fn idle(_: Request<()>) -> Ready<Result<Response<()>, Infallible>> {
-    ready(Ok(Response::new(())))
-}
-
-/// The future of every service here is ready at once.
-fn run<T>(future: impl Future<Output = Result<T, Infallible>>) -> T {
-    let mut cx = Context::from_waker(Waker::noop());
-    match pin!(future).poll(&mut cx) {
-        Poll::Ready(Ok(value)) => value,
-        Poll::Ready(Err(never)) => match never {},
-        Poll::Pending => unreachable!("it is ready"),
-    }
-}
-
-fn request(authorization: Option<&str>) -> Request<()> {
-    let mut request = Request::get("/orders")
-        .header("host", "orders.example.com")
-        .header("user-agent", "bench")
-        .header("accept", "*/*");
-    if let Some(value) = authorization {
-        request = request.header("authorization", value);
-    }
-    request.body(()).expect("a request")
-}
+use support::{
+    compare::{case, case_with, compare},
+    raw::raw_check,
+    service::{idle, looking, request, run},
+    tokens::{assert_session, token, verifier},
+};
 
 fn layer(c: &mut Criterion) {
-    let good = token(Algorithm::HS256);
+    let algorithm = Algorithm::HS256;
+    let good = token(algorithm);
     let mut forged = good.clone().into_bytes();
     let middle = forged.len() - 20;
     forged[middle] ^= 1;
     let forged = String::from_utf8(forged).expect("text");
-    let layer = SessionLayer::new(verifier(Algorithm::HS256));
+    let bearer = |token: &str| format!("Bearer {token}");
+    let (with_token, malformed) = (bearer(&good), bearer("AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"));
+    let forged = bearer(&forged);
+    let layer = SessionLayer::new(verifier(algorithm));
 
-    let mut looking = layer.layer(service_fn(inner));
-    let mut layered = layer.layer(service_fn(idle));
-    let mut plain = service_fn(idle);
-    let mut group = c.benchmark_group("layer/HS256");
-    for (name, value, status) in [
-        ("accepted", Some(format!("Bearer {good}")), StatusCode::OK),
-        (
-            "forged",
-            Some(format!("Bearer {forged}")),
-            StatusCode::UNAUTHORIZED,
+    let mut raw = raw_check(algorithm, &good);
+    assert!(raw());
+    let mut cases = vec![
+        case("raw", raw),
+        case_with(
+            "no layer",
+            || request(Some(&with_token)),
+            |it| run(idle(it)),
         ),
-        (
-            "malformed",
-            Some("Bearer a.b.c".to_owned()),
-            StatusCode::UNAUTHORIZED,
-        ),
+        case_with("no layer, no token", || request(None), |it| run(idle(it))),
+    ];
+    for (name, authorization, status) in [
+        ("accepted", Some(&with_token), StatusCode::OK),
+        ("forged", Some(&forged), StatusCode::UNAUTHORIZED),
+        ("malformed", Some(&malformed), StatusCode::UNAUTHORIZED),
         ("absent", None, StatusCode::UNAUTHORIZED),
     ] {
-        let make = || request(value.as_deref());
-        let response = run(looking.call(make()));
+        let make = move || request(authorization.map(String::as_str));
+        let response = run(layer.layer(service_fn(looking)).call(make()));
         assert_eq!(response.status(), status, "{name}");
         let session = response.extensions().get::<Session>();
         assert_eq!(session.is_some(), status == StatusCode::OK, "{name}");
         session.into_iter().for_each(assert_session);
-        group.bench_function(name, |b| {
-            b.iter_batched(make, |it| run(layered.call(it)), BatchSize::SmallInput);
-        });
-        group.bench_function(format!("{name}, no layer"), |b| {
-            b.iter_batched(make, |it| run(plain.call(it)), BatchSize::SmallInput);
-        });
+        let mut service = layer.layer(service_fn(idle));
+        cases.push(case_with(name, make, move |it| run(service.call(it))));
     }
+    compare(c, "layer/HS256", cases, |name| match name {
+        "raw" => None,
+        "absent" => Some("no layer, no token"),
+        _ => Some("no layer"),
+    });
 }
 
-criterion_group!(benches, layer);
+criterion_group! {
+    name = benches;
+    config = support::compare::config();
+    targets = layer
+}
 criterion_main!(benches);

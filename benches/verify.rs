@@ -1,5 +1,5 @@
-//! A token becomes a session: each algorithm, against the bare signature check and against
-//! jsonwebtoken's `decode` of the same claims.
+//! A token becomes a session: each algorithm, against the bare check of the same signature with a
+//! prepared key, and against jsonwebtoken's `decode` of the same claims.
 //!
 //! ```text
 //! cargo bench --bench verify
@@ -8,14 +8,16 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{DecodingKey, Validation, decode, jwk::Jwk};
 use serde::Deserialize;
-use sha2::Sha256;
 use tower_session_token::Algorithm;
 
 mod support;
-use support::{AUDIENCE, ISSUER, assert_session, jwk, token, verifier};
+use support::{
+    compare::{case, compare, config},
+    raw::raw_check,
+    tokens::{AUDIENCE, ISSUER, assert_session, jwk, token, verifier},
+};
 
 /// What a user of jsonwebtoken would read the same claims into.
 #[derive(Deserialize)]
@@ -44,12 +46,12 @@ fn verify(c: &mut Criterion) {
         Algorithm::ES256,
         Algorithm::RS256,
     ] {
-        let mut group = c.benchmark_group(format!("verify/{algorithm}"));
-        let (token, verifier) = (token(algorithm), verifier(algorithm));
+        let token = token(algorithm);
+        let mut raw = raw_check(algorithm, &token);
+        assert!(raw());
+
+        let verifier = verifier(algorithm);
         assert_session(&verifier.verify(token.as_bytes()).expect("it is accepted"));
-        group.bench_function("session", |b| {
-            b.iter(|| verifier.verify(black_box(token.as_bytes())).is_ok());
-        });
 
         let jwk: Jwk = serde_json::from_str(&jwk(algorithm, "public")).expect("a key");
         let key = DecodingKey::from_jwk(&jwk).expect("a key");
@@ -57,24 +59,21 @@ fn verify(c: &mut Criterion) {
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
         assert!(decode::<Claims>(&token, &key, &validation).is_ok());
-        group.bench_function("jsonwebtoken", |b| {
-            b.iter(|| decode::<Claims>(black_box(&token), &key, &validation).is_ok());
-        });
 
-        if algorithm == Algorithm::HS256 {
-            let (input, signature) = token.rsplit_once('.').expect("three parts");
-            let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature);
-            let signature = signature.expect("base64url");
-            let key = Hmac::<Sha256>::new_from_slice(&[7; 32]).expect("a key");
-            let raw = || {
-                let mac = key.clone().chain_update(black_box(input.as_bytes()));
-                mac.verify_slice(&signature).is_ok()
-            };
-            assert!(raw());
-            group.bench_function("raw", |b| b.iter(raw));
-        }
+        let cases = vec![
+            case("raw", raw),
+            case("session", || verifier.verify(black_box(token.as_bytes()))),
+            case("jsonwebtoken", || {
+                decode::<Claims>(black_box(&token), &key, &validation)
+            }),
+        ];
+        compare(c, &format!("verify/{algorithm}"), cases, |_| None);
     }
 }
 
-criterion_group!(benches, verify);
+criterion_group! {
+    name = benches;
+    config = config();
+    targets = verify
+}
 criterion_main!(benches);

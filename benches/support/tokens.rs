@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use serde_json::{Value, json};
 use tower_session_token::{
     Algorithm, Session, SessionIssuer, SessionToken, SessionVerifier, SigningKey, User,
@@ -10,20 +11,34 @@ use tower_session_token::{
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
 pub(crate) const AUDIENCE: &str = "orders";
+pub(crate) const HS256_SECRET: [u8; 32] = [7; 32];
 
 /// A key of each kind, by its algorithm.
 pub(crate) fn jwk(algorithm: Algorithm, part: &str) -> String {
+    if algorithm == Algorithm::HS256 {
+        let k = base64_simd::URL_SAFE_NO_PAD.encode_to_string(HS256_SECRET);
+        return json!({ "kty": "oct", "k": k, "kid": "k1", "alg": "HS256" }).to_string();
+    }
+    let key = test_key(algorithm, &format!("{part}.jwk.json"));
+    String::from_utf8(key).expect("text")
+}
+
+/// The public key as SubjectPublicKeyInfo.
+pub(crate) fn public_der(algorithm: Algorithm) -> Vec<u8> {
+    let pem = test_key(algorithm, "public.pem");
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem).expect("a test key");
+    der.to_vec()
+}
+
+fn test_key(algorithm: Algorithm, form: &str) -> Vec<u8> {
     let name = match algorithm {
-        Algorithm::HS256 => {
-            let k = base64_simd::URL_SAFE_NO_PAD.encode_to_string([7; 32]);
-            return json!({ "kty": "oct", "k": k, "kid": "k1", "alg": "HS256" }).to_string();
-        }
+        Algorithm::EdDSA => "ed25519",
         Algorithm::ES256 => "p256",
         Algorithm::RS256 => "rsa",
-        _ => "ed25519",
+        _ => panic!("no benchmark has {algorithm}"),
     };
-    let path = format!("tests/keys/{name}.{part}.jwk.json");
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a test key")
+    let path = format!("tests/keys/{name}.{form}");
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a test key")
 }
 
 pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
