@@ -23,19 +23,8 @@ pub(crate) struct Case<'a> {
     samples: Vec<f64>,
 }
 
-/// A case that needs nothing made for it.
-pub(crate) fn case<'a, T>(name: &str, mut f: impl FnMut() -> T + 'a) -> Case<'a> {
-    Case::new(name, move |times| {
-        let start = Instant::now();
-        for _ in 0..times {
-            std::hint::black_box(f());
-        }
-        start.elapsed()
-    })
-}
-
-/// A case that takes what `make` makes, which is not counted.
-pub(crate) fn case_with<'a, I: 'a, T>(
+/// A case: `f` of what `make` makes, which is not counted.
+pub(crate) fn case<'a, I: 'a, T>(
     name: &str,
     mut make: impl FnMut() -> I + 'a,
     mut f: impl FnMut(I) -> T + 'a,
@@ -44,7 +33,7 @@ pub(crate) fn case_with<'a, I: 'a, T>(
     const BATCH: u64 = 64;
 
     let mut inputs = Vec::new();
-    Case::new(name, move |times| {
+    let run = move |times: u64| {
         let (mut left, mut took) = (times, Duration::ZERO);
         while left > 0 {
             let batch = left.min(BATCH);
@@ -57,19 +46,16 @@ pub(crate) fn case_with<'a, I: 'a, T>(
             left -= batch;
         }
         took
-    })
+    };
+    Case {
+        name: name.to_owned(),
+        run: Box::new(run),
+        per_turn: 0,
+        samples: Vec::new(),
+    }
 }
 
-impl<'a> Case<'a> {
-    fn new(name: &str, run: impl FnMut(u64) -> Duration + 'a) -> Self {
-        Self {
-            name: name.to_owned(),
-            run: Box::new(run),
-            per_turn: 0,
-            samples: Vec::new(),
-        }
-    }
-
+impl Case<'_> {
     /// Finds how many times fill a turn.
     fn calibrate(&mut self) {
         self.per_turn = 1;
