@@ -23,6 +23,8 @@ use support::{
     tokens::{assert_session, token, verifier},
 };
 
+const CACHE_BYTES: usize = 1 << 20;
+
 fn layer(c: &mut Criterion) {
     let algorithm = Algorithm::HS256;
     let good = token(algorithm);
@@ -33,7 +35,6 @@ fn layer(c: &mut Criterion) {
     let bearer = |token: &str| format!("Bearer {token}");
     let (with_token, malformed) = (bearer(&good), bearer("AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"));
     let forged = bearer(&forged);
-    let layer = SessionLayer::new(verifier(algorithm));
 
     let mut raw = raw_check(algorithm, &good);
     assert!(raw());
@@ -46,12 +47,25 @@ fn layer(c: &mut Criterion) {
         ),
         case("no layer, no token", || request(None), |it| run(idle(it))),
     ];
-    for (name, authorization, status) in [
-        ("accepted", Some(&with_token), StatusCode::OK),
-        ("forged", Some(&forged), StatusCode::UNAUTHORIZED),
-        ("malformed", Some(&malformed), StatusCode::UNAUTHORIZED),
-        ("absent", None, StatusCode::UNAUTHORIZED),
+    for (name, cache_bytes, authorization, status) in [
+        ("accepted", 0, Some(&with_token), StatusCode::OK),
+        ("cached", CACHE_BYTES, Some(&with_token), StatusCode::OK),
+        (
+            "forged",
+            CACHE_BYTES,
+            Some(&forged),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            "malformed",
+            CACHE_BYTES,
+            Some(&malformed),
+            StatusCode::UNAUTHORIZED,
+        ),
+        ("absent", CACHE_BYTES, None, StatusCode::UNAUTHORIZED),
     ] {
+        let verifier = verifier(algorithm, cache_bytes);
+        let layer = SessionLayer::new(verifier.clone());
         let make = move || request(authorization.map(String::as_str));
         let response = run(layer.layer(service_fn(looking)).call(make()));
         assert_eq!(response.status(), status, "{name}");
@@ -59,6 +73,10 @@ fn layer(c: &mut Criterion) {
         assert_eq!(session.is_some(), status == StatusCode::OK, "{name}");
         session.into_iter().for_each(assert_session);
         let mut service = layer.layer(service_fn(idle));
+        for _ in 0..2 {
+            run(service.call(make()));
+        }
+        assert_eq!(verifier.cache_stats().hits, u64::from(name == "cached"));
         cases.push(case(name, make, move |it| run(service.call(it))));
     }
     compare(c, "layer/HS256", cases, |name| match name {

@@ -52,8 +52,13 @@ fn verify(c: &mut Criterion) {
         let mut raw = raw_check(algorithm, &token);
         assert!(raw());
 
-        let verifier = verifier(algorithm);
-        assert_session(&verifier.verify(token.as_bytes()).expect("it is accepted"));
+        let uncached = verifier(algorithm, 0);
+        assert_session(&uncached.verify(token.as_bytes()).expect("it is accepted"));
+        let cached = verifier(algorithm, 1 << 20);
+        for _ in 0..3 {
+            assert_session(&cached.verify(token.as_bytes()).expect("it is accepted"));
+        }
+        assert_eq!(cached.cache_stats().hits, 1);
 
         let jwk: Jwk = serde_json::from_str(&jwk(algorithm, "public")).expect("a key");
         let key = DecodingKey::from_jwk(&jwk).expect("a key");
@@ -64,7 +69,8 @@ fn verify(c: &mut Criterion) {
 
         let cases = vec![
             case("raw", || (), move |()| raw()),
-            case("session", || &token, |it| verifier.verify(it.as_bytes())),
+            case("session", || &token, |it| uncached.verify(it.as_bytes())),
+            case("cached", || &token, |it| cached.verify(it.as_bytes())),
             case(
                 "jsonwebtoken",
                 || &token,

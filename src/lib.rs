@@ -147,8 +147,8 @@ pub use session::{
     SessionScope, SessionType, TokenId, User, UserId,
 };
 pub use token::{
-    Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer, SessionToken,
-    SessionTokenBuilder, SessionVerifier, SessionVerifierBuilder, TokenType,
+    CacheStats, Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer,
+    SessionToken, SessionTokenBuilder, SessionVerifier, SessionVerifierBuilder, TokenType,
 };
 
 /// Compiles the README's code.

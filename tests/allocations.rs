@@ -19,8 +19,10 @@ fn key() -> SigningKey {
     SigningKey::hs256([7; 32]).unwrap()
 }
 
-fn verifier() -> SessionVerifier {
+/// With a cache of so many bytes; 0 is none.
+fn verifier(cache_bytes: usize) -> SessionVerifier {
     SessionVerifier::builder()
+        .cache_bytes(cache_bytes)
         .key(key().verifying_key())
         .issuer("https://id.example.com")
         .audience("orders")
@@ -41,16 +43,17 @@ fn token() -> String {
     SessionIssuer::new(key()).issue(&token).unwrap()
 }
 
-/// The allocations of `f`, the second time that it runs.
-fn allocations(mut f: impl FnMut()) -> u64 {
+/// By then what is there only once is there, and the cache has its entry.
+fn allocations_at_the_third_time(mut f: impl FnMut()) -> u64 {
+    f();
     f();
     allocation_counter::measure(f).count_total
 }
 
 #[test]
 fn a_session_costs_a_buffer_and_a_reference_count() {
-    let (verifier, token) = (verifier(), token());
-    let count = allocations(|| {
+    let (verifier, token) = (verifier(0), token());
+    let count = allocations_at_the_third_time(|| {
         verifier.verify(token.as_bytes()).unwrap();
     });
     assert_eq!(count, 2);
@@ -58,11 +61,11 @@ fn a_session_costs_a_buffer_and_a_reference_count() {
 
 #[test]
 fn a_refused_token_costs_nothing() {
-    let (verifier, mut token) = (verifier(), token());
+    let (verifier, mut token) = (verifier(0), token());
     let last = if token.ends_with('A') { "E" } else { "A" };
     token.replace_range(token.len() - 1.., last);
     for token in [token.as_str(), "a.b.c", "", "not a token"] {
-        let count = allocations(|| {
+        let count = allocations_at_the_third_time(|| {
             verifier.verify(token.as_bytes()).unwrap_err();
         });
         assert_eq!(count, 0, "{token}");
@@ -70,27 +73,41 @@ fn a_refused_token_costs_nothing() {
 }
 
 #[test]
-fn the_layer_adds_what_extensions_take() {
-    /// A map, its table, and a box for each of `Session` and `ClientContext`.
-    const EXTENSIONS: u64 = 4;
-
-    let mut service = SessionLayer::new(verifier()).layer(service_fn(|request: Request<()>| {
-        assert!(request.extensions().get::<Session>().is_some());
-        ready(Ok::<_, Infallible>(Response::new(())))
-    }));
-    let value = format!("Bearer {}", token());
-    let make = || {
-        let request = Request::get("/").header("authorization", &value);
-        request.body(()).unwrap()
-    };
-    let mut requests = vec![make(), make()];
-    let count = allocations(|| {
-        let future = service.call(requests.pop().unwrap());
-        let mut cx = Context::from_waker(Waker::noop());
-        match pin!(future).poll(&mut cx) {
-            Poll::Ready(Ok(response)) => assert_eq!(response.status(), StatusCode::OK),
-            _ => unreachable!("it is ready"),
-        }
+fn a_token_that_was_verified_before_costs_nothing() {
+    let (verifier, token) = (verifier(1 << 20), token());
+    let count = allocations_at_the_third_time(|| {
+        verifier.verify(token.as_bytes()).unwrap();
     });
-    assert_eq!(count, 2 + EXTENSIONS);
+    assert_eq!(verifier.cache_stats().hits, 1);
+    assert_eq!(count, 0);
+}
+
+/// A map, its table, and a box for each of `Session` and `ClientContext`.
+const EXTENSIONS: u64 = 4;
+
+#[test]
+fn the_layer_adds_what_extensions_take() {
+    for (cache_bytes, own) in [(0, 2), (1 << 20, 0)] {
+        let verifier = verifier(cache_bytes);
+        let layer = SessionLayer::new(verifier);
+        let mut service = layer.layer(service_fn(|request: Request<()>| {
+            assert!(request.extensions().get::<Session>().is_some());
+            ready(Ok::<_, Infallible>(Response::new(())))
+        }));
+        let value = format!("Bearer {}", token());
+        let make = || {
+            let request = Request::get("/").header("authorization", &value);
+            request.body(()).unwrap()
+        };
+        let mut requests = vec![make(), make(), make()];
+        let count = allocations_at_the_third_time(|| {
+            let future = service.call(requests.pop().unwrap());
+            let mut cx = Context::from_waker(Waker::noop());
+            match pin!(future).poll(&mut cx) {
+                Poll::Ready(Ok(response)) => assert_eq!(response.status(), StatusCode::OK),
+                _ => unreachable!("it is ready"),
+            }
+        });
+        assert_eq!(count, own + EXTENSIONS);
+    }
 }

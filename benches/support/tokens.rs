@@ -45,13 +45,15 @@ pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
     SigningKey::from_jwk(jwk(algorithm, "private")).expect("a test key")
 }
 
-pub(crate) fn verifier(algorithm: Algorithm) -> SessionVerifier {
+/// With a cache of so many bytes; 0 is none.
+pub(crate) fn verifier(algorithm: Algorithm, cache_bytes: usize) -> SessionVerifier {
     let key = VerifyingKey::from_jwk(jwk(algorithm, "public")).expect("a test key");
     assert_eq!(key.algorithm(), algorithm);
     SessionVerifier::builder()
         .key(key)
         .issuer(ISSUER)
         .audience(AUDIENCE)
+        .cache_bytes(cache_bytes)
         .build()
         .expect("a verifier")
 }

@@ -67,8 +67,12 @@ impl ClientPolicy {
     }
 
     /// What the token says, else the default.
-    pub(crate) fn resolve_token(&self, token: &Offer, now: DateTime<Utc>) -> ClientContext {
-        let answer = self.answer(token, now);
+    pub(crate) fn resolve_token(
+        &self,
+        token: &Offer,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> ClientContext {
+        let answer = self.answer(token, &now);
         let (culture, culture_source) = answer
             .culture
             .map_or_else(|| by_default(self.default_culture.clone()), by_token);
@@ -77,7 +81,7 @@ impl ClientPolicy {
             .map_or_else(|| by_default(self.default_ui_culture().clone()), by_token);
         let (clock, clock_source) = answer
             .clock
-            .map_or_else(|| by_default(self.default_clock(now)), by_token);
+            .map_or_else(|| by_default(self.default_clock(&now)), by_token);
         ClientContext {
             culture,
             ui_culture,
@@ -87,6 +91,12 @@ impl ClientPolicy {
             clock_source,
             ignored: 0,
         }
+    }
+
+    /// Whether [`resolve_token`](Self::resolve_token) yields the same at every moment.
+    pub(crate) fn is_steady(&self, token: &Offer) -> bool {
+        let by_default = self.default_utc_offset.is_some() || self.default_time_zone.is_none();
+        token.utc_offset.is_some() || (token.time_zone.is_none() && by_default)
     }
 
     /// What the call says, else what `base` has of the token, else what `Accept-Language` says,
@@ -99,7 +109,7 @@ impl ClientPolicy {
         ignored: u8,
         now: DateTime<Utc>,
     ) -> ClientContext {
-        let answer = self.answer(call, now);
+        let answer = self.answer(call, || now);
         let mut context = base.clone();
         context.ignored = ignored;
         if let Some(culture) = answer.culture {
@@ -126,7 +136,7 @@ impl ClientPolicy {
     }
 
     /// What is left of an offer: supported cultures, and offset and zone as a pair.
-    fn answer(&self, offer: &Offer, now: DateTime<Utc>) -> Answer {
+    fn answer(&self, offer: &Offer, now: impl Fn() -> DateTime<Utc>) -> Answer {
         let nearest = |asked: &Option<Culture>| self.supported.lookup(asked.as_ref()?);
         let culture = nearest(&offer.culture);
         Answer {
@@ -141,7 +151,7 @@ impl ClientPolicy {
         set.unwrap_or(&self.default_culture)
     }
 
-    fn default_clock(&self, now: DateTime<Utc>) -> ClientClock {
+    fn default_clock(&self, now: impl Fn() -> DateTime<Utc>) -> ClientClock {
         clock(self.default_utc_offset, self.default_time_zone, now).unwrap_or_default()
     }
 }
@@ -159,10 +169,10 @@ struct Answer {
 fn clock(
     utc_offset: Option<FixedOffset>,
     time_zone: Option<TimeZone>,
-    now: DateTime<Utc>,
+    now: impl Fn() -> DateTime<Utc>,
 ) -> Option<ClientClock> {
     Some(ClientClock {
-        utc_offset: utc_offset.or_else(|| Some(time_zone?.offset_at(&now)))?,
+        utc_offset: utc_offset.or_else(|| Some(time_zone?.offset_at(&now())))?,
         time_zone,
     })
 }
@@ -345,7 +355,7 @@ mod tests {
             ),
         ] {
             let policy = policy(supported);
-            let base = policy.resolve_token(&cultures(token.0, token.1), summer());
+            let base = policy.resolve_token(&cultures(token.0, token.1), summer);
             let accept = accept.and_then(|field| AcceptLanguage::parse(field.as_bytes()));
             let call = cultures(call.0, call.1);
             let got = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());
@@ -357,9 +367,9 @@ mod tests {
     fn the_default_culture_is_for_texts_too() {
         let mut policy = ClientPolicy::default();
         policy.set_default_culture(culture("ja"));
-        let got = policy.resolve_token(&Offer::default(), summer());
+        let got = policy.resolve_token(&Offer::default(), summer);
         assert_eq!(seen(&got), (("ja", DEFAULT), ("ja", DEFAULT)));
-        let unset = ClientPolicy::default().resolve_token(&Offer::default(), summer());
+        let unset = ClientPolicy::default().resolve_token(&Offer::default(), summer);
         assert_eq!(unset, ClientContext::default());
     }
 
@@ -372,7 +382,7 @@ mod tests {
     #[test]
     fn bad_values_are_counted_for_the_call() {
         let policy = policy(&[]);
-        let base = policy.resolve_token(&cultures("de", "-"), summer());
+        let base = policy.resolve_token(&cultures("de", "-"), summer);
         assert_eq!(base.ignored(), 0);
         let got = policy.resolve_call(&base, &Offer::default(), None, 3, summer());
         assert_eq!(got.ignored(), 3);
@@ -393,7 +403,7 @@ mod tests {
             ("call", Some(60), Some(120), Some(-210), (-210, CALL)),
         ] {
             policy.default_utc_offset = default.map(offset);
-            let base = policy.resolve_token(&said(token), summer());
+            let base = policy.resolve_token(&said(token), summer);
             let got = policy.resolve_call(&base, &said(call), None, 0, summer());
             let got = (got.utc_offset(), got.utc_offset_source());
             assert_eq!(got, (offset(want.0), want.1), "{name}");
@@ -475,7 +485,7 @@ mod tests {
                 default_time_zone: default.time_zone,
                 ..ClientPolicy::default()
             };
-            let base = policy.resolve_token(&said(token), summer());
+            let base = policy.resolve_token(&said(token), summer);
             let got = policy.resolve_call(&base, &said(call), None, 0, summer());
             let (minutes, zone, source) = want;
             assert_eq!(got.utc_offset(), offset(minutes), "{name}");
@@ -496,7 +506,7 @@ mod tests {
             let list: Vec<_> = list.iter().map(String::as_str).collect();
             let policy = policy(&list);
             let [token, token_ui, call, call_ui] = &said[..] else { unreachable!() };
-            let base = policy.resolve_token(&cultures(token, token_ui), summer());
+            let base = policy.resolve_token(&cultures(token, token_ui), summer);
             let accept = AcceptLanguage::parse(field.as_bytes());
             let call = cultures(call, call_ui);
             let context = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::{ArcSwap, Guard};
@@ -42,6 +45,8 @@ pub struct KeyStore {
 
 struct Shared {
     current: ArcSwap<Current>,
+    /// That of `current`, or of the one before while a swap is under way.
+    generation: AtomicU64,
     /// Held by writers, so that generations follow each other.
     writing: Mutex<()>,
 }
@@ -56,6 +61,10 @@ impl Current {
     pub(crate) fn set(&self) -> &KeySet {
         &self.set
     }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
 }
 
 impl KeyStore {
@@ -66,6 +75,7 @@ impl KeyStore {
         Self {
             shared: Arc::new(Shared {
                 current: ArcSwap::from_pointee(current),
+                generation: AtomicU64::new(1),
                 writing: Mutex::new(()),
             }),
         }
@@ -84,13 +94,15 @@ impl KeyStore {
         self.shared
             .current
             .store(Arc::new(Current { set, generation }));
+        // From here on no session of the set before is taken from a cache.
+        self.shared.generation.store(generation, Ordering::SeqCst);
         generation
     }
 
     /// The number of the set in force: 1 for the first, and one more with each swap.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.load().generation
+        self.shared.generation.load(Ordering::SeqCst)
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<Current>> {

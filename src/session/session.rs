@@ -125,6 +125,17 @@ impl Session {
         self
     }
 
+    /// How much memory its clones share, counted generously: as if each text of the token were
+    /// held once more.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        const COUNTS: usize = 2 * size_of::<usize>();
+        let actors = self.actor().into_iter().flat_map(Actor::chain).count();
+        COUNTS
+            + size_of::<Shared>()
+            + actors * size_of::<Actor>()
+            + self.token().map_or(0, SessionToken::heap_bytes)
+    }
+
     fn members(&self) -> &Members {
         match &self.shared.origin {
             Origin::Token(token) => token.members(),
@@ -299,7 +310,7 @@ impl Session {
 /// It needs no signature, since it came from no one else.
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
-        let issued_at = token.issued_at().unwrap_or_else(Utc::now);
+        let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         let context = ClientPolicy::default().resolve_token(token.client(), issued_at);
         Self::new(token, context)
     }

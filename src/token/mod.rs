@@ -5,6 +5,7 @@
 //! (`wire::claims`) → rules of the token's type (`form`) → time, issuer, audience (`verifier`).
 
 mod builder;
+mod cache;
 mod form;
 mod issuer;
 mod limits;
@@ -18,6 +19,7 @@ mod wire;
 
 pub use builder::SessionTokenBuilder;
 pub(crate) use builder::is_scope_word;
+pub use cache::CacheStats;
 pub use issuer::SessionIssuer;
 pub use limits::Limits;
 pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};

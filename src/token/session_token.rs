@@ -123,6 +123,11 @@ impl SessionToken {
         &self.claims
     }
 
+    /// Generously counted: as if the members had each text on the heap again.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.text) * 2 + size_of_val(&*self.claims.more_audience)
+    }
+
     /// The payload as it was signed, or is to be.
     pub(super) fn payload(&self) -> &str {
         self.text(self.json)

@@ -32,6 +32,11 @@ impl NumericDate {
         Self(self.0.saturating_add(duration))
     }
 
+    /// Never before 1970.
+    pub(super) fn saturating_sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(duration))
+    }
+
     pub(super) fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -62,6 +67,24 @@ impl From<DateTime<Utc>> for NumericDate {
                 )
             },
         )
+    }
+}
+
+/// When a token is valid, the leeway taken into account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Validity {
+    pub(super) from: NumericDate,
+    /// The first moment at which it is valid no more.
+    pub(super) until: NumericDate,
+}
+
+impl Validity {
+    pub(super) fn holds(&self, now: NumericDate) -> bool {
+        self.from <= now && !self.is_over(now)
+    }
+
+    pub(super) fn is_over(&self, now: NumericDate) -> bool {
+        self.until <= now
     }
 }
 

@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Limits, SessionToken, SessionVerifierBuilder, TokenType,
+    CacheStats, Limits, SessionToken, SessionVerifierBuilder, TokenType,
+    cache::TokenCache,
     form::Form,
-    time::{Clock, NumericDate},
+    time::{Clock, NumericDate, Validity},
     wire::{
         claims::Claims,
         compact::{self, Compact},
@@ -58,6 +59,8 @@ pub(super) struct Rules {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) clients: ClientPolicy,
+    /// `None`: it is turned off.
+    pub(super) cache: Option<TokenCache>,
 }
 
 impl SessionVerifier {
@@ -83,22 +86,34 @@ impl SessionVerifier {
     /// [`SessionError`] says why the token is refused.
     pub fn verify(&self, token: &[u8]) -> Result<Session, SessionError> {
         let rules = &*self.rules;
-        let (token_type, parts) = rules.check_signature(token)?;
-        let token = rules.read(token_type, parts.payload)?;
-        let now = rules.clock.now();
-        rules.check_time(&token, now)?;
-        rules.check_origin(&token)?;
-        let context = rules
-            .clients
-            .resolve_token(token.client(), now.to_date_time());
-        Ok(Session::new(token, context))
+        let Some(cache) = &rules.cache else {
+            return rules.verify(token).map(|verified| verified.session);
+        };
+        let generation = rules.keys.generation();
+        if let Some(session) =
+            cache.get(token, generation, |it, validity| rules.holds(it, validity))
+        {
+            return Ok(session);
+        }
+        let verified = rules.verify(token)?;
+        cache.note(token, &verified);
+        Ok(verified.session)
+    }
+
+    /// How often the cache of verified tokens was of use, and how large it is; all 0 where it is
+    /// [turned off](SessionVerifierBuilder::cache_bytes).
+    #[must_use]
+    pub fn cache_stats(&self) -> CacheStats {
+        let cache = self.rules.cache.as_ref();
+        cache.map_or_else(CacheStats::default, TokenCache::stats)
     }
 
     /// The context of a call that carries no token.
     pub(crate) fn default_context(&self) -> ClientContext {
         let rules = &*self.rules;
-        let now = rules.clock.now().to_date_time();
-        rules.clients.resolve_token(&Offer::default(), now)
+        rules
+            .clients
+            .resolve_token(&Offer::default(), || rules.clock.now().to_date_time())
     }
 
     pub(crate) fn clients(&self) -> &ClientPolicy {
@@ -109,7 +124,8 @@ impl SessionVerifier {
     /// about signatures alone.
     #[cfg(test)]
     pub(crate) fn payload_of_signed(&self, token: &[u8]) -> Result<Vec<u8>, SessionError> {
-        let (_, parts) = self.rules.check_signature(token)?;
+        let keys = self.rules.keys.load();
+        let (_, parts) = self.rules.check_signature(keys.set(), token)?;
         let mut payload = vec![0; compact::decoded_len(parts.payload.len())];
         let len = compact::decode(parts.payload, &mut payload)?.len();
         payload.truncate(len);
@@ -121,19 +137,57 @@ impl SessionVerifier {
     }
 }
 
+/// A token that was judged, and accepted.
+pub(super) struct Verified {
+    pub(super) session: Session,
+    pub(super) validity: Validity,
+    /// Of the set of keys.
+    pub(super) generation: u64,
+    pub(super) at: NumericDate,
+}
+
 impl Rules {
+    fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
+        let keys = self.keys.load();
+        let (token_type, parts) = self.check_signature(keys.set(), token)?;
+        let token = self.read(token_type, parts.payload)?;
+        let now = self.clock.now();
+        self.check_time(&token, now)?;
+        self.check_origin(&token)?;
+        let context = self
+            .clients
+            .resolve_token(token.client(), || now.to_date_time());
+        Ok(Verified {
+            validity: self.validity(&token),
+            session: Session::new(token, context),
+            generation: keys.generation(),
+            at: now,
+        })
+    }
+
+    /// Whether a session that was verified before would be the same now.
+    fn holds(&self, session: &Session, validity: &Validity) -> bool {
+        let now = self.clock.now();
+        let (clients, date) = (&self.clients, || now.to_date_time());
+        validity.holds(now)
+            && session.token().map(SessionToken::client).is_some_and(|it| {
+                clients.is_steady(it)
+                    || clients.resolve_token(it, date) == *session.client_context()
+            })
+    }
+
     /// Form, JOSE header, key and signature: all that comes before the claims.
     pub(super) fn check_signature<'t>(
         &self,
+        keys: &KeySet,
         token: &'t [u8],
     ) -> Result<(TokenType, Compact<'t>), SessionError> {
         if token.len() > self.limits.token_bytes() {
             return Err(SessionError::malformed("the token is too long"));
         }
         let parts = Compact::split(token)?;
-        let keys = self.keys.load();
         with_header(parts.header, &self.limits, |header| {
-            let key = select_key(keys.set(), header)?;
+            let key = select_key(keys, header)?;
             let token_type = self.accept_type(header)?;
             verify_signature(key, &parts)?;
             Ok((token_type, parts))
@@ -169,13 +223,33 @@ impl Rules {
         }
         // A token that does not say when it was issued was issued by now at the latest.
         let issued_at = claims.issued_at.unwrap_or(latest);
-        let max_lifetime = self.max_lifetime;
-        match max_lifetime.or_else(|| token.token_type().default_max_lifetime()) {
+        match self.max_lifetime_of(token) {
             Some(max) if claims.expires_at.saturating_since(issued_at) > max => {
                 Err(unacceptable("its lifetime is too long"))
             }
             _ => Ok(()),
         }
+    }
+
+    /// When [`check_time`](Self::check_time) passes the token.
+    fn validity(&self, token: &SessionToken) -> Validity {
+        let claims = token.claims_ref();
+        let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
+        let longest = self.max_lifetime_of(token);
+        let issued_at = match (claims.issued_at, longest) {
+            (Some(issued_at), _) => issued_at,
+            (None, Some(longest)) => claims.expires_at.saturating_sub(longest),
+            (None, None) => NumericDate::default(),
+        };
+        Validity {
+            from: early(issued_at.max(claims.not_before.unwrap_or_default())),
+            until: claims.expires_at.saturating_add(self.leeway),
+        }
+    }
+
+    fn max_lifetime_of(&self, token: &SessionToken) -> Option<Duration> {
+        self.max_lifetime
+            .or_else(|| token.token_type().default_max_lifetime())
     }
 
     /// Whether the token is from our issuer and for us.

@@ -4,7 +4,9 @@ use std::{mem, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use super::{Limits, SessionVerifier, TokenType, form::Form, time::Clock, verifier::Rules};
+use super::{
+    Limits, SessionVerifier, TokenType, cache::TokenCache, form::Form, time::Clock, verifier::Rules,
+};
 use crate::{
     client::{ClientKind, ClientPolicy, Culture, TimeZone},
     error::ConfigError,
@@ -15,6 +17,8 @@ use std::sync::Arc;
 
 /// The largest leeway that a verifier takes.
 pub(super) const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+const CACHE_BYTES: usize = 64 << 20;
 
 /// Makes a [`SessionVerifier`].
 ///
@@ -58,6 +62,7 @@ pub struct SessionVerifierBuilder {
     limits: Limits,
     clock: Clock,
     clients: ClientPolicy,
+    cache_bytes: usize,
 }
 
 impl Default for SessionVerifierBuilder {
@@ -76,6 +81,7 @@ impl Default for SessionVerifierBuilder {
             limits: Limits::default(),
             clock: Clock::System,
             clients: ClientPolicy::default(),
+            cache_bytes: CACHE_BYTES,
         }
     }
 }
@@ -210,6 +216,18 @@ impl SessionVerifierBuilder {
         self
     }
 
+    /// Sets how many bytes of memory the sessions of tokens that were verified before may take:
+    /// 64 MiB by default, some 30,000 sessions; 0 turns that cache off.
+    ///
+    /// The bound is for all threads together. Each keeps sessions of its own, from the second
+    /// time on that it sees a token, so that no thread waits for another. A token is taken from
+    /// there only if all of it is the same; its times and the generation of the key set are
+    /// checked each time, and so is [revocation](crate::SessionLayer::revocation).
+    pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {
+        self.cache_bytes = cache_bytes;
+        self
+    }
+
     /// Sets what tells the present moment: the system's clock by default.
     ///
     /// # Examples
@@ -283,6 +301,7 @@ impl SessionVerifierBuilder {
             limits: self.limits,
             clock: self.clock,
             clients: self.clients,
+            cache: (self.cache_bytes > 0).then(|| TokenCache::new(self.cache_bytes)),
         }))
     }
 }

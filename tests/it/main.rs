@@ -3,6 +3,7 @@
 
 mod ambient;
 mod axum;
+mod cache;
 mod call_headers;
 mod configuration;
 mod guards;

@@ -1,0 +1,529 @@
+//! Sessions of tokens that were verified already, so that the second request with a token costs
+//! no signature.
+//!
+//! Each thread has tables of its own, one for each verifier, and so takes no lock and shares no
+//! reference count with other threads. Only what was verified enters. A hit is a session of the
+//! very same token (all of it is compared, in constant time), of the very same set of keys, at a
+//! moment when the token is valid; everything else is a miss, and the token is judged anew.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    hint::black_box,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    time::{NumericDate, Validity},
+    verifier::Verified,
+};
+use crate::session::Session;
+
+thread_local! {
+    static TABLES: RefCell<Vec<Table>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many characters at the end of a token its place is found by: 192 bits of the signature,
+/// which nobody without the key can choose.
+const TAIL: usize = 32;
+
+/// For so many bytes that the cache may have, one token that was seen once is remembered: twice
+/// as many as there may be sessions of a usual size.
+const BYTES_PER_SIGHTING: usize = 1024;
+
+/// In how many places a token may be.
+const WAYS: usize = 8;
+
+/// How many entries are looked at for expired ones when a token was verified.
+const SWEEP: usize = 4;
+
+/// How often a verifier's cache of verified tokens was of use, and how large it is; from
+/// [`SessionVerifier::cache_stats`](crate::SessionVerifier::cache_stats).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Tokens whose session was there.
+    pub hits: u64,
+    /// Tokens that were verified and accepted, since their session was not there.
+    pub misses: u64,
+    /// Sessions that went to make room for others.
+    pub evictions: u64,
+    /// Sessions that are there now; one that several threads have counts for each.
+    pub sessions: usize,
+    /// Bytes that all threads together use now, counted generously.
+    pub bytes: usize,
+}
+
+/// The cache of one verifier, in all threads.
+pub(super) struct TokenCache {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    max_bytes: usize,
+    random: RandomState,
+    bytes: AtomicUsize,
+    sessions: AtomicUsize,
+    /// The verifier is gone.
+    closed: AtomicBool,
+    threads: Mutex<Threads>,
+    /// How many have a table.
+    thread_count: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Threads {
+    living: Vec<Arc<Counters>>,
+    /// What threads counted that have ended.
+    ended: Counters,
+}
+
+/// Written by one thread alone; aligned so that no other thread's are in the same cache line.
+#[derive(Default)]
+#[repr(align(128))]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    evictions: AtomicU64,
+}
+
+impl TokenCache {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                max_bytes,
+                random: RandomState::new(),
+                bytes: AtomicUsize::new(0),
+                sessions: AtomicUsize::new(0),
+                closed: AtomicBool::new(false),
+                threads: Mutex::default(),
+                thread_count: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// The session of this token, if it is there, was verified with this `generation` of keys and
+    /// `is_valid` says that it still holds.
+    pub(super) fn get(
+        &self,
+        token: &[u8],
+        generation: u64,
+        is_valid: impl FnOnce(&Session, &Validity) -> bool,
+    ) -> Option<Session> {
+        let hash = self.shared.hash(token)?;
+        self.shared
+            .with_own_table(|table| table.get(hash, token, generation, is_valid))?
+    }
+
+    /// Notes that this token was verified; the second time, keeps its session. Most tokens of a
+    /// flood are seen once.
+    pub(super) fn note(&self, token: &[u8], verified: &Verified) {
+        if let Some(hash) = self.shared.hash(token) {
+            self.shared.with_table(|table| {
+                if table.note(hash, verified.generation, verified.at) {
+                    table.insert(hash, token, verified);
+                }
+            });
+        }
+    }
+
+    pub(super) fn stats(&self) -> CacheStats {
+        let shared = &*self.shared;
+        let threads = shared.threads();
+        let mut stats = CacheStats {
+            sessions: shared.sessions.load(Ordering::Relaxed),
+            bytes: shared.bytes.load(Ordering::Relaxed),
+            ..CacheStats::default()
+        };
+        for counters in threads
+            .living
+            .iter()
+            .map(|it| &**it)
+            .chain([&threads.ended])
+        {
+            stats.hits += counters.hits.load(Ordering::Relaxed);
+            stats.misses += counters.misses.load(Ordering::Relaxed);
+            stats.evictions += counters.evictions.load(Ordering::Relaxed);
+        }
+        stats
+    }
+}
+
+/// The tables go at the next occasion that their threads have.
+impl Drop for TokenCache {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("max_bytes", &self.shared.max_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Where a token belongs; `None` for one that is too short to be signed.
+    fn hash(&self, token: &[u8]) -> Option<u64> {
+        let tail: &[u8; TAIL] = token.last_chunk()?;
+        Some(self.random.hash_one(tail))
+    }
+
+    /// Takes so many bytes of what all threads together may have.
+    fn take_bytes(&self, bytes: usize) -> bool {
+        let more = |had: usize| had.checked_add(bytes).filter(|it| *it <= self.max_bytes);
+        let relaxed = Ordering::Relaxed;
+        self.bytes.fetch_update(relaxed, relaxed, more).is_ok()
+    }
+
+    fn give_bytes(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands this thread's table to `f`, if it has one.
+    fn with_own_table<T>(self: &Arc<Self>, f: impl FnOnce(&mut Table) -> T) -> Option<T> {
+        let visit = |tables: &RefCell<Vec<Table>>| {
+            let mut tables = tables.try_borrow_mut().ok()?;
+            let own = tables.iter_mut().find(|it| Arc::ptr_eq(&it.shared, self));
+            own.map(f)
+        };
+        TABLES.try_with(visit).ok().flatten()
+    }
+
+    /// As [`with_own_table`](Self::with_own_table), and makes a table where there is none.
+    fn with_table(self: &Arc<Self>, f: impl FnOnce(&mut Table)) {
+        // Not in a thread that is being torn down.
+        let _ = TABLES.try_with(|tables| {
+            let Ok(mut tables) = tables.try_borrow_mut() else {
+                return;
+            };
+            if let Some(own) = tables.iter_mut().find(|it| Arc::ptr_eq(&it.shared, self)) {
+                return f(own);
+            }
+            tables.retain(|it| !it.shared.closed.load(Ordering::Relaxed));
+            let mut table = Table::new(Arc::clone(self));
+            f(&mut table);
+            tables.push(table);
+        });
+    }
+}
+
+/// What one thread keeps for one verifier: sets of a few places each, and the hash says which set.
+struct Table {
+    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    /// The set of keys that all entries were verified with.
+    generation: u64,
+    /// As many as a power of two, or none. Of each entry the part of its hash that tells it from
+    /// the others of its set; 0 where there is none.
+    marks: Vec<[u32; WAYS]>,
+    entries: Vec<[Option<Entry>; WAYS]>,
+    len: usize,
+    /// Where the search for an entry to evict goes on.
+    hand: usize,
+    /// Where the search for expired entries goes on.
+    broom: usize,
+    /// The marks of tokens that were seen once, newest first, each in the set that its hash says.
+    sightings: Box<[[u32; 4]]>,
+    /// What this table has taken of the shared bytes.
+    bytes: usize,
+}
+
+struct Entry {
+    hash: u64,
+    token: Zeroizing<Box<[u8]>>,
+    session: Session,
+    validity: Validity,
+    bytes: usize,
+    /// It was of use since the hand came by.
+    used: bool,
+}
+
+impl Table {
+    fn new(shared: Arc<Shared>) -> Self {
+        let counters = Arc::<Counters>::default();
+        shared.threads().living.push(Arc::clone(&counters));
+        shared.thread_count.fetch_add(1, Ordering::Relaxed);
+        let mut table = Self {
+            shared,
+            counters,
+            generation: 0,
+            marks: Vec::new(),
+            entries: Vec::new(),
+            len: 0,
+            hand: 0,
+            broom: 0,
+            sightings: Box::default(),
+            bytes: 0,
+        };
+        let sets = table.shared.max_bytes / (4 * BYTES_PER_SIGHTING);
+        let sets = sets.clamp(16, 1 << 14).next_power_of_two();
+        if table.take_bytes(sets * size_of::<[u32; 4]>()) {
+            table.sightings = vec![[0; 4]; sets].into();
+        }
+        table
+    }
+
+    fn get(
+        &mut self,
+        hash: u64,
+        token: &[u8],
+        generation: u64,
+        is_valid: impl FnOnce(&Session, &Validity) -> bool,
+    ) -> Option<Session> {
+        if self.generation != generation {
+            self.clear(generation);
+            return None;
+        }
+        let (set, way) = self.find(hash)?;
+        let entry = self.entries.get_mut(set)?.get_mut(way)?.as_mut()?;
+        if !is_same(&entry.token, token) {
+            return None;
+        }
+        if !is_valid(&entry.session, &entry.validity) {
+            self.remove(set, way);
+            return None;
+        }
+        entry.used = true;
+        count(&self.counters.hits);
+        Some(entry.session.clone())
+    }
+
+    /// Notes a token, and says whether it was noted before.
+    fn note(&mut self, hash: u64, generation: u64, now: NumericDate) -> bool {
+        count(&self.counters.misses);
+        if self.generation != generation {
+            self.clear(generation);
+        }
+        self.sweep(now);
+        let set = place(hash, self.sightings.len().wrapping_sub(1));
+        let Some(seen) = self.sightings.get_mut(set) else {
+            return false;
+        };
+        let is_second = seen.contains(&mark(hash));
+        if !is_second {
+            seen.rotate_right(1);
+            seen[0] = mark(hash);
+        }
+        is_second
+    }
+
+    fn insert(&mut self, hash: u64, token: &[u8], verified: &Verified) {
+        if let Some((set, way)) = self.find(hash) {
+            self.remove(set, way);
+        }
+        let bytes = token.len() + verified.session.heap_bytes();
+        if !self.make_room(bytes) {
+            return;
+        }
+        let Some((set, way)) = self.free_place(hash) else {
+            return self.release(bytes);
+        };
+        if let (Some(marks), Some(entries)) = (self.marks.get_mut(set), self.entries.get_mut(set)) {
+            marks[way] = mark(hash);
+            entries[way] = Some(Entry {
+                hash,
+                token: Zeroizing::new(token.into()),
+                session: verified.session.clone(),
+                validity: verified.validity,
+                bytes,
+                used: false,
+            });
+            self.len += 1;
+            self.shared.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn find(&self, hash: u64) -> Option<(usize, usize)> {
+        let set = place(hash, self.marks.len().wrapping_sub(1));
+        let marks = self.marks.get(set)?;
+        let way = marks.iter().position(|it| *it == mark(hash))?;
+        Some((set, way))
+    }
+
+    /// A place where an entry of this hash may be, which is free.
+    fn free_place(&mut self, hash: u64) -> Option<(usize, usize)> {
+        loop {
+            let set = place(hash, self.marks.len().wrapping_sub(1));
+            let free = |it: &[u32; WAYS]| it.iter().position(|it| *it == 0);
+            let way = self.marks.get(set).and_then(free);
+            // A set that is full in a table that is not nearly empty: there are too few sets.
+            let load = if way.is_some() { 2 } else { 4 };
+            if self.len < self.marks.len() * WAYS / load || !self.grow() {
+                return way.map_or_else(|| self.evict_one_of(set), |way| Some((set, way)));
+            }
+        }
+    }
+
+    /// Evicts from a set that is full what was of no use lately, else its first entry.
+    fn evict_one_of(&mut self, set: usize) -> Option<(usize, usize)> {
+        let unused = |it: &Option<Entry>| it.as_ref().is_some_and(|it| !it.used);
+        let way = self.entries.get(set)?.iter().position(unused);
+        let way = way.unwrap_or_default();
+        self.evict(set, way);
+        Some((set, way))
+    }
+
+    /// Doubles the number of sets, if there is room for them.
+    fn grow(&mut self) -> bool {
+        const SET: usize = size_of::<[u32; WAYS]>() + size_of::<[Option<Entry>; WAYS]>();
+
+        let had = self.marks.len();
+        let more = had.max(1);
+        if !self.take_bytes(more * SET) {
+            return false;
+        }
+        self.marks.resize(had + more, [0; WAYS]);
+        self.entries.resize_with(had + more, Default::default);
+        let mask = had + more - 1;
+        // An entry stays in its set or goes to the same way of the new one that is split off.
+        for set in 0..had {
+            for way in 0..WAYS {
+                let entry = &mut self.entries[set][way];
+                let to = entry.as_ref().map_or(set, |it| place(it.hash, mask));
+                if to != set {
+                    self.entries[to][way] = entry.take();
+                    self.marks[to][way] = mem::take(&mut self.marks[set][way]);
+                }
+            }
+        }
+        true
+    }
+
+    /// Takes so many bytes, and evicts what stands in the way. A thread's share is what all of them
+    /// may have, divided by their number.
+    fn make_room(&mut self, bytes: usize) -> bool {
+        let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
+        let share = self.shared.max_bytes / threads;
+        while self.bytes + bytes > share || !self.take_bytes(bytes) {
+            if !self.evict_next() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Lets the next entry go that was of no use since it was looked at last; `false` if there is
+    /// none at all.
+    fn evict_next(&mut self) -> bool {
+        // Twice round: the first time, all may have been of use.
+        for _ in 0..2 * self.entries.len() * WAYS {
+            let (set, way) = step(&mut self.hand, self.entries.len());
+            match &mut self.entries[set][way] {
+                Some(entry) if entry.used => entry.used = false,
+                Some(_) => {
+                    self.evict(set, way);
+                    return true;
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    fn evict(&mut self, set: usize, way: usize) {
+        self.remove(set, way);
+        count(&self.counters.evictions);
+    }
+
+    /// Removes a few of those that have expired.
+    fn sweep(&mut self, now: NumericDate) {
+        if self.len == 0 {
+            return;
+        }
+        for _ in 0..SWEEP {
+            let (set, way) = step(&mut self.broom, self.entries.len());
+            let entry = &self.entries[set][way];
+            if entry.as_ref().is_some_and(|it| it.validity.is_over(now)) {
+                self.remove(set, way);
+            }
+        }
+    }
+
+    fn remove(&mut self, set: usize, way: usize) {
+        self.marks[set][way] = 0;
+        if let Some(entry) = self.entries[set][way].take() {
+            self.len -= 1;
+            self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+            self.release(entry.bytes);
+        }
+    }
+
+    /// Forgets all that other keys verified, and gives back its memory.
+    fn clear(&mut self, generation: u64) {
+        self.generation = generation;
+        self.shared.sessions.fetch_sub(self.len, Ordering::Relaxed);
+        (self.marks, self.entries, self.len) = (Vec::new(), Vec::new(), 0);
+        self.release(self.bytes - size_of_val(&*self.sightings));
+    }
+
+    fn take_bytes(&mut self, bytes: usize) -> bool {
+        let taken = self.shared.take_bytes(bytes);
+        if taken {
+            self.bytes += bytes;
+        }
+        taken
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.shared.give_bytes(bytes);
+    }
+}
+
+/// Gives back what the thread had, and leaves what it counted.
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.clear(0);
+        self.release(self.bytes);
+        self.shared.thread_count.fetch_sub(1, Ordering::Relaxed);
+        let mut threads = self.shared.threads();
+        threads.living.retain(|it| !Arc::ptr_eq(it, &self.counters));
+        for (ended, this) in [
+            (&threads.ended.hits, &self.counters.hits),
+            (&threads.ended.misses, &self.counters.misses),
+            (&threads.ended.evictions, &self.counters.evictions),
+        ] {
+            ended.fetch_add(this.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Only one thread writes to it, so that nothing is lost between the two halves.
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Of two arrays' lengths, powers of two, the same hash has the same low bits.
+fn place(hash: u64, mask: usize) -> usize {
+    usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & mask
+}
+
+/// What of the hash is not in its place; never 0.
+fn mark(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default() | 1
+}
+
+fn step(at: &mut usize, sets: usize) -> (usize, usize) {
+    *at = (*at + 1) % (sets * WAYS);
+    (*at / WAYS, *at % WAYS)
+}
+
+/// In a time that depends on the lengths alone.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let differing = a.iter().zip(b).fold(0, |seen, (a, b)| seen | (a ^ b));
+    a.len() == b.len() && black_box(differing) == 0
+}
