@@ -121,7 +121,7 @@ impl CallHeaders {
         base: &ClientContext,
         now: impl FnOnce() -> chrono::DateTime<chrono::Utc>,
     ) -> Option<ClientContext> {
-        if !self.names().any(|name| headers.contains_key(name)) {
+        if self == Self::none() || !self.names().any(|name| headers.contains_key(name)) {
             return None;
         }
         let mut fields = Fields {
@@ -212,17 +212,20 @@ impl NegotiationHeaders {
         }
     }
 
-    /// For a request with this context.
-    pub(super) fn of(&self, clients: &ClientPolicy, context: &ClientContext) -> Self {
+    /// For a request with this context; `None` where the response says nothing.
+    pub(super) fn of(&self, clients: &ClientPolicy, context: &ClientContext) -> Option<Box<Self>> {
+        if self.vary.is_none() && !clients.has_supported_list() {
+            return None;
+        }
         let negotiated = clients.has_supported_list()
             || matches!(
                 context.ui_culture_source(),
                 ClientSource::Call | ClientSource::AcceptLanguage
             );
-        Self {
+        Some(Box::new(Self {
             vary: self.vary.clone(),
             content_language: negotiated.then(|| language(context.ui_culture())).flatten(),
-        }
+        }))
     }
 
     /// Adds to what the handler set.

@@ -29,7 +29,7 @@ pin_project! {
         Session {
             #[pin]
             future: SessionScope<F>,
-            headers: Option<NegotiationHeaders>,
+            headers: Option<Box<NegotiationHeaders>>,
         },
         Guarded {
             #[pin]
@@ -44,12 +44,12 @@ pin_project! {
 
 impl<F: Future> ResponseFuture<F> {
     /// The inner service's future in the scope of the session.
-    pub(super) fn session(future: SessionScope<F>, headers: NegotiationHeaders) -> Self {
+    pub(super) fn session(
+        future: SessionScope<F>,
+        headers: Option<Box<NegotiationHeaders>>,
+    ) -> Self {
         Self {
-            state: State::Session {
-                future,
-                headers: Some(headers),
-            },
+            state: State::Session { future, headers },
         }
     }
 

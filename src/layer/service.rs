@@ -15,7 +15,7 @@ use super::{
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
-    session::{Session, SessionContext, SessionScope},
+    session::{Entered, Session, SessionScope},
     token::RevocationStatus,
 };
 
@@ -87,71 +87,65 @@ where
         extensions.remove::<Session>();
         extensions.remove::<ClientContext>();
 
-        let admitted = match options.judge(request.headers()) {
-            Ok(admitted) => admitted,
+        let mut session = match options.session(request.headers()) {
+            Ok(session) => session,
             Err(error) => {
                 let response = refuser.refuse(request.headers(), error);
                 return ResponseFuture::refused(Ok(response));
             }
         };
         source::hide(&options.sources, request.headers_mut());
-        let Admitted {
-            mut session,
-            context,
-            negotiation,
-        } = admitted;
-        let extensions = request.extensions_mut();
-        extensions.insert(context);
-        if let Some(session) = &session {
-            extensions.insert(session.clone());
-        }
-        let future = SessionContext::enter(&mut session, || self.inner.call(request));
+        let negotiation = options.admit(&mut session, &mut request);
+        let entered = Entered::new(&mut session);
+        let future = self.inner.call(request);
+        drop(entered);
         ResponseFuture::session(SessionScope::new(session, future), negotiation)
     }
 }
 
-/// What a request is let pass with.
-struct Admitted {
-    session: Option<Session>,
-    context: ClientContext,
-    negotiation: NegotiationHeaders,
-}
-
 impl Options {
-    fn judge(&self, headers: &HeaderMap) -> Result<Admitted, SessionError> {
-        let session = match source::find(&self.sources, headers)? {
-            Some(found) => Some(
-                self.verify(found.token)
-                    .map_err(|error| found.refusal(error))?,
-            ),
-            None if self.optional => None,
-            None => {
-                return Err(SessionError::new(
-                    SessionErrorKind::TokenMissing,
-                    "no token was found",
-                ));
-            }
-        };
+    /// The session that the request's token stands for; `None` where there may be none.
+    fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, SessionError> {
+        match source::find(&self.sources, headers)? {
+            Some(found) => match self.verify(found.token) {
+                Ok(session) => Ok(Some(session)),
+                Err(error) => Err(found.refusal(error)),
+            },
+            None if self.optional => Ok(None),
+            None => Err(SessionError::new(
+                SessionErrorKind::TokenMissing,
+                "no token was found",
+            )),
+        }
+    }
+
+    /// Puts the session and the context of this call into the request's extensions, and gives what
+    /// the response will say of the context.
+    fn admit<B>(
+        &self,
+        session: &mut Option<Session>,
+        request: &mut Request<B>,
+    ) -> Option<Box<NegotiationHeaders>> {
         let clients = self.verifier.clients();
-        let base = match &session {
+        let mut context = match session {
             Some(session) => session.client_context().clone(),
             None => self.verifier.default_context(),
         };
-        let call = self
-            .call_headers
-            .resolve(headers, clients, &base, || self.verifier.now());
-        let (session, context) = match call {
-            Some(context) => (
-                session.map(|session| session.with_call_context(context.clone())),
-                context,
-            ),
-            None => (session, base),
-        };
-        Ok(Admitted {
-            negotiation: self.negotiation.of(clients, &context),
-            session,
-            context,
-        })
+        let now = || self.verifier.now();
+        let call = self.call_headers;
+        if let Some(of_call) = call.resolve(request.headers(), clients, &context, now) {
+            *session = session
+                .take()
+                .map(|session| session.with_call_context(of_call.clone()));
+            context = of_call;
+        }
+        let negotiation = self.negotiation.of(clients, &context);
+        let extensions = request.extensions_mut();
+        if let Some(session) = session {
+            extensions.insert(session.clone());
+        }
+        extensions.insert(context);
+        negotiation
     }
 
     fn verify(&self, token: &[u8]) -> Result<Session, SessionError> {

@@ -6,7 +6,7 @@ use std::{
     future::Future,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
@@ -81,7 +81,9 @@ impl SessionContext {
 
     /// Runs `f` with `session` as the ambient one.
     pub fn sync_scope<T>(session: impl Into<Session>, f: impl FnOnce() -> T) -> T {
-        Self::enter(&mut Some(session.into()), f)
+        let mut slot = Some(session.into());
+        let _entered = Entered::new(&mut slot);
+        f()
     }
 
     /// A future that takes the ambient session of now (or the absence of one) along to where
@@ -102,23 +104,17 @@ impl SessionContext {
     pub fn propagate<F: Future>(future: F) -> SessionScope<F> {
         SessionScope::new(Self::current(), future)
     }
-
-    /// Runs `f` with what `slot` holds as the ambient session, or with none, and puts both back.
-    pub(crate) fn enter<T>(slot: &mut Option<Session>, f: impl FnOnce() -> T) -> T {
-        let _entered = Entered::new(slot);
-        f()
-    }
 }
 
-/// While it lives, the slot's session is the ambient one and the slot holds what was before.
+/// While it lives, the slot's session, or none, is the ambient one and the slot holds what was before.
 ///
 /// Exchanging the two, instead of cloning, costs no reference count at a poll.
-struct Entered<'a> {
+pub(crate) struct Entered<'a> {
     slot: &'a mut Option<Session>,
 }
 
 impl<'a> Entered<'a> {
-    fn new(slot: &'a mut Option<Session>) -> Self {
+    pub(crate) fn new(slot: &'a mut Option<Session>) -> Self {
         exchange(slot);
         Self { slot }
     }
@@ -139,7 +135,7 @@ pin_project! {
     /// A future that runs in the scope of an ambient session; see [`SessionContext::scope`].
     #[must_use = "futures do nothing unless polled"]
     pub struct SessionScope<F> {
-        // Emptied only by the drop below, so that the future is dropped inside the scope too.
+        // Emptied when it is ready or dropped, so that it is dropped inside the scope too.
         #[pin]
         future: Option<F>,
         session: Option<Session>,
@@ -148,7 +144,10 @@ pin_project! {
     impl<F> PinnedDrop for SessionScope<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            SessionContext::enter(this.session, || this.future.set(None));
+            if this.future.is_some() {
+                let _entered = Entered::new(this.session);
+                this.future.set(None);
+            }
         }
     }
 }
@@ -166,11 +165,14 @@ impl<F: Future> Future for SessionScope<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        match this.future.as_pin_mut() {
-            Some(future) => SessionContext::enter(this.session, || future.poll(cx)),
-            None => Poll::Pending,
-        }
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let _entered = Entered::new(this.session);
+        let output = ready!(future.poll(cx));
+        this.future.set(None);
+        Poll::Ready(output)
     }
 }
 

@@ -13,6 +13,7 @@ mod session;
 mod user;
 
 pub use actor::Actor;
+pub(crate) use context::Entered;
 pub use context::{SessionContext, SessionScope};
 pub use id::{ApplicationId, SessionId, TokenId, UserId};
 pub use nested::NestedTokenBuilder;
