@@ -122,6 +122,7 @@ compile_error!(
 #[cfg(feature = "axum")]
 mod axum;
 mod client;
+mod constant_time;
 mod error;
 mod key;
 mod layer;

@@ -1,17 +1,20 @@
 //! HMAC (RFC 2104) for the HS algorithms, with the key set up once.
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{
+    Digest, Sha256, Sha384, Sha512,
+    block_api::{compress256, compress512},
+};
+use zeroize::Zeroize;
 
 use super::Algorithm;
+use crate::constant_time;
 
-/// A secret, prepared: cloning it and going on is cheaper than to set it up at each token.
-#[derive(Clone)]
+/// A secret, prepared: the states of the hash after the padded key, from which each token goes on.
 pub(super) enum HmacKey {
-    Sha256(Hmac<Sha256>),
-    Sha384(Hmac<Sha384>),
-    Sha512(Hmac<Sha512>),
+    Sha256(Midstates256),
+    Sha384(Midstates512),
+    Sha512(Midstates512),
 }
 
 impl HmacKey {
@@ -28,43 +31,133 @@ impl HmacKey {
         if secret.len() < least {
             return Err("the secret is shorter than the hash (RFC 7518 §3.2)");
         }
-        const INVALID: &str = "the secret can not be used";
         Ok(match algorithm {
-            Algorithm::HS256 => Self::Sha256(KeyInit::new_from_slice(secret).or(Err(INVALID))?),
-            Algorithm::HS384 => Self::Sha384(KeyInit::new_from_slice(secret).or(Err(INVALID))?),
-            _ => Self::Sha512(KeyInit::new_from_slice(secret).or(Err(INVALID))?),
+            Algorithm::HS256 => Self::Sha256(Midstates256::new::<Sha256>(SHA256, secret)),
+            Algorithm::HS384 => Self::Sha384(Midstates512::new::<Sha384>(SHA384, secret)),
+            _ => Self::Sha512(Midstates512::new::<Sha512>(SHA512, secret)),
         })
     }
 
     /// In constant time as far as the signature's content goes.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match self {
-            Self::Sha256(key) => verify(key, message, signature),
-            Self::Sha384(key) => verify(key, message, signature),
-            Self::Sha512(key) => verify(key, message, signature),
-        }
+        self.with_tag(message, |tag| constant_time::is_same(tag, signature))
     }
 
     pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.with_tag(message, <[u8]>::to_vec)
+    }
+
+    fn with_tag<T>(&self, message: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
         match self {
-            Self::Sha256(key) => sign(key, message),
-            Self::Sha384(key) => sign(key, message),
-            Self::Sha512(key) => sign(key, message),
+            Self::Sha256(key) => f(&key.tag::<32>(message)),
+            Self::Sha384(key) => f(&key.tag::<48>(message)),
+            Self::Sha512(key) => f(&key.tag::<64>(message)),
         }
     }
 }
 
-fn verify(key: &(impl Mac + Clone), message: &[u8], signature: &[u8]) -> bool {
-    key.clone()
-        .chain_update(message)
-        .verify_slice(signature)
-        .is_ok()
+/// What the hashes begin with (FIPS 180-4 §5.3).
+const SHA256: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+const SHA384: [u64; 8] = [
+    0xcbbb_9d5d_c105_9ed8,
+    0x629a_292a_367c_d507,
+    0x9159_015a_3070_dd17,
+    0x152f_ecd8_f70e_5939,
+    0x6733_2667_ffc0_0b31,
+    0x8eb4_4a87_6858_1511,
+    0xdb0c_2e0d_64f9_8fa7,
+    0x47b5_481d_befa_4fa4,
+];
+const SHA512: [u64; 8] = [
+    0x6a09_e667_f3bc_c908,
+    0xbb67_ae85_84ca_a73b,
+    0x3c6e_f372_fe94_f82b,
+    0xa54f_f53a_5f1d_36f1,
+    0x510e_527f_ade6_82d1,
+    0x9b05_688c_2b3e_6c1f,
+    0x1f83_d9ab_fb41_bd6b,
+    0x5be0_cd19_137e_2179,
+];
+
+macro_rules! midstates {
+    ($name:ident, $word:ty, $block:literal, $compress:path) => {
+        pub(super) struct $name {
+            inner: [$word; 8],
+            outer: [$word; 8],
+        }
+
+        impl $name {
+            /// RFC 2104 §2.
+            fn new<D: Digest>(initial: [$word; 8], secret: &[u8]) -> Self {
+                let mut key = [0; $block];
+                match key.get_mut(..secret.len()) {
+                    Some(start) => start.copy_from_slice(secret),
+                    None => {
+                        let mut digest = D::digest(secret);
+                        key.iter_mut().zip(&digest).for_each(|(to, it)| *to = *it);
+                        digest.as_mut_slice().zeroize();
+                    }
+                }
+                let state = |pad: u8| {
+                    let (mut state, mut padded) = (initial, key.map(|byte| byte ^ pad));
+                    $compress(&mut state, &[padded]);
+                    padded.zeroize();
+                    state
+                };
+                let (inner, outer) = (state(0x36), state(0x5c));
+                key.zeroize();
+                Self { inner, outer }
+            }
+
+            fn tag<const N: usize>(&self, message: &[u8]) -> [u8; N] {
+                let inner: [u8; N] = Self::finish(self.inner, message);
+                Self::finish(self.outer, &inner)
+            }
+
+            /// Hashes `message` after the one block that `state` has seen (FIPS 180-4 §5.1).
+            fn finish<const N: usize>(mut state: [$word; 8], message: &[u8]) -> [u8; N] {
+                const LENGTH: usize = 2 * size_of::<$word>();
+
+                let (blocks, rest) = message.as_chunks();
+                $compress(&mut state, blocks);
+                let mut last = [[0; $block]; 2];
+                let (data, used) = (last.as_flattened_mut(), rest.len());
+                data[..used].copy_from_slice(rest);
+                data[used] = 0x80;
+                let count = if used + 1 + LENGTH <= $block { 1 } else { 2 };
+                let bits = u64::try_from($block + message.len()).unwrap_or_default() * 8;
+                data[count * $block - 8..][..8].copy_from_slice(&bits.to_be_bytes());
+                $compress(&mut state, &last[..count]);
+                let mut digest = [0; N];
+                let (words, _) = digest.as_chunks_mut();
+                for (bytes, word) in words.iter_mut().zip(state) {
+                    *bytes = word.to_be_bytes();
+                }
+                digest
+            }
+        }
+
+        /// Who has the states can sign.
+        impl Drop for $name {
+            fn drop(&mut self) {
+                self.inner.zeroize();
+                self.outer.zeroize();
+            }
+        }
+    };
 }
 
-fn sign(key: &(impl Mac + Clone), message: &[u8]) -> Vec<u8> {
-    let mac = key.clone().chain_update(message).finalize();
-    mac.into_bytes().to_vec()
-}
+midstates!(Midstates256, u32, 64, compress256);
+midstates!(Midstates512, u64, 128, compress512);
 
 /// Whether a secret is text that holds a key: PEM, SSH or JWK. Who mistakes a public key for a
 /// secret lets everybody sign (the attack that RFC 8725 §2.1 tells of).
@@ -96,7 +189,38 @@ fn is_jwk(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hmac::{Hmac, KeyInit, Mac};
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn tags_are_those_of_another_implementation(
+            secret in prop::collection::vec(any::<u8>(), 64..300),
+            message in prop::collection::vec(any::<u8>(), 0..300),
+        ) {
+            fn tag<M: Mac + KeyInit>(secret: &[u8], message: &[u8]) -> Vec<u8> {
+                let mac = <M as KeyInit>::new_from_slice(secret).unwrap();
+                mac.chain_update(message).finalize().into_bytes().to_vec()
+            }
+            for (algorithm, want) in [
+                (Algorithm::HS256, tag::<Hmac<Sha256>>(&secret, &message)),
+                (Algorithm::HS384, tag::<Hmac<Sha384>>(&secret, &message)),
+                (Algorithm::HS512, tag::<Hmac<Sha512>>(&secret, &message)),
+            ] {
+                let Ok(key) = HmacKey::new(algorithm, &secret) else {
+                    continue;
+                };
+                prop_assert_eq!(key.sign(&message), &*want);
+                prop_assert!(key.verify(&message, &want));
+                prop_assert!(!key.verify(&message, &want[1..]));
+                prop_assert!(!key.verify(&message, &[&want[..], &[0]].concat()));
+            }
+        }
+    }
 
     #[test]
     fn a_secret_is_long_enough_and_no_key() {

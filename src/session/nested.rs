@@ -8,7 +8,7 @@ use super::{AccessLevel, Actor, Session, User};
 use crate::{
     client::{ClientContext, ClientSource, Culture, TimeZone},
     error::{TokenError, TokenErrorKind},
-    token::{Limits, SessionToken, SessionTokenBuilder, TokenType},
+    token::{self, Limits, SessionToken, SessionTokenBuilder, TokenType},
 };
 
 /// Makes a token for work that is done inside a session for another user; see
@@ -135,7 +135,7 @@ impl NestedTokenBuilder {
             TokenErrorKind::ParentWithoutToken,
             "there is nothing to inherit",
         ))?;
-        let issued_at = self.issued_at.unwrap_or_else(Utc::now);
+        let issued_at = self.issued_at.unwrap_or_else(token::now);
         let actor = Actor::of(&self.parent);
         self.check(parent, &actor, issued_at)?;
 

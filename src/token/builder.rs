@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     Limits, SessionToken, TokenType,
     form::Form,
-    time::NumericDate,
+    time::{self, NumericDate},
     wire::claims::{Claims, ELEVATED, NAMES, NewClaims},
 };
 use crate::{
@@ -233,7 +233,7 @@ impl SessionTokenBuilder {
         if let Some(name) = self.invalid {
             return Err(invalid(name));
         }
-        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now));
+        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(time::now));
         let expires_at = match self.end.ok_or(invalid("exp"))? {
             End::At(moment) => moment.into(),
             End::After(lifetime) => issued_at.saturating_add(lifetime),

@@ -9,8 +9,7 @@
 use std::{
     cell::RefCell,
     fmt,
-    hash::{BuildHasher, RandomState},
-    hint::black_box,
+    hash::BuildHasher,
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -18,13 +17,14 @@ use std::{
     },
 };
 
+use foldhash::fast::RandomState;
 use zeroize::Zeroizing;
 
 use super::{
     time::{NumericDate, Validity},
     verifier::Verified,
 };
-use crate::session::Session;
+use crate::{constant_time, session::Session};
 
 thread_local! {
     static TABLES: RefCell<Vec<Table>> = const { RefCell::new(Vec::new()) };
@@ -99,7 +99,7 @@ impl TokenCache {
         Self {
             shared: Arc::new(Shared {
                 max_bytes,
-                random: RandomState::new(),
+                random: RandomState::default(),
                 bytes: AtomicUsize::new(0),
                 sessions: AtomicUsize::new(0),
                 closed: AtomicBool::new(false),
@@ -290,7 +290,7 @@ impl Table {
         }
         let (set, way) = self.find(hash)?;
         let entry = self.entries.get_mut(set)?.get_mut(way)?.as_mut()?;
-        if !is_same(&entry.token, token) {
+        if !constant_time::is_same(&entry.token, token) {
             return None;
         }
         if !is_valid(&entry.session, &entry.validity) {
@@ -520,10 +520,4 @@ fn mark(hash: u64) -> u32 {
 fn step(at: &mut usize, sets: usize) -> (usize, usize) {
     *at = (*at + 1) % (sets * WAYS);
     (*at / WAYS, *at % WAYS)
-}
-
-/// In a time that depends on the lengths alone.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let differing = a.iter().zip(b).fold(0, |seen, (a, b)| seen | (a ^ b));
-    a.len() == b.len() && black_box(differing) == 0
 }

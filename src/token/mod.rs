@@ -24,6 +24,7 @@ pub use issuer::SessionIssuer;
 pub use limits::Limits;
 pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};
 pub use session_token::SessionToken;
+pub(crate) use time::now;
 pub use token_type::TokenType;
 pub use verifier::SessionVerifier;
 pub use verifier_builder::SessionVerifierBuilder;
