@@ -251,10 +251,9 @@ impl SessionTokenBuilder {
         let payload = serde_json::to_string(&claims)
             .map_err(|_| invalid("a claim of the application's own"))?;
         // What is made here is read like what comes from elsewhere: one set of rules.
-        let token = Claims::parse(&payload, &Limits::default())
-            .and_then(|claims| self.form.token(self.token_type, &payload, claims))
-            .map_err(|error| invalid(error.detail()))?;
-        Ok(token.finish(payload))
+        Claims::parse(payload, &Limits::default())
+            .and_then(|(claims, text)| self.form.token(self.token_type, claims, text))
+            .map_err(|error| invalid(error.detail()))
     }
 }
 

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::{
     TokenType,
-    session_token::{SessionToken, Span, TokenClaims},
+    session_token::{SessionToken, TokenClaims},
     time::NumericDate,
     wire::{
         claims::{Claims, is_subject},
-        json::Texts,
+        text::{PayloadText, Span},
     },
 };
 use crate::{
@@ -32,46 +32,44 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Checks the claims and makes a token of them. `payload` is the text that they borrow from.
+    /// Checks the claims and makes a token of them.
     pub(super) fn token(
         &self,
         token_type: TokenType,
-        payload: &str,
-        claims: Claims<'_>,
-    ) -> Result<Unfinished, SessionError> {
+        claims: Claims,
+        text: PayloadText,
+    ) -> Result<SessionToken, SessionError> {
         self.check_presence(token_type, &claims)?;
-        let client = client(&claims, token_type.is_ours())?;
-        let user = user(&claims)?;
-        let application_id = application_id(token_type, &claims);
-        let client_kind = self.client_kind(&claims, application_id.as_ref())?;
-        let mut spans = Spans {
-            payload,
-            appended: String::new(),
-        };
-        let token = token_claims(token_type, &claims, &mut spans)?;
+        let get = |span: Option<Span>| span.map(|span| text.get(span));
+        let application_id = get(claims.client_id)
+            // Only a `JWT` may name the application in `azp`.
+            .or_else(|| get(claims.azp.filter(|_| token_type == TokenType::Jwt)))
+            .map(ApplicationId::from);
+        let client = client(&claims, &text, token_type.is_ours())?;
         let members = Members {
-            id: session_id(&claims),
-            user,
+            id: session_id(&claims, &text),
+            user: user(&claims, &text)?,
+            client_kind: self.client_kind(get(claims.client_kind), application_id.as_ref())?,
             application_id,
-            client_kind,
-            server_code: claims.server.as_deref().map(SmolStr::new),
-            instance_name: claims.instance.as_deref().map(SmolStr::new),
-            actor: claims.act.map(Box::new),
+            server_code: get(claims.server).map(SmolStr::new),
+            instance_name: get(claims.instance).map(SmolStr::new),
+            actor: claims.act,
         };
-        Ok(Unfinished {
-            members,
-            client,
-            token,
-            appended: spans.appended,
-        })
+        let claims = TokenClaims {
+            token_type,
+            id: get(claims.jti).map(TokenId::from),
+            issuer: claims.iss,
+            audience: claims.aud.unwrap_or_default(),
+            scope: claims.scope,
+            issued_at: claims.iat,
+            not_before: claims.nbf,
+            expires_at: claims.exp.ok_or(SessionError::claim("exp"))?,
+        };
+        Ok(SessionToken::new(members, client, claims, text))
     }
 
     /// Whether the claims that the type needs are there, and none that it refuses.
-    fn check_presence(
-        &self,
-        token_type: TokenType,
-        claims: &Claims<'_>,
-    ) -> Result<(), SessionError> {
+    fn check_presence(&self, token_type: TokenType, claims: &Claims) -> Result<(), SessionError> {
         if claims.cnf.is_some() {
             return Err(unacceptable("`cnf` binds the token to a key"));
         }
@@ -102,10 +100,10 @@ impl Form {
     /// What the token says, else what the service knows of the application.
     fn client_kind(
         &self,
-        claims: &Claims<'_>,
+        said: Option<&str>,
         application_id: Option<&ApplicationId>,
     ) -> Result<ClientKind, SessionError> {
-        match &claims.client_kind {
+        match said {
             Some(kind) => kind.parse().or(Err(SessionError::claim("client_kind"))),
             None => Ok(application_id
                 .and_then(|id| self.application_kinds.get(id))
@@ -115,16 +113,17 @@ impl Form {
     }
 }
 
-fn user(claims: &Claims<'_>) -> Result<User, SessionError> {
-    let sub = claims.sub.as_deref().filter(|sub| is_subject(sub));
+fn user(claims: &Claims, text: &PayloadText) -> Result<User, SessionError> {
+    let get = |span: Option<Span>| span.map(|span| text.get(span));
+    let sub = get(claims.sub).filter(|sub| is_subject(sub));
     let mut user = User::new(sub.ok_or(SessionError::claim("sub"))?);
-    if let Some(name) = &claims.name {
+    if let Some(name) = get(claims.name) {
         user = user.with_name(name);
     }
-    if let Some(login) = &claims.preferred_username {
+    if let Some(login) = get(claims.preferred_username) {
         user = user.with_login(login);
     }
-    match &claims.access_level {
+    match get(claims.access_level) {
         Some(level) => match level.parse() {
             Ok(level) => Ok(user.with_access_level(level)),
             Err(_) => Err(SessionError::claim("access_level")),
@@ -133,16 +132,8 @@ fn user(claims: &Claims<'_>) -> Result<User, SessionError> {
     }
 }
 
-/// Only a `JWT` may name the application in `azp`.
-fn application_id(token_type: TokenType, claims: &Claims<'_>) -> Option<ApplicationId> {
-    let azp = match token_type {
-        TokenType::Jwt => claims.azp.as_deref(),
-        _ => None,
-    };
-    claims.client_id.as_deref().or(azp).map(ApplicationId::from)
-}
-
-fn client(claims: &Claims<'_>, ours: bool) -> Result<Offer, SessionError> {
+fn client(claims: &Claims, text: &PayloadText, ours: bool) -> Result<Offer, SessionError> {
+    let get = |span: Option<Span>| span.map(|span| text.get(span));
     let utc_offset = match claims.utc_offset {
         Some(minutes) => match client::offset_from_minutes(minutes) {
             None => return Err(SessionError::claim("utc_offset")),
@@ -151,47 +142,26 @@ fn client(claims: &Claims<'_>, ours: bool) -> Result<Offer, SessionError> {
         None => None,
     };
     Ok(Offer {
-        culture: culture(claims.locale.as_deref(), ours, "locale")?,
-        ui_culture: culture(claims.ui_locale.as_deref(), ours, "ui_locale")?,
+        culture: culture(get(claims.locale), ours, "locale")?,
+        ui_culture: culture(get(claims.ui_locale), ours, "ui_locale")?,
         utc_offset,
-        time_zone: time_zone(claims.zoneinfo.as_deref(), ours)?,
-    })
-}
-
-fn token_claims(
-    token_type: TokenType,
-    claims: &Claims<'_>,
-    spans: &mut Spans<'_>,
-) -> Result<TokenClaims, SessionError> {
-    let issuer = claims.iss.as_deref().map(|iss| spans.of(iss));
-    let scope = claims.scope.as_deref().map(|scope| spans.of(scope));
-    let audience = claims.aud.as_ref().map_or(&[][..], Texts::as_slice);
-    let mut audience = audience.iter().map(|one| spans.of(one));
-    Ok(TokenClaims {
-        token_type,
-        id: claims.jti.as_deref().map(TokenId::from),
-        issuer,
-        audience: audience.next(),
-        more_audience: audience.collect(),
-        scope,
-        issued_at: claims.iat,
-        not_before: claims.nbf,
-        expires_at: claims.exp.ok_or(SessionError::claim("exp"))?,
+        time_zone: time_zone(get(claims.zoneinfo), ours)?,
     })
 }
 
 /// `sid`, else `jti`, else what stands in for both in a `JWT` that has neither: equal for equal
 /// tokens.
-fn session_id(claims: &Claims<'_>) -> SessionId {
-    if let Some(id) = claims.sid.as_deref().or(claims.jti.as_deref()) {
-        return id.into();
+fn session_id(claims: &Claims, text: &PayloadText) -> SessionId {
+    if let Some(id) = claims.sid.or(claims.jti) {
+        return text.get(id).into();
     }
+    let get = |span: Option<Span>| span.map(|span| text.get(span)).unwrap_or_default();
     let seconds = |moment: Option<NumericDate>| {
         moment.map_or_else(String::new, |it| it.seconds().to_string())
     };
     let name = [
-        claims.iss.as_deref().unwrap_or_default(),
-        claims.sub.as_deref().unwrap_or_default(),
+        get(claims.iss),
+        get(claims.sub),
         &seconds(claims.iat),
         &seconds(claims.exp),
     ]
@@ -201,49 +171,6 @@ fn session_id(claims: &Claims<'_>) -> SessionId {
 
 fn unacceptable(detail: &'static str) -> SessionError {
     SessionError::new(SessionErrorKind::TokenUnacceptable, detail)
-}
-
-/// All of a token but its payload, which the claims borrowed until now.
-pub(super) struct Unfinished {
-    members: Members,
-    client: Offer,
-    token: TokenClaims,
-    appended: String,
-}
-
-impl Unfinished {
-    pub(super) fn finish(self, payload: String) -> SessionToken {
-        SessionToken::new(
-            self.members,
-            self.client,
-            self.token,
-            payload,
-            &self.appended,
-        )
-    }
-}
-
-/// Remembers where texts stand in the payload. What was written with escapes does not stand
-/// there, and is appended to it.
-struct Spans<'a> {
-    payload: &'a str,
-    appended: String,
-}
-
-impl Spans<'_> {
-    fn of(&mut self, text: &str) -> Span {
-        let offset = text
-            .as_ptr()
-            .addr()
-            .checked_sub(self.payload.as_ptr().addr())
-            .filter(|at| self.payload.get(*at..at + text.len()) == Some(text));
-        let start = offset.unwrap_or_else(|| {
-            let at = self.payload.len() + self.appended.len();
-            self.appended.push_str(text);
-            at
-        });
-        Span::new(start, text.len())
-    }
 }
 
 /// The culture that a claim names; what others mint is read with indulgence.

@@ -8,7 +8,11 @@ use serde::{
     de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor},
 };
 
-use super::{SessionTokenBuilder, TokenType, time::NumericDate};
+use super::{
+    SessionTokenBuilder, TokenType,
+    time::NumericDate,
+    wire::text::{Audience, PayloadText, Span},
+};
 use crate::{
     client::Offer,
     error::{TokenError, TokenErrorKind},
@@ -42,9 +46,7 @@ pub struct SessionToken {
     members: Members,
     client: Offer,
     claims: TokenClaims,
-    /// The payload's JSON, followed by the texts that stand there only with escapes.
-    text: Box<str>,
-    json: Span,
+    text: PayloadText,
 }
 
 /// The claims that are about the token and not about the session.
@@ -53,26 +55,11 @@ pub(super) struct TokenClaims {
     pub(super) token_type: TokenType,
     pub(super) id: Option<TokenId>,
     pub(super) issuer: Option<Span>,
-    pub(super) audience: Option<Span>,
-    /// The second audience and those after it, which tokens seldom have.
-    pub(super) more_audience: Box<[Span]>,
+    pub(super) audience: Audience,
     pub(super) scope: Option<Span>,
     pub(super) issued_at: Option<NumericDate>,
     pub(super) not_before: Option<NumericDate>,
     pub(super) expires_at: NumericDate,
-}
-
-/// A part of [`SessionToken::text`], in bytes.
-#[derive(Clone, Copy)]
-pub(super) struct Span {
-    start: usize,
-    len: usize,
-}
-
-impl Span {
-    pub(super) const fn new(start: usize, len: usize) -> Self {
-        Self { start, len }
-    }
 }
 
 impl SessionToken {
@@ -89,25 +76,14 @@ impl SessionToken {
         members: Members,
         client: Offer,
         claims: TokenClaims,
-        json: String,
-        appended: &str,
+        text: PayloadText,
     ) -> Self {
-        let span = Span::new(0, json.len());
-        let mut text = json;
-        text.push_str(appended);
         Self {
             members,
             client,
             claims,
-            text: text.into_boxed_str(),
-            json: span,
+            text,
         }
-    }
-
-    fn text(&self, span: Span) -> &str {
-        self.text
-            .get(span.start..span.start + span.len)
-            .unwrap_or_default()
     }
 
     pub(crate) fn members(&self) -> &Members {
@@ -125,12 +101,12 @@ impl SessionToken {
 
     /// Generously counted: as if the members had each text on the heap again.
     pub(crate) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.text) * 2 + size_of_val(&*self.claims.more_audience)
+        self.text.heap_bytes() * 2 + self.claims.audience.heap_bytes()
     }
 
     /// The payload as it was signed, or is to be.
     pub(super) fn payload(&self) -> &str {
-        self.text(self.json)
+        self.text.json()
     }
 
     /// The type that the JOSE header's `typ` named.
@@ -149,14 +125,13 @@ impl SessionToken {
     /// service takes any issuer.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.claims.issuer.map(|span| self.text(span))
+        self.claims.issuer.map(|span| self.text.get(span))
     }
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        let claims = &self.claims;
-        let spans = claims.audience.iter().chain(&claims.more_audience);
-        spans.map(|span| self.text(*span))
+        let spans = self.claims.audience.spans();
+        spans.map(|span| self.text.get(span))
     }
 
     /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.
@@ -182,7 +157,7 @@ impl SessionToken {
     pub fn scope(&self) -> impl Iterator<Item = &str> {
         self.claims
             .scope
-            .map(|span| self.text(span))
+            .map(|span| self.text.get(span))
             .unwrap_or_default()
             .split(' ')
             .filter(|word| !word.is_empty())

@@ -203,9 +203,8 @@ impl Rules {
     /// Reads the claims of a payload whose signature holds.
     fn read(&self, token_type: TokenType, payload: &[u8]) -> Result<SessionToken, SessionError> {
         let payload = compact::decode_text(payload)?;
-        let claims = Claims::parse(&payload, &self.limits)?;
-        let token = self.form.token(token_type, &payload, claims)?;
-        Ok(token.finish(payload))
+        let (claims, text) = Claims::parse(payload, &self.limits)?;
+        self.form.token(token_type, claims, text)
     }
 
     fn check_time(&self, token: &SessionToken, now: NumericDate) -> Result<(), SessionError> {

@@ -10,7 +10,8 @@ use serde::{
 
 use super::{
     flat,
-    json::{IntegerSeed, NumericDateSeed, Reading, Skip, Text, TextSeed, Texts, TextsSeed},
+    json::{AudienceSeed, IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed},
+    text::{Audience, PayloadText, Span},
 };
 use crate::{
     error::SessionError,
@@ -19,63 +20,72 @@ use crate::{
 };
 
 /// What a payload says, each claim of its type and within its size; whether the claims that are
-/// there make a session is decided in `form`.
+/// there make a session is decided in `form`. Texts are where they stand in the payload.
 #[derive(Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(in crate::token) struct Claims<'a> {
-    pub(in crate::token) iss: Option<Text<'a>>,
-    pub(in crate::token) aud: Option<Texts<'a>>,
-    pub(in crate::token) sub: Option<Text<'a>>,
+pub(in crate::token) struct Claims {
+    pub(in crate::token) iss: Option<Span>,
+    pub(in crate::token) aud: Option<Audience>,
+    pub(in crate::token) sub: Option<Span>,
     pub(in crate::token) exp: Option<NumericDate>,
     pub(in crate::token) nbf: Option<NumericDate>,
     pub(in crate::token) iat: Option<NumericDate>,
-    pub(in crate::token) jti: Option<Text<'a>>,
-    pub(in crate::token) sid: Option<Text<'a>>,
-    pub(in crate::token) client_id: Option<Text<'a>>,
-    pub(in crate::token) azp: Option<Text<'a>>,
-    pub(in crate::token) client_kind: Option<Text<'a>>,
-    pub(in crate::token) name: Option<Text<'a>>,
-    pub(in crate::token) preferred_username: Option<Text<'a>>,
-    pub(in crate::token) access_level: Option<Text<'a>>,
-    pub(in crate::token) locale: Option<Text<'a>>,
-    pub(in crate::token) ui_locale: Option<Text<'a>>,
+    pub(in crate::token) jti: Option<Span>,
+    pub(in crate::token) sid: Option<Span>,
+    pub(in crate::token) client_id: Option<Span>,
+    pub(in crate::token) azp: Option<Span>,
+    pub(in crate::token) client_kind: Option<Span>,
+    pub(in crate::token) name: Option<Span>,
+    pub(in crate::token) preferred_username: Option<Span>,
+    pub(in crate::token) access_level: Option<Span>,
+    pub(in crate::token) locale: Option<Span>,
+    pub(in crate::token) ui_locale: Option<Span>,
     pub(in crate::token) utc_offset: Option<i64>,
-    pub(in crate::token) zoneinfo: Option<Text<'a>>,
-    pub(in crate::token) server: Option<Text<'a>>,
-    pub(in crate::token) instance: Option<Text<'a>>,
-    pub(in crate::token) scope: Option<Text<'a>>,
-    pub(in crate::token) act: Option<Actor>,
+    pub(in crate::token) zoneinfo: Option<Span>,
+    pub(in crate::token) server: Option<Span>,
+    pub(in crate::token) instance: Option<Span>,
+    pub(in crate::token) scope: Option<Span>,
+    pub(in crate::token) act: Option<Box<Actor>>,
     /// Whether there is a `cnf`, whatever it is.
     pub(in crate::token) cnf: Option<()>,
 }
 
-impl<'a> Claims<'a> {
-    pub(in crate::token) fn parse(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
-        match flat::scan_claims(json, limits) {
-            Some(claims) => Ok(claims),
-            None => Self::parse_strictly(json, limits),
+impl Claims {
+    pub(in crate::token) fn parse(
+        json: String,
+        limits: &Limits,
+    ) -> Result<(Self, PayloadText), SessionError> {
+        if json.len() > PayloadText::MAX {
+            return Err(SessionError::malformed("the payload is too long"));
         }
+        let (claims, unescaped) = match flat::scan_claims(&json, limits) {
+            Some(claims) => (claims, String::new()),
+            None => Self::parse_strictly(&json, limits)?,
+        };
+        Ok((claims, PayloadText::new(json, &unescaped)))
     }
 
-    pub(super) fn parse_strictly(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
-        let reading = Reading::new();
-        reading.object(
-            json,
-            ClaimsVisitor {
-                reading: &reading,
-                limits,
-            },
-        )
+    /// Also gives the texts that follow the JSON.
+    pub(super) fn parse_strictly(
+        json: &str,
+        limits: &Limits,
+    ) -> Result<(Self, String), SessionError> {
+        let reading = Reading::new(json);
+        let claims = reading.object(ClaimsVisitor {
+            reading: &reading,
+            limits,
+        })?;
+        Ok((claims, reading.into_unescaped()))
     }
 }
 
 struct ClaimsVisitor<'r> {
-    reading: &'r Reading,
+    reading: &'r Reading<'r>,
     limits: &'r Limits,
 }
 
 impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
-    type Value = Claims<'de>;
+    type Value = Claims;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims set")
@@ -104,18 +114,11 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                     )?
                 };
             }
-            let text = TextSeed {
-                max: limits.claim_bytes(),
-            };
-            let locale = TextSeed {
-                max: limits.locale_bytes(),
-            };
-            let scope = TextSeed {
-                max: limits.scope_bytes(),
-            };
+            let of = |max| SpanSeed { reading, max };
+            let text = of(limits.claim_bytes());
             match &*name {
                 "iss" => claim!(iss, text),
-                "aud" => claim!(aud, TextsSeed { item: text }),
+                "aud" => claim!(aud, AudienceSeed { item: text }),
                 "sub" => claim!(sub, text),
                 "exp" => claim!(exp, NumericDateSeed),
                 "nbf" => claim!(nbf, NumericDateSeed),
@@ -128,14 +131,14 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "name" => claim!(name, text),
                 "preferred_username" => claim!(preferred_username, text),
                 "access_level" => claim!(access_level, text),
-                "locale" => claim!(locale, locale),
-                "ui_locale" => claim!(ui_locale, locale),
+                "locale" => claim!(locale, of(limits.locale_bytes())),
+                "ui_locale" => claim!(ui_locale, of(limits.locale_bytes())),
                 "utc_offset" => claim!(utc_offset, IntegerSeed),
                 // How long it may be depends on the type of the token; see `form`.
-                "zoneinfo" => claim!(zoneinfo, TextSeed { max: usize::MAX }),
+                "zoneinfo" => claim!(zoneinfo, of(usize::MAX)),
                 "server" => claim!(server, text),
                 "instance" => claim!(instance, text),
-                "scope" => claim!(scope, scope),
+                "scope" => claim!(scope, of(limits.scope_bytes())),
                 "act" => claim!(act, actor),
                 "cnf" => claim!(cnf, skip),
                 _ => {
@@ -152,7 +155,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
 /// Reads `act`: an actor and those in it, nearest first.
 #[derive(Clone, Copy)]
 struct ActorSeed<'r> {
-    reading: &'r Reading,
+    reading: &'r Reading<'r>,
     limits: &'r Limits,
     levels: usize,
     /// How many actors may still come.
@@ -160,7 +163,7 @@ struct ActorSeed<'r> {
 }
 
 impl<'de> DeserializeSeed<'de> for ActorSeed<'_> {
-    type Value = Actor;
+    type Value = Box<Actor>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -168,7 +171,7 @@ impl<'de> DeserializeSeed<'de> for ActorSeed<'_> {
 }
 
 impl<'de> Visitor<'de> for ActorSeed<'_> {
-    type Value = Actor;
+    type Value = Box<Actor>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an actor")
@@ -210,12 +213,12 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
         let sub = sub
             .filter(|sub| is_subject(sub))
             .ok_or_else(|| reading.refuse(ACT))?;
-        Ok(Actor {
+        Ok(Box::new(Actor {
             user_id: UserId::from(&*sub),
             session_id: sid.as_deref().map(SessionId::from),
             application_id: client_id.as_deref().map(ApplicationId::from),
-            actor: act.map(Box::new),
-        })
+            actor: act,
+        }))
     }
 }
 

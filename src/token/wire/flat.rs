@@ -8,7 +8,8 @@
 use super::{
     claims::Claims,
     header::JoseHeader,
-    json::{Text, Texts},
+    json::Text,
+    text::{Audience, Span},
 };
 use crate::token::{Limits, time::NumericDate};
 
@@ -17,17 +18,18 @@ const MAX_OTHERS: usize = 8;
 
 /// Reads a JOSE header of `alg`, `kid` and `typ`, and of no other member.
 pub(super) fn scan_header(json: &str) -> Option<JoseHeader<'_>> {
-    let mut scanner = Scanner { rest: json };
+    let mut scanner = Scanner::new(json);
     let (mut alg, mut kid, mut typ) = (None, None, None);
     scanner.skip(b'{')?;
     loop {
         let place = match scanner.name()? {
-            "alg" => &mut alg,
-            "kid" => &mut kid,
-            "typ" => &mut typ,
+            b"alg" => &mut alg,
+            b"kid" => &mut kid,
+            b"typ" => &mut typ,
             _ => return None,
         };
-        if place.replace(Text::Borrowed(scanner.text()?)).is_some() {
+        let text = Text::Borrowed(scanner.text()?.of(json));
+        if place.replace(text).is_some() {
             return None;
         }
         if scanner.is_last()? {
@@ -39,69 +41,59 @@ pub(super) fn scan_header(json: &str) -> Option<JoseHeader<'_>> {
 }
 
 /// Reads a claims set.
-pub(super) fn scan_claims<'a>(json: &'a str, limits: &Limits) -> Option<Claims<'a>> {
-    let mut scanner = Scanner { rest: json };
+pub(super) fn scan_claims(json: &str, limits: &Limits) -> Option<Claims> {
+    let mut scanner = Scanner::new(json);
     let mut claims = Claims::default();
-    let mut others = [""; MAX_OTHERS];
+    let mut others = [&[][..]; MAX_OTHERS];
     let mut other = others.iter_mut();
 
     scanner.skip(b'{')?;
     loop {
         let name = scanner.name()?;
-        macro_rules! text {
-            ($place:ident, $max:expr) => {{
-                let text = scanner.text()?;
-                if claims.$place.is_some() || text.len() > $max {
+        macro_rules! claim {
+            ($place:ident, $value:expr) => {{
+                let value = $value;
+                if claims.$place.replace(value).is_some() {
                     return None;
                 }
-                claims.$place = Some(Text::Borrowed(text));
             }};
+        }
+        macro_rules! text {
+            ($place:ident, $max:expr) => {
+                claim!($place, scanner.text_of($max)?)
+            };
             ($place:ident) => {
                 text!($place, limits.claim_bytes())
             };
         }
         macro_rules! moment {
-            ($place:ident) => {{
-                let moment = NumericDate::from_seconds(scanner.natural()?)?;
-                if claims.$place.replace(moment).is_some() {
-                    return None;
-                }
-            }};
+            ($place:ident) => {
+                claim!($place, NumericDate::from_seconds(scanner.natural()?)?)
+            };
         }
         match name {
-            "iss" => text!(iss),
-            "aud" => {
-                let text = scanner.text()?;
-                if claims.aud.is_some() || text.len() > limits.claim_bytes() {
-                    return None;
-                }
-                claims.aud = Some(Texts::One(Text::Borrowed(text)));
-            }
-            "sub" => text!(sub),
-            "exp" => moment!(exp),
-            "nbf" => moment!(nbf),
-            "iat" => moment!(iat),
-            "jti" => text!(jti),
-            "sid" => text!(sid),
-            "client_id" => text!(client_id),
-            "azp" => text!(azp),
-            "client_kind" => text!(client_kind),
-            "name" => text!(name),
-            "preferred_username" => text!(preferred_username),
-            "access_level" => text!(access_level),
-            "locale" => text!(locale, limits.locale_bytes()),
-            "ui_locale" => text!(ui_locale, limits.locale_bytes()),
-            "utc_offset" => {
-                let minutes = scanner.integer()?;
-                if claims.utc_offset.replace(minutes).is_some() {
-                    return None;
-                }
-            }
-            "zoneinfo" => text!(zoneinfo, usize::MAX),
-            "server" => text!(server),
-            "instance" => text!(instance),
-            "scope" => text!(scope, limits.scope_bytes()),
-            "act" | "cnf" => return None,
+            b"iss" => text!(iss),
+            b"aud" => claim!(aud, Audience::one(scanner.text_of(limits.claim_bytes())?)),
+            b"sub" => text!(sub),
+            b"exp" => moment!(exp),
+            b"nbf" => moment!(nbf),
+            b"iat" => moment!(iat),
+            b"jti" => text!(jti),
+            b"sid" => text!(sid),
+            b"client_id" => text!(client_id),
+            b"azp" => text!(azp),
+            b"client_kind" => text!(client_kind),
+            b"name" => text!(name),
+            b"preferred_username" => text!(preferred_username),
+            b"access_level" => text!(access_level),
+            b"locale" => text!(locale, limits.locale_bytes()),
+            b"ui_locale" => text!(ui_locale, limits.locale_bytes()),
+            b"utc_offset" => claim!(utc_offset, scanner.integer()?),
+            b"zoneinfo" => text!(zoneinfo, usize::MAX),
+            b"server" => text!(server),
+            b"instance" => text!(instance),
+            b"scope" => text!(scope, limits.scope_bytes()),
+            b"act" | b"cnf" => return None,
             name => {
                 scanner.skip_scalar()?;
                 *other.next()? = name;
@@ -121,18 +113,25 @@ pub(super) fn scan_claims<'a>(json: &'a str, limits: &Limits) -> Option<Claims<'
 }
 
 struct Scanner<'a> {
-    rest: &'a str,
+    json: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    fn peek(&self) -> Option<u8> {
-        self.rest.as_bytes().first().copied()
+    fn new(json: &'a str) -> Self {
+        Self {
+            json: json.as_bytes(),
+            at: 0,
+        }
     }
 
-    /// Takes the next byte, which has to be ASCII.
+    fn peek(&self) -> Option<u8> {
+        self.json.get(self.at).copied()
+    }
+
     fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
-        self.rest = self.rest.get(1..)?;
+        self.at += 1;
         Some(byte)
     }
 
@@ -143,11 +142,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// The name of a member; what follows next is its value.
-    fn name(&mut self) -> Option<&'a str> {
-        let name = self.text()?;
+    fn name(&mut self) -> Option<&'a [u8]> {
+        self.skip(b'"')?;
+        let start = self.at;
+        let end = self.end_of_text()?;
         self.skip(b':')?;
         self.skip_space();
-        Some(name)
+        self.json.get(start..end)
     }
 
     /// Whether the object ends after this member, and the text with it.
@@ -157,37 +158,51 @@ impl<'a> Scanner<'a> {
             b',' => Some(false),
             b'}' => {
                 self.skip_space();
-                self.rest.is_empty().then_some(true)
+                (self.at == self.json.len()).then_some(true)
             }
             _ => None,
         }
     }
 
     fn skip_space(&mut self) {
-        self.rest = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
     }
 
     /// A text without escapes (RFC 8259 §7).
-    fn text(&mut self) -> Option<&'a str> {
+    fn text(&mut self) -> Option<Span> {
         self.skip(b'"')?;
-        let end = find_special(self.rest.as_bytes())?;
-        let (text, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest.strip_prefix('"')?;
-        Some(text)
+        let start = self.at;
+        let end = self.end_of_text()?;
+        Some(Span::new(start, end - start))
+    }
+
+    /// A text of at most so many bytes.
+    fn text_of(&mut self, max: usize) -> Option<Span> {
+        self.text().filter(|it| it.len() <= max)
+    }
+
+    /// Goes behind the quote that ends a text, and says where it is.
+    fn end_of_text(&mut self) -> Option<usize> {
+        let end = self.at + find_special(self.json.get(self.at..)?)?;
+        self.at = end;
+        (self.next()? == b'"').then_some(end)
     }
 
     /// A number without sign, fraction and exponent (RFC 8259 §6).
     fn natural(&mut self) -> Option<u64> {
-        let end = self.rest.bytes().position(|byte| !byte.is_ascii_digit())?;
-        let (digits, rest) = self.rest.split_at_checked(end)?;
-        if digits.len() > 18 || (digits.len() > 1 && digits.starts_with('0')) {
-            return None;
+        let start = self.at;
+        let mut number = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            number = number
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
+            self.at += 1;
         }
-        if matches!(rest.as_bytes().first(), Some(b'.' | b'e' | b'E')) {
-            return None;
-        }
-        self.rest = rest;
-        digits.parse().ok()
+        let digits = self.json.get(start..self.at)?;
+        let is_plain = !matches!(digits, [] | [b'0', _, ..]);
+        (is_plain && !matches!(self.peek(), Some(b'.' | b'e' | b'E'))).then_some(number)
     }
 
     fn integer(&mut self) -> Option<i64> {
@@ -206,15 +221,16 @@ impl<'a> Scanner<'a> {
     fn skip_scalar(&mut self) -> Option<()> {
         match self.peek()? {
             b'"' => self.text().map(|_| ()),
-            b't' => self.skip_word("true"),
-            b'f' => self.skip_word("false"),
+            b't' => self.skip_word(b"true"),
+            b'f' => self.skip_word(b"false"),
             _ => self.integer().map(|_| ()),
         }
     }
 
-    fn skip_word(&mut self, word: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(word)?;
-        Some(())
+    fn skip_word(&mut self, word: &[u8]) -> Option<()> {
+        let is_there = self.json.get(self.at..)?.starts_with(word);
+        self.at += word.len();
+        is_there.then_some(())
     }
 }
 
@@ -259,7 +275,8 @@ mod tests {
     fn agrees(json: &str) -> bool {
         let limits = Limits::default();
         let claims = match scan_claims(json, &limits) {
-            Some(fast) => Claims::parse_strictly(json, &limits).is_ok_and(|it| it == fast),
+            Some(fast) => Claims::parse_strictly(json, &limits)
+                .is_ok_and(|(strict, unescaped)| strict == fast && unescaped.is_empty()),
             None => true,
         };
         let header = match scan_header(json) {

@@ -53,19 +53,16 @@ pub(in crate::token) fn with_header<T>(
 
 impl<'a> JoseHeader<'a> {
     pub(super) fn parse_strictly(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
-        let reading = Reading::new();
-        reading.object(
-            json,
-            HeaderVisitor {
-                reading: &reading,
-                levels: limits.nesting(),
-            },
-        )
+        let reading = Reading::new(json);
+        reading.object(HeaderVisitor {
+            reading: &reading,
+            levels: limits.nesting(),
+        })
     }
 }
 
 struct HeaderVisitor<'r> {
-    reading: &'r Reading,
+    reading: &'r Reading<'r>,
     levels: usize,
 }
 

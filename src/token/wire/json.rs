@@ -1,11 +1,16 @@
 //! Strict JSON objects by way of serde_json: no member twice, bounded nesting, and a reason for
 //! each refusal.
 
-use std::{borrow::Cow, cell::Cell, fmt, slice};
+use std::{
+    borrow::Cow,
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
+use super::text::{Audience, Span};
 use crate::{error::SessionError, token::time::NumericDate};
 
 /// Text of a JSON document: borrowed unless it is written with escapes.
@@ -18,27 +23,33 @@ const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply
 /// One reading of an object: why it fails, if it does.
 ///
 /// serde's errors are made for people and quote the input, so the reason goes beside them.
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
+    json: &'a str,
+    /// Texts that were written with escapes, and so do not stand in the JSON.
+    unescaped: RefCell<String>,
     /// The refusal, should the value that is being read have the wrong type.
     of_type: Cell<SessionError>,
     /// The refusal for a reason of our own.
     refusal: Cell<Option<SessionError>>,
 }
 
-impl Reading {
-    pub(super) const fn new() -> Self {
+impl<'a> Reading<'a> {
+    /// Of `json`, which is one object and nothing after it.
+    pub(super) const fn new(json: &'a str) -> Self {
         Self {
+            json,
+            unescaped: RefCell::new(String::new()),
             of_type: Cell::new(SYNTAX),
             refusal: Cell::new(None),
         }
     }
 
-    /// Reads `json`, which is one object and nothing after it.
-    pub(super) fn object<'de, V: Visitor<'de>>(
-        &self,
-        json: &'de str,
-        visitor: V,
-    ) -> Result<V::Value, SessionError> {
+    pub(super) fn object<V: Visitor<'a>>(&self, visitor: V) -> Result<V::Value, SessionError> {
+        let json = self.json;
+        // What cannot be an object is refused without the error that serde would make of it.
+        if !json.trim_ascii_start().starts_with('{') {
+            return Err(SYNTAX);
+        }
         let mut deserializer = serde_json::Deserializer::from_str(json);
         (&mut deserializer)
             .deserialize_map(visitor)
@@ -55,6 +66,24 @@ impl Reading {
             }
             Category::Io | Category::Syntax | Category::Eof => SYNTAX,
         }
+    }
+
+    /// What the spans point to behind the JSON.
+    pub(super) fn into_unescaped(self) -> String {
+        self.unescaped.into_inner()
+    }
+
+    /// Where `text` stands, which was read from the JSON.
+    fn span(&self, text: &str) -> Span {
+        let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
+        let at = at.filter(|at| self.json.get(*at..at + text.len()) == Some(text));
+        let start = at.unwrap_or_else(|| {
+            let mut unescaped = self.unescaped.borrow_mut();
+            let at = self.json.len() + unescaped.len();
+            unescaped.push_str(text);
+            at
+        });
+        Span::new(start, text.len())
     }
 
     /// Reads the value of a member that has a place of its own.
@@ -150,57 +179,59 @@ impl<'de> Visitor<'de> for TextSeed {
     }
 }
 
-/// A text, or an array of texts.
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(in crate::token) enum Texts<'a> {
-    One(Text<'a>),
-    Array(Vec<Text<'a>>),
+/// Reads text of at most so many bytes, and remembers where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct SpanSeed<'r> {
+    pub(super) reading: &'r Reading<'r>,
+    pub(super) max: usize,
 }
 
-impl<'a> Texts<'a> {
-    pub(in crate::token) fn as_slice(&self) -> &[Text<'a>] {
-        match self {
-            Self::One(text) => slice::from_ref(text),
-            Self::Array(texts) => texts,
-        }
+impl<'de> DeserializeSeed<'de> for SpanSeed<'_> {
+    type Value = Span;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Span, D::Error> {
+        let text = TextSeed { max: self.max }.deserialize(deserializer)?;
+        Ok(self.reading.span(&text))
     }
 }
 
 /// Reads a text, or an array of texts.
 #[derive(Clone, Copy)]
-pub(super) struct TextsSeed {
-    pub(super) item: TextSeed,
+pub(super) struct AudienceSeed<'r> {
+    pub(super) item: SpanSeed<'r>,
 }
 
-impl<'de> DeserializeSeed<'de> for TextsSeed {
-    type Value = Texts<'de>;
+impl<'de> DeserializeSeed<'de> for AudienceSeed<'_> {
+    type Value = Audience;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Audience, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for TextsSeed {
-    type Value = Texts<'de>;
+impl<'de> Visitor<'de> for AudienceSeed<'_> {
+    type Value = Audience;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("text or an array of texts")
     }
 
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        self.item.visit_borrowed_str(text).map(Texts::One)
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Audience, E> {
+        self.visit_str(text)
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.item.visit_str(text).map(Texts::One)
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Audience, E> {
+        let max = self.item.max;
+        TextSeed { max }.check::<E>(Cow::Borrowed(text))?;
+        Ok(Audience::one(self.item.reading.span(text)))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(text) = items.next_element_seed(self.item)? {
-            texts.push(text);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience, A::Error> {
+        let mut spans = Vec::new();
+        while let Some(span) = items.next_element_seed(self.item)? {
+            spans.push(span);
         }
-        Ok(Texts::Array(texts))
+        Ok(spans.into())
     }
 }
 
@@ -264,7 +295,7 @@ impl Visitor<'_> for IntegerSeed {
 /// serde's `IgnoredAny` would pass text that is no Unicode, such as a lone surrogate.
 #[derive(Clone, Copy)]
 pub(super) struct Skip<'r> {
-    pub(super) reading: &'r Reading,
+    pub(super) reading: &'r Reading<'r>,
     /// How many levels of arrays and objects may be in it.
     pub(super) levels: usize,
 }

@@ -5,4 +5,5 @@ pub(super) mod claims;
 pub(super) mod compact;
 mod flat;
 pub(super) mod header;
-pub(super) mod json;
+mod json;
+pub(super) mod text;
