@@ -107,9 +107,9 @@ impl Options {
     /// The session that the request's token stands for; `None` where there may be none.
     fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, SessionError> {
         match source::find(&self.sources, headers)? {
-            Some(found) => match self.verify(found.token) {
+            Some(token) => match self.verify(token) {
                 Ok(session) => Ok(Some(session)),
-                Err(error) => Err(found.refusal(error)),
+                Err(error) => Err(source::refusal(&self.sources, headers, token, error)),
             },
             None if self.optional => Ok(None),
             None => Err(SessionError::new(

@@ -105,7 +105,7 @@ fn is_token_byte(byte: u8) -> bool {
 pub(super) fn find<'h>(
     sources: &[TokenSource],
     headers: &'h HeaderMap,
-) -> Result<Option<Found<'h>>, SessionError> {
+) -> Result<Option<&'h [u8]>, SessionError> {
     let mut found = None;
     for source in sources {
         source.find(headers, &mut found)?;
@@ -113,22 +113,22 @@ pub(super) fn find<'h>(
     Ok(found)
 }
 
-/// What may be a token.
-#[derive(Clone, Copy)]
-pub(super) struct Found<'h> {
-    pub(super) token: &'h [u8],
-    is_credential: bool,
-}
-
-impl Found<'_> {
-    /// Why the token is refused: `error`, unless it is not even a credential of `Bearer`.
-    ///
-    /// It is asked after the fact, since what the verifier accepts is always a credential.
-    pub(super) fn refusal(&self, error: SessionError) -> SessionError {
-        match self.is_credential && !is_b64token(self.token) {
-            true => NO_CREDENTIAL,
-            false => error,
-        }
+/// Why what was [found](find) is refused: `error`, unless it is not even a credential of `Bearer`.
+///
+/// It is asked after the fact, since what the verifier accepts is always a credential.
+pub(super) fn refusal(
+    sources: &[TokenSource],
+    headers: &HeaderMap,
+    token: &[u8],
+    error: SessionError,
+) -> SessionError {
+    let is_bearer = sources.contains(&TokenSource::bearer())
+        && headers
+            .get(AUTHORIZATION)
+            .is_some_and(|field| bearer_token(field.as_bytes()) == Ok(Some(token)));
+    match is_bearer && !is_b64token(token) {
+        true => NO_CREDENTIAL,
+        false => error,
     }
 }
 
@@ -142,7 +142,12 @@ const NO_CREDENTIAL: SessionError = SessionError::new(
 pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
     for TokenSource(kind) in sources {
         match kind {
-            Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
+            // There is one such field at most, or the request was refused.
+            Kind::Bearer => {
+                if let Some(field) = headers.get_mut(AUTHORIZATION) {
+                    field.set_sensitive(true);
+                }
+            }
             Kind::Header(name) => mark_sensitive(headers, name),
             Kind::Cookie(_) => mark_sensitive(headers, &COOKIE),
             Kind::WebSocketProtocol(prefix) => take_out_protocol(headers, prefix),
@@ -154,9 +159,9 @@ impl TokenSource {
     fn find<'h>(
         &self,
         headers: &'h HeaderMap,
-        found: &mut Option<Found<'h>>,
+        found: &mut Option<&'h [u8]>,
     ) -> Result<(), SessionError> {
-        let mut note = |token| note(found, token, self.0 == Kind::Bearer);
+        let mut note = |token| note(found, token);
         match &self.0 {
             Kind::Bearer => {
                 let mut fields = headers.get_all(AUTHORIZATION).iter();
@@ -190,19 +195,13 @@ fn invalid(detail: &'static str) -> SessionError {
 }
 
 /// The same token twice is fine; two tokens are not.
-fn note<'h>(
-    found: &mut Option<Found<'h>>,
-    token: &'h [u8],
-    is_credential: bool,
-) -> Result<(), SessionError> {
-    let first = found.get_or_insert(Found {
-        token,
-        is_credential,
-    });
-    first.is_credential |= is_credential;
-    match first.token == token {
-        true => Ok(()),
-        false => Err(invalid("there are two tokens")),
+fn note<'h>(found: &mut Option<&'h [u8]>, token: &'h [u8]) -> Result<(), SessionError> {
+    match found {
+        Some(first) if *first != token => Err(invalid("there are two tokens")),
+        _ => {
+            *found = Some(token);
+            Ok(())
+        }
     }
 }
 
@@ -212,14 +211,17 @@ fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
     let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else {
         return Ok(None);
     };
-    if !scheme.eq_ignore_ascii_case(SCHEME) || rest.first().is_some_and(|it| is_token_byte(*it)) {
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Ok(None);
     }
-    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    match rest.get(spaces..) {
-        Some(token) if spaces > 0 && !token.is_empty() => Ok(Some(token)),
-        _ => Err(NO_CREDENTIAL),
+    match rest.first() {
+        Some(b' ') => {}
+        Some(byte) if is_token_byte(*byte) => return Ok(None),
+        _ => return Err(NO_CREDENTIAL),
     }
+    let token = rest.iter().position(|byte| *byte != b' ');
+    let token = token.and_then(|at| rest.get(at..)).ok_or(NO_CREDENTIAL)?;
+    Ok(Some(token))
 }
 
 /// RFC 6750 §2.1 `b64token`.

@@ -14,7 +14,7 @@ use crate::{
 /// The session that a request belongs to.
 ///
 /// The layer puts it into the request's extensions once the token has been verified; handlers
-/// take it from there. It never changes, and a clone costs a reference count or two.
+/// take it from there. It never changes, and a clone costs a reference count.
 ///
 /// # Examples
 ///
@@ -32,15 +32,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Session {
+    // Of one word, so that it is moved in a register.
     shared: Arc<Shared>,
-    /// The context of this call, where its headers changed anything.
-    call: Option<Arc<ClientContext>>,
-    session_type: SessionType,
 }
 
 struct Shared {
     origin: Origin,
     context: ClientContext,
+    session_type: SessionType,
 }
 
 #[expect(
@@ -50,6 +49,8 @@ struct Shared {
 enum Origin {
     Token(SessionToken),
     System(Members),
+    /// Another session, from which this one differs in context or type.
+    Session(Session),
 }
 
 /// What a session is made of, whatever it comes from.
@@ -66,13 +67,16 @@ pub(crate) struct Members {
 
 impl Session {
     pub(crate) fn new(token: SessionToken, context: ClientContext) -> Self {
+        Self::of(Origin::Token(token), context, SessionType::Server)
+    }
+
+    fn of(origin: Origin, context: ClientContext, session_type: SessionType) -> Self {
         Self {
             shared: Arc::new(Shared {
-                origin: Origin::Token(token),
+                origin,
                 context,
+                session_type,
             }),
-            call: None,
-            session_type: SessionType::Server,
         }
     }
 
@@ -94,35 +98,30 @@ impl Session {
     /// ```
     #[must_use]
     pub fn system(user: User) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                origin: Origin::System(Members {
-                    id: SessionId::random(),
-                    user,
-                    application_id: None,
-                    client_kind: ClientKind::Other,
-                    server_code: None,
-                    instance_name: None,
-                    actor: None,
-                }),
-                context: ClientContext::default(),
-            }),
-            call: None,
-            session_type: SessionType::Server,
-        }
+        let members = Members {
+            id: SessionId::random(),
+            user,
+            application_id: None,
+            client_kind: ClientKind::Other,
+            server_code: None,
+            instance_name: None,
+            actor: None,
+        };
+        let context = ClientContext::default();
+        Self::of(Origin::System(members), context, SessionType::Server)
     }
 
     /// Says where the code runs that uses this session; [`SessionType::Server`] until then.
     #[must_use]
-    pub fn with_session_type(mut self, session_type: SessionType) -> Self {
-        self.session_type = session_type;
-        self
+    pub fn with_session_type(self, session_type: SessionType) -> Self {
+        let context = self.client_context().clone();
+        Self::of(Origin::Session(self), context, session_type)
     }
 
     /// The same session with the context that the headers of one call gave it.
-    pub(crate) fn with_call_context(mut self, context: ClientContext) -> Self {
-        self.call = Some(Arc::new(context));
-        self
+    pub(crate) fn with_call_context(self, context: ClientContext) -> Self {
+        let session_type = self.session_type();
+        Self::of(Origin::Session(self), context, session_type)
     }
 
     /// How much memory its clones share, counted generously: as if each text of the token were
@@ -140,6 +139,7 @@ impl Session {
         match &self.shared.origin {
             Origin::Token(token) => token.members(),
             Origin::System(members) => members,
+            Origin::Session(session) => session.members(),
         }
     }
 
@@ -152,7 +152,7 @@ impl Session {
     /// Where the code runs that uses this session, which says nothing about the client.
     #[must_use]
     pub fn session_type(&self) -> SessionType {
-        self.session_type
+        self.shared.session_type
     }
 
     /// The user that the session belongs to.
@@ -175,6 +175,7 @@ impl Session {
         match &self.shared.origin {
             Origin::Token(token) => Some(token),
             Origin::System(_) => None,
+            Origin::Session(session) => session.token(),
         }
     }
 
@@ -237,7 +238,7 @@ impl Session {
     /// Culture, offset and zone of this call together, each with where it came from.
     #[must_use]
     pub fn client_context(&self) -> &ClientContext {
-        self.call.as_deref().unwrap_or(&self.shared.context)
+        &self.shared.context
     }
 
     /// `instant` as the client's clock shows it: it follows daylight saving where the client's
@@ -332,7 +333,7 @@ impl From<&Self> for Session {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
-            .field("session_type", &self.session_type)
+            .field("session_type", &self.session_type())
             .field("client_kind", &self.client_kind())
             .field("access_level", &self.user().access_level())
             .field("token_type", &self.token().map(SessionToken::token_type))
