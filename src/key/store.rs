@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::KeySet;
+use super::{KeySet, known_headers::KnownHeaders};
 
 /// Holds the set of keys that is in force, and swaps it as a whole while requests run.
 ///
@@ -44,20 +44,29 @@ pub struct KeyStore {
 }
 
 struct Shared {
-    current: ArcSwap<Current>,
+    current: ArcSwap<CurrentKeys>,
     /// That of `current`, or of the one before while a swap is under way.
     generation: AtomicU64,
     /// Held by writers, so that generations follow each other.
     writing: Mutex<()>,
 }
 
-/// A set and its generation, which belong together.
-pub(crate) struct Current {
+/// A set, its generation, and what was learned of its tokens, which belong together.
+pub(crate) struct CurrentKeys {
     set: KeySet,
     generation: u64,
+    known_headers: KnownHeaders,
 }
 
-impl Current {
+impl CurrentKeys {
+    fn new(set: KeySet, generation: u64) -> Self {
+        Self {
+            set,
+            generation,
+            known_headers: KnownHeaders::default(),
+        }
+    }
+
     pub(crate) fn set(&self) -> &KeySet {
         &self.set
     }
@@ -65,16 +74,19 @@ impl Current {
     pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
+
+    pub(crate) fn known_headers(&self) -> &KnownHeaders {
+        &self.known_headers
+    }
 }
 
 impl KeyStore {
     /// A store of this set, which is generation 1.
     #[must_use]
     pub fn new(set: KeySet) -> Self {
-        let current = Current { set, generation: 1 };
         Self {
             shared: Arc::new(Shared {
-                current: ArcSwap::from_pointee(current),
+                current: ArcSwap::from_pointee(CurrentKeys::new(set, 1)),
                 generation: AtomicU64::new(1),
                 writing: Mutex::new(()),
             }),
@@ -93,7 +105,7 @@ impl KeyStore {
         let generation = self.generation() + 1;
         self.shared
             .current
-            .store(Arc::new(Current { set, generation }));
+            .store(Arc::new(CurrentKeys::new(set, generation)));
         // From here on no session of the set before is taken from a cache.
         self.shared.generation.store(generation, Ordering::SeqCst);
         generation
@@ -105,7 +117,7 @@ impl KeyStore {
         self.shared.generation.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn load(&self) -> Guard<Arc<Current>> {
+    pub(crate) fn load(&self) -> Guard<Arc<CurrentKeys>> {
         self.shared.current.load()
     }
 }

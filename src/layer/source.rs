@@ -115,13 +115,17 @@ pub(super) fn find<'h>(
 
 /// Why what was [found](find) is refused: `error`, unless it is not even a credential of `Bearer`.
 ///
-/// It is asked after the fact, since what the verifier accepts is always a credential.
+/// It is asked after the fact, since what the verifier accepts, or refuses for another reason than
+/// its form, is a credential.
 pub(super) fn refusal(
     sources: &[TokenSource],
     headers: &HeaderMap,
     token: &[u8],
     error: SessionError,
 ) -> SessionError {
+    if error.kind() != SessionErrorKind::TokenMalformed {
+        return error;
+    }
     let is_bearer = sources.contains(&TokenSource::bearer())
         && headers
             .get(AUTHORIZATION)

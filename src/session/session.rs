@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, FixedOffset, Utc};
-use smol_str::SmolStr;
 
 use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, User};
 use crate::{
@@ -60,8 +59,6 @@ pub(crate) struct Members {
     pub(crate) user: User,
     pub(crate) application_id: Option<ApplicationId>,
     pub(crate) client_kind: ClientKind,
-    pub(crate) server_code: Option<SmolStr>,
-    pub(crate) instance_name: Option<SmolStr>,
     pub(crate) actor: Option<Box<Actor>>,
 }
 
@@ -103,8 +100,6 @@ impl Session {
             user,
             application_id: None,
             client_kind: ClientKind::Other,
-            server_code: None,
-            instance_name: None,
             actor: None,
         };
         let context = ClientContext::default();
@@ -182,13 +177,13 @@ impl Session {
     /// The code of the server (installation) that the session is for: the claim `server`.
     #[must_use]
     pub fn server_code(&self) -> Option<&str> {
-        self.members().server_code.as_deref()
+        self.token()?.server_code()
     }
 
     /// The name of the server's instance that the session is for: the claim `instance`.
     #[must_use]
     pub fn instance_name(&self) -> Option<&str> {
-        self.members().instance_name.as_deref()
+        self.token()?.instance_name()
     }
 
     /// The client's culture at this call: how it writes dates and numbers.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::{
@@ -51,8 +50,6 @@ impl Form {
             user: user(&claims, &text)?,
             client_kind: self.client_kind(get(claims.client_kind), application_id.as_ref())?,
             application_id,
-            server_code: get(claims.server).map(SmolStr::new),
-            instance_name: get(claims.instance).map(SmolStr::new),
             actor: claims.act,
         };
         let claims = TokenClaims {
@@ -61,6 +58,8 @@ impl Form {
             issuer: claims.iss,
             audience: claims.aud.unwrap_or_default(),
             scope: claims.scope,
+            server_code: claims.server,
+            instance_name: claims.instance,
             issued_at: claims.iat,
             not_before: claims.nbf,
             expires_at: claims.exp.ok_or(SessionError::claim("exp"))?,

@@ -57,6 +57,8 @@ pub(super) struct TokenClaims {
     pub(super) issuer: Option<Span>,
     pub(super) audience: Audience,
     pub(super) scope: Option<Span>,
+    pub(super) server_code: Option<Span>,
+    pub(super) instance_name: Option<Span>,
     pub(super) issued_at: Option<NumericDate>,
     pub(super) not_before: Option<NumericDate>,
     pub(super) expires_at: NumericDate,
@@ -161,6 +163,14 @@ impl SessionToken {
             .unwrap_or_default()
             .split(' ')
             .filter(|word| !word.is_empty())
+    }
+
+    pub(crate) fn server_code(&self) -> Option<&str> {
+        self.claims.server_code.map(|span| self.text.get(span))
+    }
+
+    pub(crate) fn instance_name(&self) -> Option<&str> {
+        self.claims.instance_name.map(|span| self.text.get(span))
     }
 
     /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).

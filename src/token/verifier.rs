@@ -10,13 +10,13 @@ use super::{
     wire::{
         claims::Claims,
         compact::{self, Compact},
-        header::{JoseHeader, with_header},
+        header::{JoseHeader, check_length, with_header},
     },
 };
 use crate::{
     client::{ClientContext, ClientPolicy, Offer},
     error::{SessionError, SessionErrorKind},
-    key::{KeySet, KeyStore, VerifyingKey},
+    key::{CurrentKeys, KeySet, KeyStore, VerifyingKey},
     session::Session,
 };
 
@@ -125,7 +125,7 @@ impl SessionVerifier {
     #[cfg(test)]
     pub(crate) fn payload_of_signed(&self, token: &[u8]) -> Result<Vec<u8>, SessionError> {
         let keys = self.rules.keys.load();
-        let (_, parts) = self.rules.check_signature(keys.set(), token)?;
+        let (_, parts) = self.rules.check_signature(&keys, token)?;
         let mut payload = vec![0; compact::decoded_len(parts.payload.len())];
         let len = compact::decode(parts.payload, &mut payload)?.len();
         payload.truncate(len);
@@ -149,7 +149,7 @@ pub(super) struct Verified {
 impl Rules {
     fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
         let keys = self.keys.load();
-        let (token_type, parts) = self.check_signature(keys.set(), token)?;
+        let (token_type, parts) = self.check_signature(&keys, token)?;
         let token = self.read(token_type, parts.payload)?;
         let now = self.clock.now();
         self.check_time(&token, now)?;
@@ -179,23 +179,32 @@ impl Rules {
     /// Form, JOSE header, key and signature: all that comes before the claims.
     pub(super) fn check_signature<'t>(
         &self,
-        keys: &KeySet,
+        keys: &CurrentKeys,
         token: &'t [u8],
     ) -> Result<(TokenType, Compact<'t>), SessionError> {
         if token.len() > self.limits.token_bytes() {
             return Err(SessionError::malformed("the token is too long"));
         }
         let parts = Compact::split(token)?;
-        with_header(parts.header, &self.limits, |header| {
-            let key = select_key(keys, header)?;
-            let token_type = self.accept_type(header)?;
+        check_length(parts.header, &self.limits)?;
+        if let Some(known) = keys.known_headers().find(parts.header) {
+            let token_type = self.accept_type(Some(known.token_type))?;
+            verify_signature(&known.key, &parts)?;
+            return Ok((token_type, parts));
+        }
+        with_header(parts.header, &self.limits, |header, is_plain| {
+            let key = select_key(keys.set(), header)?;
+            let token_type = self.accept_type(TokenType::of_typ(header.typ.as_deref()))?;
             verify_signature(key, &parts)?;
+            if is_plain {
+                keys.known_headers().remember(parts.header, key, token_type);
+            }
             Ok((token_type, parts))
         })
     }
 
-    fn accept_type(&self, header: &JoseHeader<'_>) -> Result<TokenType, SessionError> {
-        TokenType::of_typ(header.typ.as_deref())
+    fn accept_type(&self, token_type: Option<TokenType>) -> Result<TokenType, SessionError> {
+        token_type
             .filter(|it| self.accepted.contains(it))
             .ok_or_else(|| unacceptable("its type (`typ`) is not accepted here"))
     }
@@ -261,10 +270,9 @@ impl Rules {
         if !self.audiences.is_empty() && !token.audience().any(ours) {
             return refuse(SessionErrorKind::AudienceInvalid, "aud");
         }
-        let members = token.members();
         for (ours, theirs, name) in [
-            (&self.server_code, &members.server_code, "server"),
-            (&self.instance_name, &members.instance_name, "instance"),
+            (&self.server_code, token.server_code(), "server"),
+            (&self.instance_name, token.instance_name(), "instance"),
         ] {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs
@@ -291,16 +299,15 @@ fn select_key<'k>(
 }
 
 fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
-    const INVALID: SessionError =
-        SessionError::new(SessionErrorKind::SignatureInvalid, "it does not hold");
-    // No signature is longer: that of an RSA key of 8,192 bits.
-    let mut buffer = [0; 1024];
-    let room = compact::decoded_len(parts.signature.len());
-    let buffer = buffer.get_mut(..room).ok_or(INVALID)?;
-    let signature = compact::decode(parts.signature, buffer)?;
-    match key.verify(parts.signing_input, signature) {
+    let verified = compact::with_decoded(parts.signature, |signature| {
+        key.verify(parts.signing_input, signature)
+    });
+    match verified? {
         true => Ok(()),
-        false => Err(INVALID),
+        false => Err(SessionError::new(
+            SessionErrorKind::SignatureInvalid,
+            "it does not hold",
+        )),
     }
 }
 

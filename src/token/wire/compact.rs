@@ -66,6 +66,27 @@ pub(in crate::token) fn decode<'b>(
         .map_err(|_| BASE64)
 }
 
+/// Decodes a part, and hands it to `read`: it is on the stack, unless it is very long.
+pub(in crate::token) fn with_decoded<T>(
+    encoded: &[u8],
+    read: impl FnOnce(&[u8]) -> T,
+) -> Result<T, SessionError> {
+    let len = decoded_len(encoded.len());
+    // The small one is for most, since what is on the stack is first filled with zeros.
+    let (mut small, mut medium, mut large);
+    let buffer = if len <= 64 {
+        small = [0; 64];
+        &mut small[..len]
+    } else if len <= 1024 {
+        medium = [0; 1024];
+        &mut medium[..len]
+    } else {
+        large = vec![0; len];
+        &mut large[..]
+    };
+    decode(encoded, buffer).map(read)
+}
+
 /// Decodes text, in one allocation of its size.
 pub(in crate::token) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
     let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| BASE64)?;

@@ -1,0 +1,80 @@
+//! JOSE headers of tokens whose signature held: the next token with the same header, byte for
+//! byte, needs no reading of it.
+
+use std::sync::OnceLock;
+
+use super::VerifyingKey;
+use crate::token::TokenType;
+
+/// The first few that a set of keys met. They are never replaced: an issuer has few.
+#[derive(Default)]
+pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; 4]);
+
+/// What a header said.
+pub(crate) struct KnownHeader {
+    encoded: Box<[u8]>,
+    pub(crate) key: VerifyingKey,
+    pub(crate) token_type: TokenType,
+}
+
+impl KnownHeaders {
+    /// The longest that is remembered, in encoded bytes.
+    const MAX_BYTES: usize = 256;
+
+    pub(crate) fn find(&self, encoded: &[u8]) -> Option<&KnownHeader> {
+        let known = self.0.iter().map_while(OnceLock::get);
+        known.into_iter().find(|it| *it.encoded == *encoded)
+    }
+
+    /// Remembers what a header said that a signature of `key` covered.
+    pub(crate) fn remember(&self, encoded: &[u8], key: &VerifyingKey, token_type: TokenType) {
+        if encoded.len() > Self::MAX_BYTES || self.find(encoded).is_some() {
+            return;
+        }
+        for place in &self.0 {
+            let mut is_new = false;
+            place.get_or_init(|| {
+                is_new = true;
+                KnownHeader {
+                    encoded: encoded.into(),
+                    key: key.clone(),
+                    token_type,
+                }
+            });
+            if is_new {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_few_are_remembered_once_each() {
+        let known = KnownHeaders::default();
+        let key = |id: &str| VerifyingKey::hs256([7; 32]).unwrap().with_id(id);
+        for header in ["a", "b", "a", "c", "d", "e"] {
+            known.remember(header.as_bytes(), &key(header), TokenType::Jwt);
+        }
+        let id = |header: &str| known.find(header.as_bytes()).map(|it| it.key.id().unwrap());
+        for header in ["a", "b", "c", "d"] {
+            assert_eq!(id(header), Some(header));
+        }
+        assert_eq!(id("e"), None);
+        assert_eq!(id(""), None);
+    }
+
+    #[test]
+    fn a_long_one_is_not_kept() {
+        let known = KnownHeaders::default();
+        let key = VerifyingKey::hs256([7; 32]).unwrap();
+        for (len, kept) in [(256, true), (257, false)] {
+            let header = vec![b'a'; len];
+            known.remember(&header, &key, TokenType::Jwt);
+            assert_eq!(known.find(&header).is_some(), kept, "{len}");
+        }
+    }
+}
