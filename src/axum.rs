@@ -74,7 +74,7 @@ enum Reason {
 impl SessionRejection {
     fn missing(headers: &HeaderMap) -> Self {
         let error = SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
-        let response = Refuser::default().refuse::<Body>(headers, error);
+        let response = Refuser::default().refuse::<Body>(headers.clone(), error);
         Self(Reason::Missing(Box::new(response)))
     }
 }

@@ -1,6 +1,7 @@
 //! Layers that let pass only some of the requests that have a session.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -271,11 +272,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match self.shared.rule.check(request.extensions().get()) {
             Ok(()) => ResponseFuture::guarded(self.inner.call(request)),
             Err(error) => {
-                let response = self.shared.refuser.refuse(request.headers(), error);
+                let response = self
+                    .shared
+                    .refuser
+                    .refuse(mem::take(request.headers_mut()), error);
                 ResponseFuture::refused(Ok(response))
             }
         }

@@ -136,29 +136,32 @@ impl<R> Refuser<R> {
         self
     }
 
-    /// Answers a request that had these headers.
-    pub(crate) fn refuse<B>(&self, request: &HeaderMap, error: SessionError) -> Response<B>
+    /// Answers a request that had these headers. They are emptied, and their memory serves the
+    /// answer, since refusing has to be cheap.
+    pub(crate) fn refuse<B>(&self, request: HeaderMap, error: SessionError) -> Response<B>
     where
         R: Refusal<B>,
     {
-        let head = match grpc_type(request) {
-            Some(content_type) => grpc_head(content_type, error.kind()),
-            None => self.http_head(error.kind()),
-        };
+        let grpc_type = grpc_type(&request);
+        let mut head = Response::new(());
+        *head.headers_mut() = request;
+        head.headers_mut().clear();
+        match grpc_type {
+            Some(content_type) => grpc_head(content_type, error.kind(), &mut head),
+            None => self.http_head(error.kind(), &mut head),
+        }
         let mut response = self.form.respond(head, &error);
         response.extensions_mut().get_or_insert(error);
         response
     }
 
-    fn http_head(&self, kind: SessionErrorKind) -> Response<()> {
-        let mut head = Response::new(());
+    fn http_head(&self, kind: SessionErrorKind, head: &mut Response<()>) {
         *head.status_mut() = kind.status();
         let (name, value) = match self.challenges.of(kind) {
             Some(challenge) => (WWW_AUTHENTICATE, challenge.clone()),
             None => (RETRY_AFTER, HeaderValue::from_static("1")),
         };
         head.headers_mut().insert(name, value);
-        head
     }
 }
 
@@ -218,16 +221,14 @@ fn grpc_type(request: &HeaderMap) -> Option<&'static str> {
 }
 
 /// gRPC tells its outcome in headers of a response that HTTP takes for a success.
-fn grpc_head(content_type: &'static str, kind: SessionErrorKind) -> Response<()> {
+fn grpc_head(content_type: &'static str, kind: SessionErrorKind, head: &mut Response<()>) {
     let code = match kind.status() {
         StatusCode::FORBIDDEN => "7",
         StatusCode::SERVICE_UNAVAILABLE => "14",
         _ => "16",
     };
-    let mut head = Response::new(());
     let headers = head.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
     headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(kind.title()));
-    head
 }

@@ -1,6 +1,7 @@
 //! The middleware itself.
 
 use std::{
+    mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -90,7 +91,7 @@ where
         let mut session = match options.session(request.headers()) {
             Ok(session) => session,
             Err(error) => {
-                let response = refuser.refuse(request.headers(), error);
+                let response = refuser.refuse(mem::take(request.headers_mut()), error);
                 return ResponseFuture::refused(Ok(response));
             }
         };
