@@ -22,10 +22,10 @@ pub(super) fn scan_header(json: &str) -> Option<JoseHeader<'_>> {
     let (mut alg, mut kid, mut typ) = (None, None, None);
     scanner.skip(b'{')?;
     loop {
-        let place = match scanner.name()? {
-            b"alg" => &mut alg,
-            b"kid" => &mut kid,
-            b"typ" => &mut typ,
+        let place = match scanner.name()?.word {
+            ALG => &mut alg,
+            KID => &mut kid,
+            TYP => &mut typ,
             _ => return None,
         };
         let text = Text::Borrowed(scanner.text()?.of(json));
@@ -50,54 +50,52 @@ pub(super) fn scan_claims(json: &str, limits: &Limits) -> Option<Claims> {
     scanner.skip(b'{')?;
     loop {
         let name = scanner.name()?;
-        macro_rules! claim {
-            ($place:ident, $value:expr) => {{
-                let value = $value;
-                if claims.$place.replace(value).is_some() {
-                    return None;
-                }
-            }};
-        }
-        macro_rules! text {
-            ($place:ident, $max:expr) => {
-                claim!($place, scanner.text_of($max)?)
-            };
-            ($place:ident) => {
-                text!($place, limits.claim_bytes())
-            };
-        }
-        macro_rules! moment {
-            ($place:ident) => {
-                claim!($place, NumericDate::from_seconds(scanner.natural()?)?)
-            };
-        }
-        match name {
-            b"iss" => text!(iss),
-            b"aud" => claim!(aud, Audience::one(scanner.text_of(limits.claim_bytes())?)),
-            b"sub" => text!(sub),
-            b"exp" => moment!(exp),
-            b"nbf" => moment!(nbf),
-            b"iat" => moment!(iat),
-            b"jti" => text!(jti),
-            b"sid" => text!(sid),
-            b"client_id" => text!(client_id),
-            b"azp" => text!(azp),
-            b"client_kind" => text!(client_kind),
-            b"name" => text!(name),
-            b"preferred_username" => text!(preferred_username),
-            b"access_level" => text!(access_level),
-            b"locale" => text!(locale, limits.locale_bytes()),
-            b"ui_locale" => text!(ui_locale, limits.locale_bytes()),
-            b"utc_offset" => claim!(utc_offset, scanner.integer()?),
-            b"zoneinfo" => text!(zoneinfo, usize::MAX),
-            b"server" => text!(server),
-            b"instance" => text!(instance),
-            b"scope" => text!(scope, limits.scope_bytes()),
-            b"act" | b"cnf" => return None,
-            name => {
-                scanner.skip_scalar()?;
-                *other.next()? = name;
+        let member = match name.word {
+            ISS => Member::Text(&mut claims.iss, limits.claim_bytes()),
+            AUD => Member::Audience,
+            SUB => Member::Text(&mut claims.sub, limits.claim_bytes()),
+            EXP => Member::Moment(&mut claims.exp),
+            NBF => Member::Moment(&mut claims.nbf),
+            IAT => Member::Moment(&mut claims.iat),
+            JTI => Member::Text(&mut claims.jti, limits.claim_bytes()),
+            SID => Member::Text(&mut claims.sid, limits.claim_bytes()),
+            CLIENT_ID => Member::Text(&mut claims.client_id, limits.claim_bytes()),
+            AZP => Member::Text(&mut claims.azp, limits.claim_bytes()),
+            CLIENT_KIND => Member::Text(&mut claims.client_kind, limits.claim_bytes()),
+            NAME => Member::Text(&mut claims.name, limits.claim_bytes()),
+            ACCESS_LEVEL => Member::Text(&mut claims.access_level, limits.claim_bytes()),
+            LOCALE => Member::Text(&mut claims.locale, limits.locale_bytes()),
+            UI_LOCALE => Member::Text(&mut claims.ui_locale, limits.locale_bytes()),
+            UTC_OFFSET => Member::Offset,
+            ZONEINFO => Member::Text(&mut claims.zoneinfo, usize::MAX),
+            SERVER => Member::Text(&mut claims.server, limits.claim_bytes()),
+            INSTANCE => Member::Text(&mut claims.instance, limits.claim_bytes()),
+            SCOPE => Member::Text(&mut claims.scope, limits.scope_bytes()),
+            ACT | CNF => return None,
+            _ if name.text == b"preferred_username" => {
+                Member::Text(&mut claims.preferred_username, limits.claim_bytes())
             }
+            _ => Member::Other,
+        };
+        let is_first = match member {
+            Member::Text(place, max) => place.replace(scanner.text_of(max)?).is_none(),
+            Member::Moment(place) => {
+                let moment = NumericDate::from_seconds(scanner.natural()?)?;
+                place.replace(moment).is_none()
+            }
+            Member::Audience => {
+                let text = scanner.text_of(limits.claim_bytes())?;
+                claims.aud.replace(Audience::one(text)).is_none()
+            }
+            Member::Offset => claims.utc_offset.replace(scanner.integer()?).is_none(),
+            Member::Other => {
+                scanner.skip_scalar()?;
+                *other.next()? = name.text;
+                is_plain(name.text)
+            }
+        };
+        if !is_first {
+            return None;
         }
         if scanner.is_last()? {
             break;
@@ -112,11 +110,56 @@ pub(super) fn scan_claims(json: &str, limits: &Limits) -> Option<Claims> {
     distinct.then_some(claims)
 }
 
+/// What kind of value a member has, and where it goes.
+enum Member<'c> {
+    /// Of at most so many bytes.
+    Text(&'c mut Option<Span>, usize),
+    Moment(&'c mut Option<NumericDate>),
+    Audience,
+    Offset,
+    Other,
+}
+
+/// The name of a member.
+struct Name<'a> {
+    text: &'a [u8],
+    /// The text as a number, by which names are told apart fast; 0 for a long one.
+    word: u128,
+}
+
+/// The number that stands for a name of at most 15 letters.
+#[expect(clippy::as_conversions, reason = "`From` is not for constants")]
+const fn word(name: &str) -> u128 {
+    let (mut word, mut at) = (0, name.len());
+    assert!(at < 16);
+    while at > 0 {
+        at -= 1;
+        word = word << 8 | name.as_bytes()[at] as u128;
+    }
+    word
+}
+
+macro_rules! words {
+    ($($constant:ident = $name:literal),* $(,)?) => {
+        $(const $constant: u128 = word($name);)*
+    };
+}
+
+words! {
+    ALG = "alg", KID = "kid", TYP = "typ",
+    ISS = "iss", AUD = "aud", SUB = "sub", EXP = "exp", NBF = "nbf", IAT = "iat", JTI = "jti",
+    SID = "sid", CLIENT_ID = "client_id", AZP = "azp", CLIENT_KIND = "client_kind", NAME = "name",
+    ACCESS_LEVEL = "access_level", LOCALE = "locale", UI_LOCALE = "ui_locale",
+    UTC_OFFSET = "utc_offset", ZONEINFO = "zoneinfo", SERVER = "server", INSTANCE = "instance",
+    SCOPE = "scope", ACT = "act", CNF = "cnf",
+}
+
 struct Scanner<'a> {
     json: &'a [u8],
     at: usize,
 }
 
+/// All of it is inlined, so that it is in registers while a set is read.
 impl<'a> Scanner<'a> {
     fn new(json: &'a str) -> Self {
         Self {
@@ -125,10 +168,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.json.get(self.at).copied()
     }
 
+    #[inline(always)]
     fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.at += 1;
@@ -136,22 +181,33 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes this byte, after white space.
+    #[inline(always)]
     fn skip(&mut self, wanted: u8) -> Option<()> {
         self.skip_space();
         (self.next()? == wanted).then_some(())
     }
 
-    /// The name of a member; what follows next is its value.
-    fn name(&mut self) -> Option<&'a [u8]> {
+    /// The name of a member; what follows next is its value. One that the profile does not know
+    /// may still have escapes in it.
+    #[inline(always)]
+    fn name(&mut self) -> Option<Name<'a>> {
         self.skip(b'"')?;
-        let start = self.at;
-        let end = self.end_of_text()?;
+        let rest = self.json.get(self.at..)?;
+        let name = match rest.first_chunk().and_then(short_name) {
+            Some((len, word)) => Name {
+                text: rest.get(..len)?,
+                word,
+            },
+            None => long_name(rest)?,
+        };
+        self.at += name.text.len() + 1;
         self.skip(b':')?;
         self.skip_space();
-        self.json.get(start..end)
+        Some(name)
     }
 
     /// Whether the object ends after this member, and the text with it.
+    #[inline(always)]
     fn is_last(&mut self) -> Option<bool> {
         self.skip_space();
         match self.next()? {
@@ -164,6 +220,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    #[inline(always)]
     fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
@@ -171,37 +228,34 @@ impl<'a> Scanner<'a> {
     }
 
     /// A text without escapes (RFC 8259 §7).
+    #[inline(always)]
     fn text(&mut self) -> Option<Span> {
         self.skip(b'"')?;
         let start = self.at;
-        let end = self.end_of_text()?;
-        Some(Span::new(start, end - start))
+        let len = find_special(self.json.get(start..)?)?;
+        self.at += len;
+        (self.next()? == b'"').then(|| Span::new(start, len))
     }
 
     /// A text of at most so many bytes.
+    #[inline(always)]
     fn text_of(&mut self, max: usize) -> Option<Span> {
         self.text().filter(|it| it.len() <= max)
     }
 
-    /// Goes behind the quote that ends a text, and says where it is.
-    fn end_of_text(&mut self) -> Option<usize> {
-        let end = self.at + find_special(self.json.get(self.at..)?)?;
-        self.at = end;
-        (self.next()? == b'"').then_some(end)
-    }
-
     /// A number without sign, fraction and exponent (RFC 8259 §6).
+    #[inline(always)]
     fn natural(&mut self) -> Option<u64> {
         let start = self.at;
         let mut number = 0_u64;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
             number = number
-                .checked_mul(10)?
-                .checked_add(u64::from(digit - b'0'))?;
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit - b'0'));
             self.at += 1;
         }
         let digits = self.json.get(start..self.at)?;
-        let is_plain = !matches!(digits, [] | [b'0', _, ..]);
+        let is_plain = !matches!(digits, [] | [b'0', _, ..]) && digits.len() < 20;
         (is_plain && !matches!(self.peek(), Some(b'.' | b'e' | b'E'))).then_some(number)
     }
 
@@ -234,31 +288,73 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// The length and the word of a name that ends within these bytes.
+#[inline(always)]
+fn short_name(next: &[u8; 16]) -> Option<(usize, u128)> {
+    let word = u128::from_le_bytes(*next);
+    let (low, high) = next.split_at(8);
+    let quotes = |half: &[u8]| {
+        half.first_chunk()
+            .map(|it| zeros(u64::from_le_bytes(*it) ^ QUOTES))
+    };
+    let (low, high) = (quotes(low)?, quotes(high)?);
+    let bits = match low {
+        0 => 64 + high.trailing_zeros(),
+        low => low.trailing_zeros(),
+    };
+    // The high bit of the quote's byte was found.
+    let len = usize::try_from(bits / 8).ok()?;
+    (len < 16).then(|| (len, word & !(u128::MAX << (8 * len))))
+}
+
+/// A name that is long, or near the end.
+#[cold]
+fn long_name(rest: &[u8]) -> Option<Name<'_>> {
+    let text = rest.get(..find_special(rest)?)?;
+    let mut bytes = [0; 16];
+    if let Some(start) = bytes.get_mut(..text.len()).filter(|it| it.len() < 16) {
+        start.copy_from_slice(text);
+    }
+    // What ended it may be no quote.
+    (rest.get(text.len()) == Some(&b'"')).then(|| Name {
+        text,
+        word: u128::from_le_bytes(bytes),
+    })
+}
+
+fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| *byte >= 0x20 && *byte != b'\\')
+}
+
+const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+const QUOTES: u64 = LOW * 0x22;
+
+/// Has the high bit of each zero byte set, and of none below the first zero byte.
+#[inline(always)]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(LOW) & !word & HIGH
+}
+
 /// Where the first byte is that ends a plain text, or does not belong in one: a quote, a
 /// backslash, a control character.
+#[inline(always)]
 fn find_special(text: &[u8]) -> Option<usize> {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    /// Has the high bit of each zero byte set, and of none below the first zero byte.
-    const fn zeros(word: u64) -> u64 {
-        word.wrapping_sub(LOW) & !word & HIGH
-    }
-
-    let (words, tail) = text.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
+    let mut at = 0;
+    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*word);
-        let quotes = zeros(word ^ (LOW * 0x22));
         let backslashes = zeros(word ^ (LOW * 0x5c));
         let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
-        let special = quotes | backslashes | controls;
+        let special = zeros(word ^ QUOTES) | backslashes | controls;
         if special != 0 {
-            return Some(at * 8 + usize::try_from(special.trailing_zeros() / 8).ok()?);
+            return Some(at + usize::try_from(special.trailing_zeros() / 8).ok()?);
         }
+        at += 8;
     }
-    let at = tail
-        .iter()
-        .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))?;
-    Some(text.len() - tail.len() + at)
+    let tail = text.get(at..)?.iter();
+    let tail = tail.take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\'));
+    let end = at + tail.count();
+    (end < text.len()).then_some(end)
 }
 
 #[cfg(test)]
