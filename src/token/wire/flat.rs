@@ -304,8 +304,19 @@ fn short_name(next: &[u8; 16]) -> Option<(usize, u128)> {
     };
     // The high bit of the quote's byte was found.
     let len = usize::try_from(bits / 8).ok()?;
-    (len < 16).then(|| (len, word & !(u128::MAX << (8 * len))))
+    let mask = MASKS.get(len)?;
+    Some((len, word & mask))
 }
+
+/// By length, what of a word belongs to a name.
+const MASKS: [u128; 16] = {
+    let (mut masks, mut len) = ([0; 16], 1);
+    while len < 16 {
+        masks[len] = masks[len - 1] << 8 | 0xff;
+        len += 1;
+    }
+    masks
+};
 
 /// A name that is long, or near the end.
 #[cold]
