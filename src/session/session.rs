@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, User};
+use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, TokenId, User};
 use crate::{
     client::{ClientContext, ClientKind, ClientPolicy, Culture, TimeZone},
     token::SessionToken,
@@ -58,8 +58,7 @@ pub(crate) struct Members {
     pub(crate) id: SessionId,
     pub(crate) user: User,
     pub(crate) application_id: Option<ApplicationId>,
-    pub(crate) client_kind: ClientKind,
-    pub(crate) actor: Option<Box<Actor>>,
+    pub(crate) token_id: Option<TokenId>,
 }
 
 impl Session {
@@ -99,8 +98,7 @@ impl Session {
             id: SessionId::random(),
             user,
             application_id: None,
-            client_kind: ClientKind::Other,
-            actor: None,
+            token_id: None,
         };
         let context = ClientContext::default();
         Self::of(Origin::System(members), context, SessionType::Server)
@@ -261,7 +259,8 @@ impl Session {
     /// of applications, else [`ClientKind::Other`].
     #[must_use]
     pub fn client_kind(&self) -> ClientKind {
-        self.members().client_kind
+        let token = self.token();
+        token.map_or(ClientKind::Other, SessionToken::client_kind)
     }
 
     /// Whether a desktop client opened the session: a program on the user's machine, a console
@@ -288,7 +287,7 @@ impl Session {
     /// (RFC 8693 §4.1).
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
-        self.members().actor.as_deref()
+        self.token()?.actor()
     }
 
     /// Begins a token for work that is done inside this session for `user`.
@@ -307,7 +306,7 @@ impl Session {
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
-        let context = ClientPolicy::default().resolve_token(token.client(), issued_at);
+        let context = ClientPolicy::default().resolve_token(&token.client(), issued_at);
         Self::new(token, context)
     }
 }

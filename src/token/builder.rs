@@ -253,6 +253,7 @@ impl SessionTokenBuilder {
         // What is made here is read like what comes from elsewhere: one set of rules.
         Claims::parse(payload, &Limits::default())
             .and_then(|(claims, text)| self.form.token(self.token_type, claims, text))
+            .map(|(token, _)| token)
             .map_err(|error| invalid(error.detail()))
     }
 }

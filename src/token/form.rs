@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     TokenType,
-    session_token::{SessionToken, TokenClaims},
+    session_token::SessionToken,
     time::NumericDate,
     wire::{
         claims::{Claims, is_subject},
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
     error::{SessionError, SessionErrorKind},
-    session::{ApplicationId, Members, SessionId, TokenId, User},
+    session::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
 };
 
 /// What of the form a service may choose.
@@ -31,40 +31,31 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Checks the claims and makes a token of them.
+    /// Checks the claims and makes a token of them; also gives what it says of the client.
     pub(super) fn token(
         &self,
         token_type: TokenType,
         claims: Claims,
         text: PayloadText,
-    ) -> Result<SessionToken, SessionError> {
+    ) -> Result<(SessionToken, Offer), SessionError> {
         self.check_presence(token_type, &claims)?;
+        let client = client(token_type, &claims, &text)?;
         let get = |span: Option<Span>| span.map(|span| text.get(span));
-        let application_id = get(claims.client_id)
-            // Only a `JWT` may name the application in `azp`.
-            .or_else(|| get(claims.azp.filter(|_| token_type == TokenType::Jwt)))
-            .map(ApplicationId::from);
-        let client = client(&claims, &text, token_type.is_ours())?;
-        let members = Members {
-            id: session_id(&claims, &text),
-            user: user(&claims, &text)?,
-            client_kind: self.client_kind(get(claims.client_kind), application_id.as_ref())?,
-            application_id,
-            actor: claims.act,
+        if !get(claims.sub).is_some_and(is_subject) {
+            return Err(SessionError::claim("sub"));
+        }
+        let access_level = match get(claims.access_level).map(str::parse) {
+            None => AccessLevel::Regular,
+            Some(Ok(level)) => level,
+            Some(Err(_)) => return Err(SessionError::claim("access_level")),
         };
-        let claims = TokenClaims {
-            token_type,
-            id: get(claims.jti).map(TokenId::from),
-            issuer: claims.iss,
-            audience: claims.aud.unwrap_or_default(),
-            scope: claims.scope,
-            server_code: claims.server,
-            instance_name: claims.instance,
-            issued_at: claims.iat,
-            not_before: claims.nbf,
-            expires_at: claims.exp.ok_or(SessionError::claim("exp"))?,
+        let client_kind = match get(claims.client_kind).map(str::parse) {
+            Some(Ok(kind)) => kind,
+            Some(Err(_)) => return Err(SessionError::claim("client_kind")),
+            None => self.kind_of(application_id(token_type, &claims, &text)),
         };
-        Ok(SessionToken::new(members, client, claims, text))
+        let token = SessionToken::new(token_type, client_kind, access_level, claims, text);
+        Ok((token, client))
     }
 
     /// Whether the claims that the type needs are there, and none that it refuses.
@@ -96,42 +87,60 @@ impl Form {
         Ok(())
     }
 
-    /// What the token says, else what the service knows of the application.
-    fn client_kind(
-        &self,
-        said: Option<&str>,
-        application_id: Option<&ApplicationId>,
-    ) -> Result<ClientKind, SessionError> {
-        match said {
-            Some(kind) => kind.parse().or(Err(SessionError::claim("client_kind"))),
-            None => Ok(application_id
-                .and_then(|id| self.application_kinds.get(id))
-                .copied()
-                .unwrap_or(ClientKind::Other)),
+    /// What the service knows of an application.
+    fn kind_of(&self, application_id: Option<&str>) -> ClientKind {
+        if self.application_kinds.is_empty() {
+            return ClientKind::Other;
         }
+        application_id
+            .and_then(|id| self.application_kinds.get(&ApplicationId::from(id)))
+            .copied()
+            .unwrap_or(ClientKind::Other)
     }
 }
 
-fn user(claims: &Claims, text: &PayloadText) -> Result<User, SessionError> {
+/// Only a `JWT` may name the application in `azp`.
+fn application_id<'t>(
+    token_type: TokenType,
+    claims: &Claims,
+    text: &'t PayloadText,
+) -> Option<&'t str> {
+    let azp = claims.azp.filter(|_| token_type == TokenType::Jwt);
+    claims.client_id.or(azp).map(|span| text.get(span))
+}
+
+/// Who a token that was checked is for, and by which names.
+pub(super) fn members(
+    token_type: TokenType,
+    access_level: AccessLevel,
+    claims: &Claims,
+    text: &PayloadText,
+) -> Members {
     let get = |span: Option<Span>| span.map(|span| text.get(span));
-    let sub = get(claims.sub).filter(|sub| is_subject(sub));
-    let mut user = User::new(sub.ok_or(SessionError::claim("sub"))?);
-    if let Some(name) = get(claims.name) {
-        user = user.with_name(name);
-    }
-    if let Some(login) = get(claims.preferred_username) {
-        user = user.with_login(login);
-    }
-    match get(claims.access_level) {
-        Some(level) => match level.parse() {
-            Ok(level) => Ok(user.with_access_level(level)),
-            Err(_) => Err(SessionError::claim("access_level")),
-        },
-        None => Ok(user),
+    let user = User::new(get(claims.sub).unwrap_or_default()).with_access_level(access_level);
+    let user = match get(claims.name) {
+        Some(name) => user.with_name(name),
+        None => user,
+    };
+    let user = match get(claims.preferred_username) {
+        Some(login) => user.with_login(login),
+        None => user,
+    };
+    Members {
+        id: session_id(claims, text),
+        user,
+        application_id: application_id(token_type, claims, text).map(ApplicationId::from),
+        token_id: get(claims.jti).map(TokenId::from),
     }
 }
 
-fn client(claims: &Claims, text: &PayloadText, ours: bool) -> Result<Offer, SessionError> {
+/// What the token says of the client's culture, offset and zone.
+pub(super) fn client(
+    token_type: TokenType,
+    claims: &Claims,
+    text: &PayloadText,
+) -> Result<Offer, SessionError> {
+    let ours = token_type.is_ours();
     let get = |span: Option<Span>| span.map(|span| text.get(span));
     let utc_offset = match claims.utc_offset {
         Some(minutes) => match client::offset_from_minutes(minutes) {

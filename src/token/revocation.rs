@@ -211,7 +211,7 @@ impl RevocationCheck for RevocationList {
         let Some(tables) = issuers.get(token.issuer().unwrap_or_default()) else {
             return RevocationStatus::Valid;
         };
-        let issued_at = token.claims_ref().issued_at;
+        let issued_at = token.issued_at_date();
         // A session ends with those that it is nested in.
         let mut outer = session.actor().into_iter().flat_map(Actor::chain);
         let revoked = tables.sessions.get(session.id()).is_some()

@@ -1,6 +1,6 @@
 //! The claims of one token, immutable: verified, or built here to be signed.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use chrono::{DateTime, Utc};
 use serde::{
@@ -9,14 +9,17 @@ use serde::{
 };
 
 use super::{
-    SessionTokenBuilder, TokenType,
+    SessionTokenBuilder, TokenType, form,
     time::NumericDate,
-    wire::text::{Audience, PayloadText, Span},
+    wire::{
+        claims::Claims,
+        text::{Audience, PayloadText},
+    },
 };
 use crate::{
-    client::Offer,
+    client::{ClientKind, Offer},
     error::{TokenError, TokenErrorKind},
-    session::{Members, TokenId, User},
+    session::{AccessLevel, Actor, Members, TokenId, User},
 };
 
 /// The claims of a token: verified by a [`SessionVerifier`](crate::SessionVerifier), or built
@@ -43,25 +46,14 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct SessionToken {
-    members: Members,
-    client: Offer,
-    claims: TokenClaims,
+    token_type: TokenType,
+    client_kind: ClientKind,
+    access_level: AccessLevel,
+    /// Checked, and where they stand in the text.
+    claims: Claims,
     text: PayloadText,
-}
-
-/// The claims that are about the token and not about the session.
-#[derive(Clone)]
-pub(super) struct TokenClaims {
-    pub(super) token_type: TokenType,
-    pub(super) id: Option<TokenId>,
-    pub(super) issuer: Option<Span>,
-    pub(super) audience: Audience,
-    pub(super) scope: Option<Span>,
-    pub(super) server_code: Option<Span>,
-    pub(super) instance_name: Option<Span>,
-    pub(super) issued_at: Option<NumericDate>,
-    pub(super) not_before: Option<NumericDate>,
-    pub(super) expires_at: NumericDate,
+    /// Read when they are asked for.
+    members: OnceLock<Members>,
 }
 
 impl SessionToken {
@@ -75,35 +67,59 @@ impl SessionToken {
     }
 
     pub(super) fn new(
-        members: Members,
-        client: Offer,
-        claims: TokenClaims,
+        token_type: TokenType,
+        client_kind: ClientKind,
+        access_level: AccessLevel,
+        claims: Claims,
         text: PayloadText,
     ) -> Self {
         Self {
-            members,
-            client,
+            token_type,
+            client_kind,
+            access_level,
             claims,
             text,
+            members: OnceLock::new(),
         }
     }
 
     pub(crate) fn members(&self) -> &Members {
-        &self.members
+        self.members.get_or_init(|| {
+            form::members(self.token_type, self.access_level, &self.claims, &self.text)
+        })
+    }
+
+    pub(crate) fn client_kind(&self) -> ClientKind {
+        self.client_kind
+    }
+
+    pub(crate) fn actor(&self) -> Option<&Actor> {
+        self.claims.act.as_deref()
     }
 
     /// What the token says of the client's culture, offset and zone.
-    pub(crate) fn client(&self) -> &Offer {
-        &self.client
+    pub(crate) fn client(&self) -> Offer {
+        // It was read once when the token was checked, and can be read again.
+        form::client(self.token_type, &self.claims, &self.text).unwrap_or_default()
     }
 
-    pub(super) fn claims_ref(&self) -> &TokenClaims {
-        &self.claims
+    pub(super) fn not_before_date(&self) -> Option<NumericDate> {
+        self.claims.nbf
+    }
+
+    pub(super) fn issued_at_date(&self) -> Option<NumericDate> {
+        self.claims.iat
+    }
+
+    pub(super) fn expires_at_date(&self) -> NumericDate {
+        // No token was made without it.
+        self.claims.exp.unwrap_or_default()
     }
 
     /// Generously counted: as if the members had each text on the heap again.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.text.heap_bytes() * 2 + self.claims.audience.heap_bytes()
+        let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
+        self.text.heap_bytes() * 2 + audience
     }
 
     /// The payload as it was signed, or is to be.
@@ -114,45 +130,45 @@ impl SessionToken {
     /// The type that the JOSE header's `typ` named.
     #[must_use]
     pub fn token_type(&self) -> TokenType {
-        self.claims.token_type
+        self.token_type
     }
 
     /// Identifies the token: the claim `jti` (RFC 7519 §4.1.7). A `JWT` may lack it.
     #[must_use]
     pub fn id(&self) -> Option<&TokenId> {
-        self.claims.id.as_ref()
+        self.members().token_id.as_ref()
     }
 
     /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1). It is absent at most where the
     /// service takes any issuer.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.claims.issuer.map(|span| self.text.get(span))
+        self.claims.iss.map(|span| self.text.get(span))
     }
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        let spans = self.claims.audience.spans();
+        let spans = self.claims.aud.iter().flat_map(Audience::spans);
         spans.map(|span| self.text.get(span))
     }
 
     /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.
     #[must_use]
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
-        self.claims.issued_at.map(NumericDate::to_date_time)
+        self.claims.iat.map(NumericDate::to_date_time)
     }
 
     /// When the token begins to be valid: the claim `nbf` (RFC 7519 §4.1.5).
     #[must_use]
     pub fn not_before(&self) -> Option<DateTime<Utc>> {
-        self.claims.not_before.map(NumericDate::to_date_time)
+        self.claims.nbf.map(NumericDate::to_date_time)
     }
 
     /// When the token stops being valid: the claim `exp` (RFC 7519 §4.1.4). A service may allow
     /// some leeway after it.
     #[must_use]
     pub fn expires_at(&self) -> DateTime<Utc> {
-        self.claims.expires_at.to_date_time()
+        self.expires_at_date().to_date_time()
     }
 
     /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2), in its order.
@@ -166,11 +182,11 @@ impl SessionToken {
     }
 
     pub(crate) fn server_code(&self) -> Option<&str> {
-        self.claims.server_code.map(|span| self.text.get(span))
+        self.claims.server.map(|span| self.text.get(span))
     }
 
     pub(crate) fn instance_name(&self) -> Option<&str> {
-        self.claims.instance_name.map(|span| self.text.get(span))
+        self.claims.instance.map(|span| self.text.get(span))
     }
 
     /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).

@@ -72,6 +72,8 @@ pub(super) struct Validity {
     pub(super) from: NumericDate,
     /// The first moment at which it is valid no more.
     pub(super) until: NumericDate,
+    /// What was resolved of the client does not change in between.
+    pub(super) is_steady: bool,
 }
 
 impl Validity {

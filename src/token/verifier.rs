@@ -150,15 +150,13 @@ impl Rules {
     fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
         let keys = self.keys.load();
         let (token_type, parts) = self.check_signature(&keys, token)?;
-        let token = self.read(token_type, parts.payload)?;
+        let (token, client) = self.read(token_type, parts.payload)?;
         let now = self.clock.now();
         self.check_time(&token, now)?;
         self.check_origin(&token)?;
-        let context = self
-            .clients
-            .resolve_token(token.client(), || now.to_date_time());
+        let context = self.clients.resolve_token(&client, || now.to_date_time());
         Ok(Verified {
-            validity: self.validity(&token),
+            validity: self.validity(&token, &client),
             session: Session::new(token, context),
             generation: keys.generation(),
             at: now,
@@ -168,12 +166,16 @@ impl Rules {
     /// Whether a session that was verified before would be the same now.
     fn holds(&self, session: &Session, validity: &Validity) -> bool {
         let now = self.clock.now();
-        let (clients, date) = (&self.clients, || now.to_date_time());
-        validity.holds(now)
-            && session.token().map(SessionToken::client).is_some_and(|it| {
-                clients.is_steady(it)
-                    || clients.resolve_token(it, date) == *session.client_context()
-            })
+        validity.holds(now) && (validity.is_steady || self.has_same_context(session, now))
+    }
+
+    fn has_same_context(&self, session: &Session, now: NumericDate) -> bool {
+        session.token().is_some_and(|token| {
+            let context = self
+                .clients
+                .resolve_token(&token.client(), || now.to_date_time());
+            context == *session.client_context()
+        })
     }
 
     /// Form, JOSE header, key and signature: all that comes before the claims.
@@ -210,48 +212,54 @@ impl Rules {
     }
 
     /// Reads the claims of a payload whose signature holds.
-    fn read(&self, token_type: TokenType, payload: &[u8]) -> Result<SessionToken, SessionError> {
+    fn read(
+        &self,
+        token_type: TokenType,
+        payload: &[u8],
+    ) -> Result<(SessionToken, Offer), SessionError> {
         let payload = compact::decode_text(payload)?;
         let (claims, text) = Claims::parse(payload, &self.limits)?;
         self.form.token(token_type, claims, text)
     }
 
     fn check_time(&self, token: &SessionToken, now: NumericDate) -> Result<(), SessionError> {
-        let claims = token.claims_ref();
-        if now >= claims.expires_at.saturating_add(self.leeway) {
+        let (issued_at, expires_at) = (token.issued_at_date(), token.expires_at_date());
+        if now >= expires_at.saturating_add(self.leeway) {
             return Err(SessionError::new(SessionErrorKind::TokenExpired, "exp"));
         }
         let early = |name| Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
         let latest = now.saturating_add(self.leeway);
-        if claims.not_before.is_some_and(|nbf| latest < nbf) {
+        if token.not_before_date().is_some_and(|nbf| latest < nbf) {
             return early("nbf");
         }
-        if claims.issued_at.is_some_and(|iat| latest < iat) {
+        if issued_at.is_some_and(|iat| latest < iat) {
             return early("iat");
         }
         // A token that does not say when it was issued was issued by now at the latest.
-        let issued_at = claims.issued_at.unwrap_or(latest);
+        let issued_at = issued_at.unwrap_or(latest);
         match self.max_lifetime_of(token) {
-            Some(max) if claims.expires_at.saturating_since(issued_at) > max => {
+            Some(max) if expires_at.saturating_since(issued_at) > max => {
                 Err(unacceptable("its lifetime is too long"))
             }
             _ => Ok(()),
         }
     }
 
-    /// When [`check_time`](Self::check_time) passes the token.
-    fn validity(&self, token: &SessionToken) -> Validity {
-        let claims = token.claims_ref();
+    /// When [`check_time`](Self::check_time) passes the token, and whether the client's
+    /// context is the same all that time.
+    fn validity(&self, token: &SessionToken, client: &Offer) -> Validity {
+        let expires_at = token.expires_at_date();
         let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
         let longest = self.max_lifetime_of(token);
-        let issued_at = match (claims.issued_at, longest) {
+        let issued_at = match (token.issued_at_date(), longest) {
             (Some(issued_at), _) => issued_at,
-            (None, Some(longest)) => claims.expires_at.saturating_sub(longest),
+            (None, Some(longest)) => expires_at.saturating_sub(longest),
             (None, None) => NumericDate::default(),
         };
         Validity {
-            from: early(issued_at.max(claims.not_before.unwrap_or_default())),
-            until: claims.expires_at.saturating_add(self.leeway),
+            from: early(issued_at.max(token.not_before_date().unwrap_or_default())),
+            until: expires_at.saturating_add(self.leeway),
+            is_steady: self.clients.is_steady(client),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
 
 /// What a payload says, each claim of its type and within its size; whether the claims that are
 /// there make a session is decided in `form`. Texts are where they stand in the payload.
-#[derive(Default)]
+#[derive(Clone, Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(in crate::token) struct Claims {
     pub(in crate::token) iss: Option<Span>,
