@@ -62,10 +62,12 @@ pub(crate) struct Members {
 }
 
 impl Session {
+    #[inline]
     pub(crate) fn new(token: SessionToken, context: ClientContext) -> Self {
         Self::of(Origin::Token(token), context, SessionType::Server)
     }
 
+    #[inline]
     fn of(origin: Origin, context: ClientContext, session_type: SessionType) -> Self {
         Self {
             shared: Arc::new(Shared {

@@ -9,11 +9,11 @@ use super::{
     Limits, SessionToken, TokenType,
     form::Form,
     time::{self, NumericDate},
-    wire::claims::{Claims, ELEVATED, NAMES, NewClaims},
+    wire::claims::{ELEVATED, NAMES, NewClaims, Payload},
 };
 use crate::{
     client::{ClientKind, Culture, TimeZone},
-    error::{TokenError, TokenErrorKind},
+    error::{SessionError, TokenError, TokenErrorKind},
     session::{Actor, ApplicationId, Session, SessionId, TokenId, User},
 };
 
@@ -248,13 +248,13 @@ impl SessionTokenBuilder {
             exp: expires_at.seconds(),
             ..self.claims
         };
-        let payload = serde_json::to_string(&claims)
+        let json = serde_json::to_string(&claims)
             .map_err(|_| invalid("a claim of the application's own"))?;
         // What is made here is read like what comes from elsewhere: one set of rules.
-        Claims::parse(payload, &Limits::default())
-            .and_then(|(claims, text)| self.form.token(self.token_type, claims, text))
-            .map(|(token, _)| token)
-            .map_err(|error| invalid(error.detail()))
+        let refuse = |error: SessionError| invalid(error.detail());
+        let payload = Payload::parse(json, &Limits::default()).map_err(refuse)?;
+        let checked = self.form.check(self.token_type, &payload).map_err(refuse)?;
+        Ok(SessionToken::new(&checked, payload))
     }
 }
 

@@ -6,12 +6,8 @@ use uuid::Uuid;
 
 use super::{
     TokenType,
-    session_token::SessionToken,
     time::NumericDate,
-    wire::{
-        claims::{Claims, is_subject},
-        text::{PayloadText, Span},
-    },
+    wire::claims::{Claims, Payload, is_subject},
 };
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
@@ -31,31 +27,34 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Checks the claims and makes a token of them; also gives what it says of the client.
-    pub(super) fn token(
+    /// Checks the claims that are about the session.
+    pub(super) fn check(
         &self,
         token_type: TokenType,
-        claims: Claims,
-        text: PayloadText,
-    ) -> Result<(SessionToken, Offer), SessionError> {
-        self.check_presence(token_type, &claims)?;
-        let client = client(token_type, &claims, &text)?;
-        let get = |span: Option<Span>| span.map(|span| text.get(span));
-        if !get(claims.sub).is_some_and(is_subject) {
+        payload: &Payload,
+    ) -> Result<Checked, SessionError> {
+        let claims = &payload.claims;
+        self.check_presence(token_type, claims)?;
+        let client = client(token_type, payload)?;
+        if !payload.get(claims.sub).is_some_and(is_subject) {
             return Err(SessionError::claim("sub"));
         }
-        let access_level = match get(claims.access_level).map(str::parse) {
+        let access_level = match payload.get(claims.access_level).map(str::parse) {
             None => AccessLevel::Regular,
             Some(Ok(level)) => level,
             Some(Err(_)) => return Err(SessionError::claim("access_level")),
         };
-        let client_kind = match get(claims.client_kind).map(str::parse) {
+        let client_kind = match payload.get(claims.client_kind).map(str::parse) {
             Some(Ok(kind)) => kind,
             Some(Err(_)) => return Err(SessionError::claim("client_kind")),
-            None => self.kind_of(application_id(token_type, &claims, &text)),
+            None => self.kind_of(application_id(token_type, payload)),
         };
-        let token = SessionToken::new(token_type, client_kind, access_level, claims, text);
-        Ok((token, client))
+        Ok(Checked {
+            token_type,
+            client_kind,
+            access_level,
+            client,
+        })
     }
 
     /// Whether the claims that the type needs are there, and none that it refuses.
@@ -99,49 +98,47 @@ impl Form {
     }
 }
 
+/// What of the claims is more than text.
+pub(super) struct Checked {
+    pub(super) token_type: TokenType,
+    pub(super) client_kind: ClientKind,
+    pub(super) access_level: AccessLevel,
+    pub(super) client: Offer,
+}
+
 /// Only a `JWT` may name the application in `azp`.
-fn application_id<'t>(
-    token_type: TokenType,
-    claims: &Claims,
-    text: &'t PayloadText,
-) -> Option<&'t str> {
+fn application_id(token_type: TokenType, payload: &Payload) -> Option<&str> {
+    let claims = &payload.claims;
     let azp = claims.azp.filter(|_| token_type == TokenType::Jwt);
-    claims.client_id.or(azp).map(|span| text.get(span))
+    payload.get(claims.client_id.or(azp))
 }
 
 /// Who a token that was checked is for, and by which names.
 pub(super) fn members(
     token_type: TokenType,
     access_level: AccessLevel,
-    claims: &Claims,
-    text: &PayloadText,
+    payload: &Payload,
 ) -> Members {
-    let get = |span: Option<Span>| span.map(|span| text.get(span));
-    let user = User::new(get(claims.sub).unwrap_or_default()).with_access_level(access_level);
-    let user = match get(claims.name) {
-        Some(name) => user.with_name(name),
-        None => user,
-    };
-    let user = match get(claims.preferred_username) {
-        Some(login) => user.with_login(login),
-        None => user,
-    };
+    let claims = &payload.claims;
+    let id = payload.get(claims.sub).unwrap_or_default();
+    let mut user = User::new(id).with_access_level(access_level);
+    if let Some(name) = payload.get(claims.name) {
+        user = user.with_name(name);
+    }
+    if let Some(login) = payload.get(claims.preferred_username) {
+        user = user.with_login(login);
+    }
     Members {
-        id: session_id(claims, text),
+        id: session_id(payload),
         user,
-        application_id: application_id(token_type, claims, text).map(ApplicationId::from),
-        token_id: get(claims.jti).map(TokenId::from),
+        application_id: application_id(token_type, payload).map(ApplicationId::from),
+        token_id: payload.get(claims.jti).map(TokenId::from),
     }
 }
 
 /// What the token says of the client's culture, offset and zone.
-pub(super) fn client(
-    token_type: TokenType,
-    claims: &Claims,
-    text: &PayloadText,
-) -> Result<Offer, SessionError> {
-    let ours = token_type.is_ours();
-    let get = |span: Option<Span>| span.map(|span| text.get(span));
+pub(super) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, SessionError> {
+    let (claims, ours) = (&payload.claims, token_type.is_ours());
     let utc_offset = match claims.utc_offset {
         Some(minutes) => match client::offset_from_minutes(minutes) {
             None => return Err(SessionError::claim("utc_offset")),
@@ -150,26 +147,26 @@ pub(super) fn client(
         None => None,
     };
     Ok(Offer {
-        culture: culture(get(claims.locale), ours, "locale")?,
-        ui_culture: culture(get(claims.ui_locale), ours, "ui_locale")?,
+        culture: culture(payload.get(claims.locale), ours, "locale")?,
+        ui_culture: culture(payload.get(claims.ui_locale), ours, "ui_locale")?,
         utc_offset,
-        time_zone: time_zone(get(claims.zoneinfo), ours)?,
+        time_zone: time_zone(payload.get(claims.zoneinfo), ours)?,
     })
 }
 
 /// `sid`, else `jti`, else what stands in for both in a `JWT` that has neither: equal for equal
 /// tokens.
-fn session_id(claims: &Claims, text: &PayloadText) -> SessionId {
-    if let Some(id) = claims.sid.or(claims.jti) {
-        return text.get(id).into();
+fn session_id(payload: &Payload) -> SessionId {
+    let claims = &payload.claims;
+    if let Some(id) = payload.get(claims.sid.or(claims.jti)) {
+        return id.into();
     }
-    let get = |span: Option<Span>| span.map(|span| text.get(span)).unwrap_or_default();
     let seconds = |moment: Option<NumericDate>| {
         moment.map_or_else(String::new, |it| it.seconds().to_string())
     };
     let name = [
-        get(claims.iss),
-        get(claims.sub),
+        payload.get(claims.iss).unwrap_or_default(),
+        payload.get(claims.sub).unwrap_or_default(),
         &seconds(claims.iat),
         &seconds(claims.exp),
     ]

@@ -71,7 +71,7 @@ impl SessionIssuer {
         let mut text = String::new();
         compact::encode(&header, &mut text);
         text.push('.');
-        compact::encode(token.payload().as_bytes(), &mut text);
+        compact::encode(token.json().as_bytes(), &mut text);
         let signature = self.key.sign(text.as_bytes()).map_err(|_| failed)?;
         text.push('.');
         compact::encode(&signature, &mut text);

@@ -9,12 +9,10 @@ use serde::{
 };
 
 use super::{
-    SessionTokenBuilder, TokenType, form,
+    SessionTokenBuilder, TokenType,
+    form::{self, Checked},
     time::NumericDate,
-    wire::{
-        claims::Claims,
-        text::{Audience, PayloadText},
-    },
+    wire::claims::Payload,
 };
 use crate::{
     client::{ClientKind, Offer},
@@ -49,9 +47,7 @@ pub struct SessionToken {
     token_type: TokenType,
     client_kind: ClientKind,
     access_level: AccessLevel,
-    /// Checked, and where they stand in the text.
-    claims: Claims,
-    text: PayloadText,
+    payload: Payload,
     /// Read when they are asked for.
     members: OnceLock<Members>,
 }
@@ -66,27 +62,20 @@ impl SessionToken {
         SessionTokenBuilder::new(&user)
     }
 
-    pub(super) fn new(
-        token_type: TokenType,
-        client_kind: ClientKind,
-        access_level: AccessLevel,
-        claims: Claims,
-        text: PayloadText,
-    ) -> Self {
+    #[inline]
+    pub(super) fn new(checked: &Checked, payload: Payload) -> Self {
         Self {
-            token_type,
-            client_kind,
-            access_level,
-            claims,
-            text,
+            token_type: checked.token_type,
+            client_kind: checked.client_kind,
+            access_level: checked.access_level,
+            payload,
             members: OnceLock::new(),
         }
     }
 
     pub(crate) fn members(&self) -> &Members {
-        self.members.get_or_init(|| {
-            form::members(self.token_type, self.access_level, &self.claims, &self.text)
-        })
+        self.members
+            .get_or_init(|| form::members(self.token_type, self.access_level, &self.payload))
     }
 
     pub(crate) fn client_kind(&self) -> ClientKind {
@@ -94,37 +83,27 @@ impl SessionToken {
     }
 
     pub(crate) fn actor(&self) -> Option<&Actor> {
-        self.claims.act.as_deref()
+        self.payload.claims.act.as_deref()
     }
 
     /// What the token says of the client's culture, offset and zone.
     pub(crate) fn client(&self) -> Offer {
         // It was read once when the token was checked, and can be read again.
-        form::client(self.token_type, &self.claims, &self.text).unwrap_or_default()
-    }
-
-    pub(super) fn not_before_date(&self) -> Option<NumericDate> {
-        self.claims.nbf
-    }
-
-    pub(super) fn issued_at_date(&self) -> Option<NumericDate> {
-        self.claims.iat
-    }
-
-    pub(super) fn expires_at_date(&self) -> NumericDate {
-        // No token was made without it.
-        self.claims.exp.unwrap_or_default()
+        form::client(self.token_type, &self.payload).unwrap_or_default()
     }
 
     /// Generously counted: as if the members had each text on the heap again.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
-        self.text.heap_bytes() * 2 + audience
+        self.payload.heap_bytes() * 2
+    }
+
+    pub(super) fn issued_at_date(&self) -> Option<NumericDate> {
+        self.payload.claims.iat
     }
 
     /// The payload as it was signed, or is to be.
-    pub(super) fn payload(&self) -> &str {
-        self.text.json()
+    pub(super) fn json(&self) -> &str {
+        self.payload.json()
     }
 
     /// The type that the JOSE header's `typ` named.
@@ -143,50 +122,50 @@ impl SessionToken {
     /// service takes any issuer.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.claims.iss.map(|span| self.text.get(span))
+        self.payload.get(self.payload.claims.iss)
     }
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        let spans = self.claims.aud.iter().flat_map(Audience::spans);
-        spans.map(|span| self.text.get(span))
+        self.payload.audience()
     }
 
     /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.
     #[must_use]
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
-        self.claims.iat.map(NumericDate::to_date_time)
+        self.payload.claims.iat.map(NumericDate::to_date_time)
     }
 
     /// When the token begins to be valid: the claim `nbf` (RFC 7519 §4.1.5).
     #[must_use]
     pub fn not_before(&self) -> Option<DateTime<Utc>> {
-        self.claims.nbf.map(NumericDate::to_date_time)
+        self.payload.claims.nbf.map(NumericDate::to_date_time)
     }
 
     /// When the token stops being valid: the claim `exp` (RFC 7519 §4.1.4). A service may allow
     /// some leeway after it.
     #[must_use]
     pub fn expires_at(&self) -> DateTime<Utc> {
-        self.expires_at_date().to_date_time()
+        // No token is made without it.
+        let expires_at = self.payload.claims.exp.unwrap_or_default();
+        expires_at.to_date_time()
     }
 
     /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        self.claims
-            .scope
-            .map(|span| self.text.get(span))
+        self.payload
+            .get(self.payload.claims.scope)
             .unwrap_or_default()
             .split(' ')
             .filter(|word| !word.is_empty())
     }
 
     pub(crate) fn server_code(&self) -> Option<&str> {
-        self.claims.server.map(|span| self.text.get(span))
+        self.payload.get(self.payload.claims.server)
     }
 
     pub(crate) fn instance_name(&self) -> Option<&str> {
-        self.claims.instance.map(|span| self.text.get(span))
+        self.payload.get(self.payload.claims.instance)
     }
 
     /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).
@@ -225,7 +204,7 @@ impl SessionToken {
             }
         }
 
-        serde_json::Deserializer::from_str(self.payload())
+        serde_json::Deserializer::from_str(self.json())
             .deserialize_map(Claim(name, std::marker::PhantomData))
             .map_err(|_| mistyped())
     }
@@ -236,7 +215,7 @@ impl SessionToken {
     ///
     /// [`TokenError`] if the claims are no `T`.
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TokenError> {
-        serde_json::from_str(self.payload()).map_err(|_| mistyped())
+        serde_json::from_str(self.json()).map_err(|_| mistyped())
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     form::Form,
     time::{Clock, NumericDate, Validity},
     wire::{
-        claims::Claims,
+        claims::{Claims, Payload},
         compact::{self, Compact},
         header::{JoseHeader, check_length, with_header},
     },
@@ -150,14 +150,16 @@ impl Rules {
     fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
         let keys = self.keys.load();
         let (token_type, parts) = self.check_signature(&keys, token)?;
-        let (token, client) = self.read(token_type, parts.payload)?;
+        let payload = Payload::parse(compact::decode_text(parts.payload)?, &self.limits)?;
+        let checked = self.form.check(token_type, &payload)?;
         let now = self.clock.now();
-        self.check_time(&token, now)?;
-        self.check_origin(&token)?;
-        let context = self.clients.resolve_token(&client, || now.to_date_time());
+        self.check_time(token_type, &payload.claims, now)?;
+        self.check_origin(&payload)?;
+        let client = &checked.client;
+        let context = self.clients.resolve_token(client, || now.to_date_time());
         Ok(Verified {
-            validity: self.validity(&token, &client),
-            session: Session::new(token, context),
+            validity: self.validity(token_type, &payload.claims, client),
+            session: Session::new(SessionToken::new(&checked, payload), context),
             generation: keys.generation(),
             at: now,
         })
@@ -211,33 +213,27 @@ impl Rules {
             .ok_or_else(|| unacceptable("its type (`typ`) is not accepted here"))
     }
 
-    /// Reads the claims of a payload whose signature holds.
-    fn read(
+    fn check_time(
         &self,
         token_type: TokenType,
-        payload: &[u8],
-    ) -> Result<(SessionToken, Offer), SessionError> {
-        let payload = compact::decode_text(payload)?;
-        let (claims, text) = Claims::parse(payload, &self.limits)?;
-        self.form.token(token_type, claims, text)
-    }
-
-    fn check_time(&self, token: &SessionToken, now: NumericDate) -> Result<(), SessionError> {
-        let (issued_at, expires_at) = (token.issued_at_date(), token.expires_at_date());
+        claims: &Claims,
+        now: NumericDate,
+    ) -> Result<(), SessionError> {
+        let expires_at = claims.exp.unwrap_or_default();
         if now >= expires_at.saturating_add(self.leeway) {
             return Err(SessionError::new(SessionErrorKind::TokenExpired, "exp"));
         }
         let early = |name| Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
         let latest = now.saturating_add(self.leeway);
-        if token.not_before_date().is_some_and(|nbf| latest < nbf) {
+        if claims.nbf.is_some_and(|nbf| latest < nbf) {
             return early("nbf");
         }
-        if issued_at.is_some_and(|iat| latest < iat) {
+        if claims.iat.is_some_and(|iat| latest < iat) {
             return early("iat");
         }
         // A token that does not say when it was issued was issued by now at the latest.
-        let issued_at = issued_at.unwrap_or(latest);
-        match self.max_lifetime_of(token) {
+        let issued_at = claims.iat.unwrap_or(latest);
+        match self.max_lifetime_of(token_type) {
             Some(max) if expires_at.saturating_since(issued_at) > max => {
                 Err(unacceptable("its lifetime is too long"))
             }
@@ -247,40 +243,45 @@ impl Rules {
 
     /// When [`check_time`](Self::check_time) passes the token, and whether the client's
     /// context is the same all that time.
-    fn validity(&self, token: &SessionToken, client: &Offer) -> Validity {
-        let expires_at = token.expires_at_date();
+    fn validity(&self, token_type: TokenType, claims: &Claims, client: &Offer) -> Validity {
+        let expires_at = claims.exp.unwrap_or_default();
         let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
-        let longest = self.max_lifetime_of(token);
-        let issued_at = match (token.issued_at_date(), longest) {
+        let longest = self.max_lifetime_of(token_type);
+        let issued_at = match (claims.iat, longest) {
             (Some(issued_at), _) => issued_at,
             (None, Some(longest)) => expires_at.saturating_sub(longest),
             (None, None) => NumericDate::default(),
         };
         Validity {
-            from: early(issued_at.max(token.not_before_date().unwrap_or_default())),
+            from: early(issued_at.max(claims.nbf.unwrap_or_default())),
             until: expires_at.saturating_add(self.leeway),
             is_steady: self.clients.is_steady(client),
         }
     }
 
-    fn max_lifetime_of(&self, token: &SessionToken) -> Option<Duration> {
+    fn max_lifetime_of(&self, token_type: TokenType) -> Option<Duration> {
         self.max_lifetime
-            .or_else(|| token.token_type().default_max_lifetime())
+            .or_else(|| token_type.default_max_lifetime())
     }
 
     /// Whether the token is from our issuer and for us.
-    fn check_origin(&self, token: &SessionToken) -> Result<(), SessionError> {
+    fn check_origin(&self, payload: &Payload) -> Result<(), SessionError> {
+        let claims = &payload.claims;
         let refuse = |kind, name| Err(SessionError::new(kind, name));
-        if self.issuer.is_some() && token.issuer() != self.issuer.as_deref() {
+        if self.issuer.is_some() && payload.get(claims.iss) != self.issuer.as_deref() {
             return refuse(SessionErrorKind::IssuerInvalid, "iss");
         }
         let ours = |audience: &str| self.audiences.iter().any(|it| it == audience);
-        if !self.audiences.is_empty() && !token.audience().any(ours) {
+        if !self.audiences.is_empty() && !payload.audience().any(ours) {
             return refuse(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
-            (&self.server_code, token.server_code(), "server"),
-            (&self.instance_name, token.instance_name(), "instance"),
+            (&self.server_code, payload.get(claims.server), "server"),
+            (
+                &self.instance_name,
+                payload.get(claims.instance),
+                "instance",
+            ),
         ] {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs

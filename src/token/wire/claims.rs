@@ -50,21 +50,47 @@ pub(in crate::token) struct Claims {
     pub(in crate::token) cnf: Option<()>,
 }
 
-impl Claims {
-    pub(in crate::token) fn parse(
-        json: String,
-        limits: &Limits,
-    ) -> Result<(Self, PayloadText), SessionError> {
+/// The claims of a token, with the text that they stand in.
+#[derive(Clone)]
+pub(in crate::token) struct Payload {
+    pub(in crate::token) claims: Claims,
+    text: PayloadText,
+}
+
+impl Payload {
+    pub(in crate::token) fn parse(json: String, limits: &Limits) -> Result<Self, SessionError> {
         if json.len() > PayloadText::MAX {
             return Err(SessionError::malformed("the payload is too long"));
         }
         let (claims, unescaped) = match flat::scan_claims(&json, limits) {
             Some(claims) => (claims, String::new()),
-            None => Self::parse_strictly(&json, limits)?,
+            None => Claims::parse_strictly(&json, limits)?,
         };
-        Ok((claims, PayloadText::new(json, &unescaped)))
+        let text = PayloadText::new(json, &unescaped);
+        Ok(Self { claims, text })
     }
 
+    /// The text of one of its claims.
+    pub(in crate::token) fn get(&self, claim: Option<Span>) -> Option<&str> {
+        claim.map(|span| self.text.get(span))
+    }
+
+    pub(in crate::token) fn audience(&self) -> impl Iterator<Item = &str> {
+        let spans = self.claims.aud.iter().flat_map(Audience::spans);
+        spans.map(|span| self.text.get(span))
+    }
+
+    pub(in crate::token) fn json(&self) -> &str {
+        self.text.json()
+    }
+
+    pub(in crate::token) fn heap_bytes(&self) -> usize {
+        let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
+        self.text.heap_bytes() + audience
+    }
+}
+
+impl Claims {
     /// Also gives the texts that follow the JSON.
     pub(super) fn parse_strictly(
         json: &str,
