@@ -59,20 +59,28 @@ pub(super) fn scan_claims(json: &str, limits: &Limits) -> Option<Claims> {
             IAT => Member::Moment(&mut claims.iat),
             JTI => Member::Text(&mut claims.jti, limits.claim_bytes()),
             SID => Member::Text(&mut claims.sid, limits.claim_bytes()),
-            CLIENT_ID => Member::Text(&mut claims.client_id, limits.claim_bytes()),
+            CLIENT_ID if name.text == b"client_id" => {
+                Member::Text(&mut claims.client_id, limits.claim_bytes())
+            }
             AZP => Member::Text(&mut claims.azp, limits.claim_bytes()),
-            CLIENT_KIND => Member::Text(&mut claims.client_kind, limits.claim_bytes()),
+            CLIENT_KIND if name.text == b"client_kind" => {
+                Member::Text(&mut claims.client_kind, limits.claim_bytes())
+            }
             NAME => Member::Text(&mut claims.name, limits.claim_bytes()),
-            ACCESS_LEVEL => Member::Text(&mut claims.access_level, limits.claim_bytes()),
+            ACCESS_LEVEL if name.text == b"access_level" => {
+                Member::Text(&mut claims.access_level, limits.claim_bytes())
+            }
             LOCALE => Member::Text(&mut claims.locale, limits.locale_bytes()),
-            UI_LOCALE => Member::Text(&mut claims.ui_locale, limits.locale_bytes()),
-            UTC_OFFSET => Member::Offset,
+            UI_LOCALE if name.text == b"ui_locale" => {
+                Member::Text(&mut claims.ui_locale, limits.locale_bytes())
+            }
+            UTC_OFFSET if name.text == b"utc_offset" => Member::Offset,
             ZONEINFO => Member::Text(&mut claims.zoneinfo, usize::MAX),
             SERVER => Member::Text(&mut claims.server, limits.claim_bytes()),
             INSTANCE => Member::Text(&mut claims.instance, limits.claim_bytes()),
             SCOPE => Member::Text(&mut claims.scope, limits.scope_bytes()),
             ACT | CNF => return None,
-            _ if name.text == b"preferred_username" => {
+            PREFERRED_USERNAME if name.text == b"preferred_username" => {
                 Member::Text(&mut claims.preferred_username, limits.claim_bytes())
             }
             _ => Member::Other,
@@ -123,25 +131,23 @@ enum Member<'c> {
 /// The name of a member.
 struct Name<'a> {
     text: &'a [u8],
-    /// The text as a number, by which names are told apart fast; 0 for a long one.
-    word: u128,
+    /// Its first eight letters as a number, by which names are told apart fast.
+    word: u64,
 }
 
-/// The number that stands for a name of at most 15 letters.
-#[expect(clippy::as_conversions, reason = "`From` is not for constants")]
-const fn word(name: &str) -> u128 {
-    let (mut word, mut at) = (0, name.len());
-    assert!(at < 16);
-    while at > 0 {
-        at -= 1;
-        word = word << 8 | name.as_bytes()[at] as u128;
+/// The number that stands for a name, and for others that begin with the same eight letters.
+const fn word(name: &str) -> u64 {
+    let (mut bytes, mut at) = ([0; 8], 0);
+    while at < name.len() && at < 8 {
+        bytes[at] = name.as_bytes()[at];
+        at += 1;
     }
-    word
+    u64::from_le_bytes(bytes)
 }
 
 macro_rules! words {
     ($($constant:ident = $name:literal),* $(,)?) => {
-        $(const $constant: u128 = word($name);)*
+        $(const $constant: u64 = word($name);)*
     };
 }
 
@@ -149,7 +155,7 @@ words! {
     ALG = "alg", KID = "kid", TYP = "typ",
     ISS = "iss", AUD = "aud", SUB = "sub", EXP = "exp", NBF = "nbf", IAT = "iat", JTI = "jti",
     SID = "sid", CLIENT_ID = "client_id", AZP = "azp", CLIENT_KIND = "client_kind", NAME = "name",
-    ACCESS_LEVEL = "access_level", LOCALE = "locale", UI_LOCALE = "ui_locale",
+    PREFERRED_USERNAME = "preferred_username", ACCESS_LEVEL = "access_level", LOCALE = "locale", UI_LOCALE = "ui_locale",
     UTC_OFFSET = "utc_offset", ZONEINFO = "zoneinfo", SERVER = "server", INSTANCE = "instance",
     SCOPE = "scope", ACT = "act", CNF = "cnf",
 }
@@ -183,7 +189,9 @@ impl<'a> Scanner<'a> {
     /// Takes this byte, after white space.
     #[inline(always)]
     fn skip(&mut self, wanted: u8) -> Option<()> {
-        self.skip_space();
+        if self.peek() != Some(wanted) {
+            self.skip_space();
+        }
         (self.next()? == wanted).then_some(())
     }
 
@@ -222,6 +230,10 @@ impl<'a> Scanner<'a> {
 
     #[inline(always)]
     fn skip_space(&mut self) {
+        // Most issuers write none.
+        if self.peek().is_some_and(|byte| byte > b' ') {
+            return;
+        }
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.at += 1;
         }
@@ -290,46 +302,35 @@ impl<'a> Scanner<'a> {
 
 /// The length and the word of a name that ends within these bytes.
 #[inline(always)]
-fn short_name(next: &[u8; 16]) -> Option<(usize, u128)> {
-    let word = u128::from_le_bytes(*next);
-    let (low, high) = next.split_at(8);
-    let quotes = |half: &[u8]| {
-        half.first_chunk()
-            .map(|it| zeros(u64::from_le_bytes(*it) ^ QUOTES))
+fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
+    let ([low, high], []) = next.as_chunks() else {
+        return None;
     };
-    let (low, high) = (quotes(low)?, quotes(high)?);
-    let bits = match low {
-        0 => 64 + high.trailing_zeros(),
-        low => low.trailing_zeros(),
-    };
-    // The high bit of the quote's byte was found.
-    let len = usize::try_from(bits / 8).ok()?;
-    let mask = MASKS.get(len)?;
-    Some((len, word & mask))
-}
-
-/// By length, what of a word belongs to a name.
-const MASKS: [u128; 16] = {
-    let (mut masks, mut len) = ([0; 16], 1);
-    while len < 16 {
-        masks[len] = masks[len - 1] << 8 | 0xff;
-        len += 1;
+    let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
+    match (zeros(low ^ QUOTES), zeros(high ^ QUOTES)) {
+        (0, 0) => None,
+        (0, quote) => Some((8 + first_byte(quote), low)),
+        // Of the word only what is before the quote belongs to the name.
+        (quote, _) => Some((
+            first_byte(quote),
+            low & ((quote & quote.wrapping_neg()) >> 7).wrapping_sub(1),
+        )),
     }
-    masks
-};
+}
 
 /// A name that is long, or near the end.
 #[cold]
 fn long_name(rest: &[u8]) -> Option<Name<'_>> {
     let text = rest.get(..find_special(rest)?)?;
-    let mut bytes = [0; 16];
-    if let Some(start) = bytes.get_mut(..text.len()).filter(|it| it.len() < 16) {
-        start.copy_from_slice(text);
-    }
+    let mut first = [0; 8];
+    first
+        .iter_mut()
+        .zip(text)
+        .for_each(|(to, byte)| *to = *byte);
     // What ended it may be no quote.
     (rest.get(text.len()) == Some(&b'"')).then(|| Name {
         text,
-        word: u128::from_le_bytes(bytes),
+        word: u64::from_le_bytes(first),
     })
 }
 
@@ -347,6 +348,12 @@ const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word & HIGH
 }
 
+/// Which byte of a word the first bit is in.
+#[inline(always)]
+fn first_byte(bits: u64) -> usize {
+    usize::try_from(bits.trailing_zeros() / 8).unwrap_or_default()
+}
+
 /// Where the first byte is that ends a plain text, or does not belong in one: a quote, a
 /// backslash, a control character.
 #[inline(always)]
@@ -358,7 +365,7 @@ fn find_special(text: &[u8]) -> Option<usize> {
         let controls = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
         let special = zeros(word ^ QUOTES) | backslashes | controls;
         if special != 0 {
-            return Some(at + usize::try_from(special.trailing_zeros() / 8).ok()?);
+            return Some(at + first_byte(special));
         }
         at += 8;
     }
