@@ -3,9 +3,10 @@
 
 use std::hint::black_box;
 
+use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use tower_session_token::Algorithm;
 
-use super::tokens::{HS256_SECRET, public_der};
+use super::tokens::{HS256_SECRET, test_key};
 
 /// Checks the signature of `token`, and nothing else of it.
 pub(crate) fn raw_check(algorithm: Algorithm, token: &str) -> Box<dyn FnMut() -> bool> {
@@ -21,6 +22,13 @@ pub(crate) fn raw_check(algorithm: Algorithm, token: &str) -> Box<dyn FnMut() ->
         }
         _ => backend::check(algorithm, &public_der(algorithm), input, signature),
     }
+}
+
+/// The public key as SubjectPublicKeyInfo.
+fn public_der(algorithm: Algorithm) -> Vec<u8> {
+    let pem = test_key(algorithm, "public.pem");
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem).expect("a test key");
+    der.to_vec()
 }
 
 /// HMAC-SHA256 (RFC 2104) that goes on from the states after the padded key.
@@ -116,8 +124,6 @@ mod backend {
 #[cfg(not(feature = "aws_lc_rs"))]
 mod backend {
     use super::{Algorithm, black_box};
-    use ed25519_dalek::pkcs8::DecodePublicKey;
-    use p256::ecdsa::signature::Verifier;
     use rsa::pkcs1v15;
 
     pub(super) fn check(
@@ -128,16 +134,22 @@ mod backend {
     ) -> Box<dyn FnMut() -> bool> {
         match algorithm {
             Algorithm::EdDSA => {
+                use ed25519_dalek::pkcs8::DecodePublicKey;
+
                 let key = ed25519_dalek::VerifyingKey::from_public_key_der(der).expect("a key");
                 let signature = ed25519_dalek::Signature::from_slice(&signature).expect("one");
                 Box::new(move || key.verify_strict(black_box(&input), &signature).is_ok())
             }
             Algorithm::ES256 => {
+                use p256::{ecdsa::signature::Verifier, pkcs8::DecodePublicKey};
+
                 let key = p256::ecdsa::VerifyingKey::from_public_key_der(der).expect("a key");
                 let signature = p256::ecdsa::Signature::from_slice(&signature).expect("one");
                 Box::new(move || key.verify(black_box(&input), &signature).is_ok())
             }
             Algorithm::RS256 => {
+                use rsa::{pkcs8::DecodePublicKey, signature::Verifier};
+
                 let key = rsa::RsaPublicKey::from_public_key_der(der).expect("a key");
                 let key = pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
                 let signature = pkcs1v15::Signature::try_from(&signature[..]).expect("one");

@@ -2,11 +2,10 @@
 
 use std::{fs, path::Path};
 
-use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use serde_json::{Value, json};
 use tower_session_token::{
-    Algorithm, Session, SessionIssuer, SessionToken, SessionVerifier, SigningKey, User,
-    VerifyingKey,
+    Algorithm, Session, SessionIssuer, SessionToken, SessionTokenBuilder, SessionVerifier,
+    SigningKey, User, VerifyingKey,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -23,14 +22,7 @@ pub(crate) fn jwk(algorithm: Algorithm, part: &str) -> String {
     String::from_utf8(key).expect("text")
 }
 
-/// The public key as SubjectPublicKeyInfo.
-pub(crate) fn public_der(algorithm: Algorithm) -> Vec<u8> {
-    let pem = test_key(algorithm, "public.pem");
-    let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem).expect("a test key");
-    der.to_vec()
-}
-
-fn test_key(algorithm: Algorithm, form: &str) -> Vec<u8> {
+pub(crate) fn test_key(algorithm: Algorithm, form: &str) -> Vec<u8> {
     let name = match algorithm {
         Algorithm::EdDSA => "ed25519",
         Algorithm::ES256 => "p256",
@@ -58,11 +50,11 @@ pub(crate) fn verifier(algorithm: Algorithm, cache_bytes: usize) -> SessionVerif
         .expect("a verifier")
 }
 
-/// A token of some 650 to 950 bytes: four UUIDs, a Cyrillic name, both cultures, offset, server
-/// and instance.
-pub(crate) fn token(algorithm: Algorithm) -> String {
+/// The claims of a usual token: four UUIDs, a Cyrillic name, both cultures, offset, server and
+/// instance.
+pub(crate) fn new_token() -> SessionTokenBuilder {
     let offset = chrono::FixedOffset::east_opt(3 * 3600).expect("an offset");
-    let token = SessionToken::builder(User::new(uuid()).with_name("Иван Петров"))
+    SessionToken::builder(User::new(uuid()).with_name("Иван Петров"))
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .application_id(uuid())
@@ -72,8 +64,11 @@ pub(crate) fn token(algorithm: Algorithm) -> String {
         .server_code("main")
         .instance_name("default")
         .lifetime(std::time::Duration::from_secs(3600))
-        .build()
-        .expect("a token");
+}
+
+/// A token of some 650 to 950 bytes.
+pub(crate) fn token(algorithm: Algorithm) -> String {
+    let token = new_token().build().expect("a token");
     let token = SessionIssuer::new(signing_key(algorithm)).issue(&token);
     token.expect("a signed token")
 }

@@ -361,7 +361,7 @@ impl Table {
             let free = |it: &[u32; WAYS]| it.iter().position(|it| *it == 0);
             let way = self.marks.get(set).and_then(free);
             // A set that is full in a table that is not nearly empty: there are too few sets.
-            let load = if way.is_some() { 2 } else { 4 };
+            let load = if way.is_some() { 2 } else { 8 };
             if self.len < self.marks.len() * WAYS / load || !self.grow() {
                 return way.map_or_else(|| self.evict_one_of(set), |way| Some((set, way)));
             }

@@ -1,0 +1,124 @@
+//! How many instructions the paths without cryptography take: a gate that no noise moves.
+//!
+//! ```text
+//! cargo install gungraun-runner --version 0.20.0
+//! cargo bench --bench instructions
+//! ```
+//!
+//! It needs valgrind, which knows no SHA extensions: what signatures cost is measured by time, in
+//! `layer` and `verify`. A limit is what was counted with Rust 1.95 and glibc 2.36 on x86-64, and
+//! 3 % more.
+#![allow(missing_docs, unused_qualifications, reason = "the macros write them")]
+
+use std::hint::black_box;
+
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
+use http::{Request, Response, StatusCode};
+use tower::{Layer, Service, service_fn};
+use tower_session_token::{
+    Algorithm, Session, SessionLayer, SessionService, SessionToken, SessionTokenBuilder,
+    SessionVerifier,
+};
+
+mod support {
+    pub(crate) mod service;
+    pub(crate) mod tokens;
+}
+use support::{
+    service::{Answer, idle, looking, request, run},
+    tokens::{assert_session, new_token, token, verifier},
+};
+
+const CACHE_BYTES: usize = 1 << 20;
+
+type Idle = SessionService<tower::util::ServiceFn<fn(Request<()>) -> Answer>>;
+
+fn at_most(counted: u64) -> LibraryBenchmarkConfig {
+    let limit = counted + counted * 3 / 100;
+    let mut callgrind = Callgrind::with_args(["--cache-sim=no"]);
+    callgrind.hard_limits([(EventKind::Ir, limit)]);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(callgrind);
+    config
+}
+
+/// A service, and a request that it answers with this status. It had such requests before.
+fn prepared(authorization: Option<&str>, status: StatusCode) -> (Idle, Request<()>) {
+    let layer = SessionLayer::new(verifier(Algorithm::HS256, CACHE_BYTES));
+    let make = || request(authorization);
+    let mut looking = layer.layer(service_fn(looking));
+    for _ in 0..3 {
+        let response = run(looking.call(make()));
+        assert_eq!(response.status(), status);
+        let session = response.extensions().get::<Session>();
+        assert_eq!(session.is_some(), status == StatusCode::OK);
+        session.into_iter().for_each(assert_session);
+    }
+    let handler: fn(Request<()>) -> Answer = idle;
+    (layer.layer(service_fn(handler)), make())
+}
+
+fn accepted() -> (Idle, Request<()>) {
+    let bearer = format!("Bearer {}", token(Algorithm::HS256));
+    prepared(Some(&bearer), StatusCode::OK)
+}
+
+fn refused(token: &str) -> (Idle, Request<()>) {
+    let bearer = format!("Bearer {token}");
+    prepared(Some(&bearer), StatusCode::UNAUTHORIZED)
+}
+
+/// A good token with another header.
+fn refused_with(header: &str) -> (Idle, Request<()>) {
+    let token = token(Algorithm::HS256);
+    let (_, rest) = token.split_once('.').expect("three parts");
+    let header = base64_simd::URL_SAFE_NO_PAD.encode_to_string(header);
+    refused(&format!("{header}.{rest}"))
+}
+
+fn absent() -> (Idle, Request<()>) {
+    prepared(None, StatusCode::UNAUTHORIZED)
+}
+
+#[library_benchmark]
+#[bench::cached(args = [], setup = accepted, config = at_most(3_653))]
+#[bench::absent(args = [], setup = absent, config = at_most(1_895))]
+#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = refused, config = at_most(3_995))]
+#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = refused_with, config = at_most(3_973))]
+#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = refused_with, config = at_most(4_267))]
+fn layer((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
+    let response = run(black_box(&mut service).call(black_box(request)));
+    // What is returned is dropped uncounted.
+    (service, response)
+}
+
+fn remembered() -> (SessionVerifier, String) {
+    let (verifier, token) = (
+        verifier(Algorithm::HS256, CACHE_BYTES),
+        token(Algorithm::HS256),
+    );
+    for _ in 0..3 {
+        assert!(verifier.verify(token.as_bytes()).is_ok());
+    }
+    assert_eq!(verifier.cache_stats().hits, 1);
+    (verifier, token)
+}
+
+#[library_benchmark]
+#[bench::cached(args = [], setup = remembered, config = at_most(649))]
+fn verify((verifier, token): (SessionVerifier, String)) -> (SessionVerifier, String, Session) {
+    let session = black_box(&verifier).verify(black_box(token.as_bytes()));
+    (verifier, token, session.expect("it is accepted"))
+}
+
+// Building a token writes its claims and reads them again.
+#[library_benchmark]
+#[bench::claims(args = [], setup = new_token, config = at_most(15_165))]
+fn build(builder: SessionTokenBuilder) -> SessionToken {
+    black_box(builder).build().expect("a token")
+}
+
+library_benchmark_group!(name = without_cryptography; benchmarks = layer, verify, build);
+main!(library_benchmark_groups = without_cryptography);
