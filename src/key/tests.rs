@@ -411,7 +411,9 @@ fn a_public_jwk_is_read_strictly() {
             json!({ "use": "sig", "key_ops": ["sign", "verify"], "x5c": [] }),
             "",
         ),
+        (&rsa, json!({ "ours": { "x": [] } }), ""),
         (&rsa, json!({ "use": "enc" }), "`use` is not `sig`"),
+        (&rsa, json!({ "use": "SIG" }), "`use` is not `sig`"),
         (&rsa, json!({ "use": 1 }), "text"),
         (&rsa, json!({ "key_ops": ["sign"] }), "`key_ops`"),
         (&rsa, json!({ "key_ops": "verify" }), "`key_ops`"),
@@ -420,6 +422,7 @@ fn a_public_jwk_is_read_strictly() {
         (&rsa, json!({ "alg": "HS256" }), "does not fit"),
         (&rsa, json!({ "alg": "none" }), "not supported"),
         (&rsa, json!({ "alg": "RS1" }), "not supported"),
+        (&rsa, json!({ "alg": "rs256" }), "not supported"),
         (&rsa, json!({ "alg": 5 }), "text"),
         (&rsa, json!({ "kid": 5 }), "text"),
         (&rsa, json!({ "n": null }), "`n` is missing"),
@@ -433,21 +436,28 @@ fn a_public_jwk_is_read_strictly() {
         (&rsa, json!({ "kty": "EC" }), "curve"),
         (&rsa, json!({ "kty": null }), "`kty` is missing"),
         (&rsa, json!({ "kty": "XX" }), "not supported"),
+        (&rsa, json!({ "kty": "rsa" }), "not supported"),
         (&p256, json!({ "alg": null }), ""),
         (&p256, json!({ "alg": "ES384" }), "does not fit"),
         (&p256, json!({ "crv": "P-384" }), "does not fit"),
         (&p256, json!({ "crv": "P-384", "alg": null }), "full length"),
         (&p256, json!({ "crv": "P-521", "alg": "ES512" }), "curve"),
         (&p256, json!({ "crv": "secp256k1" }), "curve"),
+        (&p256, json!({ "crv": null }), "curve"),
+        (&p256, json!({ "x": null }), "`x` is missing"),
+        (&p256, json!({ "y": null }), "`y` is missing"),
         (&p256, json!({ "x": format!("{x}=") }), "base64url"),
         (&p256, json!({ "x": "AQ" }), "full length"),
         (&p256, json!({ "y": x }), "invalid"),
         (&p384, json!({ "alg": null }), ""),
+        (&p384, json!({ "y": null }), "`y` is missing"),
         (&ed, json!({ "alg": null }), ""),
         (&ed, json!({ "alg": "Ed25519" }), ""),
         (&ed, json!({ "alg": "ES256" }), "does not fit"),
         (&ed, json!({ "crv": "Ed448" }), "curve"),
         (&ed, json!({ "crv": "X25519" }), "curve"),
+        (&ed, json!({ "crv": null }), "curve"),
+        (&ed, json!({ "x": null }), "`x` is missing"),
         (&ed, json!({ "x": "AQ" }), "invalid"),
         (&ed, json!({ "kty": "EC" }), "curve"),
         (&secret, json!({}), ""),
@@ -464,6 +474,18 @@ fn a_public_jwk_is_read_strictly() {
     for text in ["", "[]", "null", "{", "\"x\""] {
         assert!(VerifyingKey::from_jwk(text).is_err(), "{text}");
     }
+}
+
+/// Of two members of one name the last is read (RFC 7517 §4), by all parsers of JSON alike.
+#[test]
+fn the_last_of_two_members_of_a_jwk_is_read() {
+    let good = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let key = |first, last| format!(r#"{{"kty":"oct","alg":"HS256","k":"{first}","k":"{last}"}}"#);
+    assert!(VerifyingKey::from_jwk(key("AQ", good)).is_ok());
+    assert!(VerifyingKey::from_jwk(key(good, "AQ")).is_err());
+    let set = |first: &str, last: &str| format!(r#"{{"keys":[{first}],"keys":[{last}]}}"#);
+    assert!(KeySet::from_jwks(set("", &key("AQ", good))).is_ok());
+    assert!(KeySet::from_jwks(set(&key("AQ", good), "")).is_err());
 }
 
 #[test]
@@ -536,6 +558,9 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
         ]
     );
     assert_eq!(keys.left_out()[1].position(), 3);
+
+    let more = json!({ "keys": [ed], "ours": { "keys": [] } }).to_string();
+    assert_eq!(KeySet::from_jwks(more).unwrap().len(), 1);
 
     // What is left counts: a single key needs no `kid`.
     let one = set(

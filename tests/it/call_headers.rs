@@ -185,6 +185,20 @@ fn the_token_comes_before_accept_language() {
     assert_eq!(got.ui_culture_source(), ClientSource::AcceptLanguage);
 }
 
+#[test]
+fn several_fields_of_accept_language_are_one_list() {
+    let layer = SessionLayer::new(speaking(&["de", "fr"])).client_context(CallHeaders::all());
+    let two = [
+        ("accept-language", "it, fr;q=0.5"),
+        ("accept-language", "de"),
+    ];
+    assert_eq!(context(&layer, &two).culture().to_string(), "de");
+    let long = "it,".repeat(100);
+    let too_long = [("accept-language", long.as_str()); 2];
+    let got = context(&layer, &too_long);
+    assert_eq!((got.culture().as_str(), got.ignored()), ("en", 1));
+}
+
 /// The answer of a handler that sets these headers itself.
 fn respond(layer: &SessionLayer, request: Request<()>, own: &'static [(&str, &str)]) -> Answer {
     let service = layer.layer(service_fn(async |_: Request<()>| {

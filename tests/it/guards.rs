@@ -1,6 +1,6 @@
 //! Guard layers: which sessions pass.
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use serde_json::json;
 use tower_session_token::{
     AccessLevel, ClientKind, RequireAccessLevel, RequireClientKind, RequireScope,
@@ -55,6 +55,41 @@ fn access_levels() {
         let refused = answer.error.map(|error| error.kind());
         assert_eq!(refused, (!passes).then_some(Kind::AccessLevelInsufficient));
     }
+}
+
+#[test]
+fn what_is_not_enough_is_forbidden_and_the_challenge_says_so() {
+    let session = || SessionLayer::new(verifier());
+    let regular = || bearer(&token(&json!({ "access_level": "regular" })));
+    let desktop = RequireClientKind::new(ClientKind::Desktop);
+    let administrators = RequireAccessLevel::new(AccessLevel::Administrator);
+    let readers = RequireScope::new("orders.read").unwrap();
+    let plain = "Bearer realm=\"session\", error=\"insufficient_scope\"";
+    let named = format!("{plain}, scope=\"orders.read\"");
+    for (answer, challenge) in [
+        (send(&(session(), desktop), regular()), plain),
+        (send(&(session(), administrators), regular()), plain),
+        (send(&(session(), readers), regular()), &named),
+    ] {
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.header("www-authenticate"), Some(challenge));
+        assert!(answer.body.is_empty());
+    }
+}
+
+#[test]
+fn a_guard_behind_an_optional_layer_wants_a_session() {
+    let layers = (
+        SessionLayer::new(verifier()).optional(),
+        RequireAccessLevel::new(AccessLevel::Regular),
+    );
+    let answer = send(&layers, Request::new(()));
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Bearer realm=\"session\"")
+    );
+    assert_eq!(answer.error.unwrap().kind(), Kind::TokenMissing);
 }
 
 #[test]

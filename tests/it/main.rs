@@ -7,6 +7,7 @@ mod cache;
 mod call_headers;
 mod configuration;
 mod guards;
+mod issuer;
 mod layer;
 mod nested;
 mod refusals;

@@ -5,12 +5,13 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, Session, SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken,
-    TokenErrorKind, TokenType, User,
+    AccessLevel, RequireAccessLevel, RequireScope, Session, SessionContext,
+    SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, TokenType,
+    User,
 };
 
 use crate::support::{
-    NOW, bearer, builder, now, refusal, see_session, session, signing_key, verifier,
+    NOW, bearer, builder, now, refusal, see_session, send, session, signing_key, verifier,
 };
 
 fn nest(parent: &Session, user: &str) -> SessionToken {
@@ -209,6 +210,37 @@ fn scope_is_a_subset() {
             TokenErrorKind::ScopeExceeded
         );
     }
+}
+
+#[test]
+fn in_process_it_needs_no_signature() {
+    let parent = session(&json!({}));
+    SessionContext::sync_scope(nest(&parent, "bob"), || {
+        let current = SessionContext::current().unwrap();
+        assert_eq!(current.user().id().to_string(), "bob");
+        assert_eq!(current.actor().unwrap().session_id(), Some(parent.id()));
+    });
+}
+
+#[test]
+fn access_is_decided_by_the_nested_user_alone() {
+    let parent = session(&json!({ "access_level": "administrator", "scope": "a" }));
+    let text = SessionIssuer::new(signing_key())
+        .issue(&nest(&parent, "bob"))
+        .unwrap();
+    let receiver = builder()
+        .accept_type(TokenType::NestedSession)
+        .build()
+        .unwrap();
+    let guarded = (
+        SessionLayer::new(receiver.clone()),
+        RequireAccessLevel::new(AccessLevel::Administrator),
+    );
+    let refused = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(refused.kind(), Kind::AccessLevelInsufficient);
+    let guarded = (SessionLayer::new(receiver), RequireScope::new("a").unwrap());
+    let refused = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(refused.kind(), Kind::ScopeInsufficient);
 }
 
 #[test]

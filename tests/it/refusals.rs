@@ -141,6 +141,33 @@ fn grpc_hears_it_in_grpc() {
 }
 
 #[test]
+fn every_kind_of_grpc_is_answered_in_kind() {
+    for (asked, answered) in [
+        ("application/grpc", Some("application/grpc")),
+        ("Application/gRPC+json", Some("application/grpc")),
+        ("application/grpc-web+proto", Some("application/grpc-web")),
+        (
+            "application/grpc-web-text",
+            Some("application/grpc-web-text"),
+        ),
+        ("application/json", None),
+    ] {
+        let guard = RequireScope::new("orders.read").unwrap();
+        let headers = [("content-type", asked)];
+        for answer in [
+            send(&layer(), request(&headers)),
+            send(&guard, request(&headers)),
+        ] {
+            let status = answered.map_or(StatusCode::UNAUTHORIZED, |_| StatusCode::OK);
+            assert_eq!(answer.status, status, "{asked}");
+            assert_eq!(answer.header("content-type"), answered, "{asked}");
+            let code = answered.map(|_| "16");
+            assert_eq!(answer.header("grpc-status"), code, "{asked}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_of_ones_own() {
     for (request, kind) in rows() {
         let layer = layer().on_reject(|head, error| {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use serde_json::json;
 use tower_session_token::{
     RevocationCheck, RevocationList, RevocationStatus, Session, SessionErrorKind as Kind,
@@ -16,7 +17,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    ISSUER, NOW, bearer, builder, claims, now, see_session, session, sign, token, verifier,
+    ISSUER, NOW, bearer, builder, claims, now, see_session, send, session, sign, token, verifier,
 };
 
 fn until() -> DateTime<Utc> {
@@ -42,6 +43,41 @@ fn a_revoked_session_is_refused_from_the_call_s_return_on() {
     let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
     assert_eq!(refused, Kind::SessionRevoked);
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
+}
+
+/// Panics when it is asked.
+struct Unasked;
+
+impl RevocationCheck for Unasked {
+    fn check(&self, _: &Session) -> RevocationStatus {
+        unreachable!("only a session that is otherwise accepted is asked about")
+    }
+}
+
+#[test]
+fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
+    let layer = SessionLayer::new(verifier()).revocation(Unasked);
+    for (changes, want) in [
+        (json!({ "exp": NOW - 60 }), Kind::TokenExpired),
+        (json!({ "aud": "x" }), Kind::AudienceInvalid),
+        (json!({ "sid": 1 }), Kind::ClaimInvalid),
+    ] {
+        let refused = see_session(&layer, bearer(&token(&changes))).unwrap_err();
+        assert_eq!(refused, want);
+    }
+}
+
+#[test]
+fn a_revoked_session_is_challenged_for_another_token() {
+    let list = list();
+    list.revoke_session(ISSUER, session(&json!({})).id(), until());
+    let layer = SessionLayer::new(verifier()).revocation(list);
+    let answer = send(&layer, bearer(&token(&json!({}))));
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        answer.header("www-authenticate"),
+        Some("Bearer realm=\"session\", error=\"invalid_token\"")
+    );
 }
 
 #[test]

@@ -350,6 +350,68 @@ fn a_token_is_taken_for_its_type_alone() {
 }
 
 #[test]
+fn what_a_header_says_of_keys_and_content_is_ignored() {
+    let jwk = json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE" });
+    for (name, value) in [
+        ("jwk", jwk),
+        ("jku", json!("https://attacker.example/keys")),
+        ("x5u", json!("https://attacker.example/chain")),
+        ("x5c", json!(["AAAA"])),
+        ("x5t", json!("AAAA")),
+        ("x5t#S256", json!("AAAA")),
+        ("zip", json!("DEF")),
+        ("cty", json!("JWT")),
+        ("iss", json!("https://attacker.example")),
+        ("ours", json!({ "x": [1] })),
+    ] {
+        let mut header = header();
+        header[name] = value;
+        let token = sign(&header, &claims(&json!({})).to_string());
+        assert_eq!(refusal(&verifier(), &token), None, "{name}");
+    }
+}
+
+#[test]
+fn a_bound_token_is_refused_whatever_its_type() {
+    for typ in ["session+jwt", "nested-session+jwt", "at+jwt", "JWT"] {
+        let accepting = builder().accept_type(typ.parse().unwrap());
+        let changes = match typ {
+            "nested-session+jwt" => json!({ "cnf": {}, "act": { "sub": "x" } }),
+            _ => json!({ "cnf": {} }),
+        };
+        let header = json!({ "alg": "HS256", "typ": typ });
+        let token = sign(&header, &claims(&changes).to_string());
+        let refused = refusal(&accepting.build().unwrap(), &token);
+        assert_eq!(refused, Some(Kind::TokenUnacceptable), "{typ}");
+    }
+}
+
+#[test]
+fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
+    for (typ, is_ours) in [
+        ("session+jwt", true),
+        ("nested-session+jwt", true),
+        ("at+jwt", false),
+        ("JWT", false),
+    ] {
+        let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
+        let refused = |seconds: i64| {
+            let mut changes = json!({ "iat": NOW, "exp": NOW + seconds });
+            if typ == "nested-session+jwt" {
+                changes["act"] = json!({ "sub": "x" });
+            }
+            let header = json!({ "alg": "HS256", "typ": typ });
+            refusal(&accepting, &sign(&header, &claims(&changes).to_string()))
+        };
+        let week = 7 * 86_400;
+        assert_eq!(refused(week), None, "{typ}");
+        let want = is_ours.then_some(Kind::TokenUnacceptable);
+        assert_eq!(refused(week + 1), want, "{typ}");
+        assert_eq!(refused(1000 * week), want, "{typ}");
+    }
+}
+
+#[test]
 fn what_others_mint_is_read_with_indulgence() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
@@ -538,6 +600,66 @@ fn limits_can_be_moved_both_ways() {
         refusal(&with(Limits::default().with_token_bytes(65_536)), &large),
         None
     );
+}
+
+#[test]
+fn each_limit_of_claims_can_be_moved_both_ways() {
+    let nested = |levels: usize| {
+        let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        json!({ "x": serde_json::from_str::<Value>(&value).unwrap() })
+    };
+    let text = |name: &str, bytes: usize| json!({ name: "x".repeat(bytes) });
+    let tag = |bytes: usize| json!({ "locale": format!("en-x{}", "-a".repeat((bytes - 4) / 2)) });
+    for (limits, inside, outside, want) in [
+        (
+            Limits::default().with_nesting(40),
+            nested(39),
+            nested(40),
+            Kind::TokenMalformed,
+        ),
+        (
+            Limits::default().with_nesting(3),
+            nested(2),
+            nested(3),
+            Kind::TokenMalformed,
+        ),
+        (
+            Limits::default().with_claim_bytes(300),
+            text("name", 300),
+            text("name", 301),
+            Kind::ClaimInvalid,
+        ),
+        (
+            Limits::default().with_scope_bytes(5000),
+            text("scope", 5000),
+            text("scope", 5001),
+            Kind::ClaimInvalid,
+        ),
+        (
+            Limits::default().with_scope_bytes(3),
+            text("scope", 3),
+            text("scope", 4),
+            Kind::ClaimInvalid,
+        ),
+        (
+            Limits::default().with_locale_bytes(100),
+            tag(100),
+            tag(102),
+            Kind::ClaimInvalid,
+        ),
+        (
+            Limits::default().with_locale_bytes(8),
+            tag(8),
+            tag(10),
+            Kind::ClaimInvalid,
+        ),
+        (Limits::default(), tag(64), tag(66), Kind::ClaimInvalid),
+    ] {
+        let verifier = builder().limits(limits.clone()).build().unwrap();
+        assert_eq!(refusal(&verifier, &token(&inside)), None, "{limits:?}");
+        let refused = refusal(&verifier, &token(&outside));
+        assert_eq!(refused, Some(want), "{limits:?}");
+    }
 }
 
 #[test]

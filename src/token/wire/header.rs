@@ -144,6 +144,10 @@ mod tests {
                 "a member of the JOSE header has the wrong type",
             ),
             (
+                r#"{"alg":"HS256","typ":1}"#.to_owned(),
+                "a member of the JOSE header has the wrong type",
+            ),
+            (
                 r#"{"alg":"HS256","\u0061lg":"HS256"}"#.to_owned(),
                 "a member occurs twice",
             ),
