@@ -99,6 +99,24 @@ fn what_a_private_key_signs_its_public_key_verifies() {
     }
 }
 
+/// R and S are as long as a coordinate each, also when they begin with zeros (RFC 7518 §3.4).
+#[test]
+fn a_signature_of_ecdsa_keeps_its_leading_zeros() {
+    let es256: FromPem<SigningKey> = SigningKey::es256_pem;
+    for (name, new, len) in [("p256", es256, 32), ("p384", SigningKey::es384_pem, 48)] {
+        let key = new(file(&format!("{name}.private.pem"))).unwrap();
+        let signed = (0..10_000_u32).find_map(|number| {
+            let message = number.to_be_bytes();
+            let signature = key.sign(&message).unwrap();
+            assert_eq!(signature.len(), 2 * len, "{name}");
+            let starts_with_zero = signature[0] == 0 || signature[len] == 0;
+            starts_with_zero.then_some((message, signature))
+        });
+        let (message, signature) = signed.unwrap();
+        assert!(key.verifying_key().verify(&message, &signature), "{name}");
+    }
+}
+
 #[test]
 fn older_forms_of_private_keys_are_the_same_keys() {
     for (algorithm, name, new) in signing_constructors() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, RequireAccessLevel, RequireScope, Session, SessionContext,
+    AccessLevel, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
     SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, TokenType,
     User,
 };
@@ -305,6 +305,28 @@ fn actors_of_a_received_token_are_read_strictly() {
         let claims = crate::support::claims(&json!({ "act": act }));
         let token = crate::support::sign(&header, &claims.to_string());
         assert_eq!(refusal(&receiver, &token), want, "{act}");
+    }
+}
+
+#[test]
+fn the_limit_of_actors_can_be_moved_both_ways() {
+    let header = json!({ "alg": "HS256", "typ": "nested-session+jwt" });
+    for limit in [1, 2, 6] {
+        let receiver = builder()
+            .accept_type(TokenType::NestedSession)
+            .limits(Limits::default().with_max_actors(limit))
+            .build()
+            .unwrap();
+        for actors in 1..=7 {
+            let act = (1..actors).fold(
+                json!({ "sub": "a" }),
+                |act, _| json!({ "sub": "a", "act": act }),
+            );
+            let claims = crate::support::claims(&json!({ "act": act }));
+            let token = crate::support::sign(&header, &claims.to_string());
+            let want = (actors > limit).then_some(Kind::ClaimInvalid);
+            assert_eq!(refusal(&receiver, &token), want, "{actors} of {limit}");
+        }
     }
 }
 

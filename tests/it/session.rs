@@ -190,6 +190,39 @@ fn a_bad_claim_is_refused_for_its_reason() {
     }
 }
 
+#[test]
+fn every_claim_that_a_type_needs_is_missed() {
+    let all = [
+        "iss",
+        "aud",
+        "sub",
+        "exp",
+        "iat",
+        "jti",
+        "client_id",
+        "sid",
+        "act",
+    ];
+    for (typ, required) in [
+        ("session+jwt", &all[..8]),
+        ("nested-session+jwt", &all[..]),
+        ("at+jwt", &all[..7]),
+        ("JWT", &all[..4]),
+    ] {
+        let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
+        for name in all {
+            let mut claims = claims(&json!({ "act": { "sub": "x" } }));
+            if typ == "session+jwt" {
+                claims.as_object_mut().unwrap().remove("act");
+            }
+            claims.as_object_mut().unwrap().remove(name);
+            let token = sign(&json!({ "alg": "HS256", "typ": typ }), &claims.to_string());
+            let want = required.contains(&name).then_some(Kind::ClaimInvalid);
+            assert_eq!(refusal(&accepting, &token), want, "{typ} without {name}");
+        }
+    }
+}
+
 /// `claims` takes `null` as absence, so these are written out.
 #[test]
 fn null_is_a_wrong_type() {
@@ -300,6 +333,12 @@ fn a_payload_is_strict_json() {
         (
             "a moment beyond all numbers",
             good.replace(&(NOW + 3600).to_string(), "1e999")
+                .into_bytes(),
+            Some(Kind::ClaimInvalid),
+        ),
+        (
+            "an offset with an exponent",
+            good.replace(r#""utc_offset":180"#, r#""utc_offset":18e1"#)
                 .into_bytes(),
             Some(Kind::ClaimInvalid),
         ),
