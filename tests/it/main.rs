@@ -11,6 +11,7 @@ mod issuer;
 mod layer;
 mod nested;
 mod refusals;
+mod requirements;
 mod revocation;
 mod rotation;
 mod second_opinion;

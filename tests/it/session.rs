@@ -74,6 +74,29 @@ fn every_claim_reaches_its_member() {
 }
 
 #[test]
+fn what_a_token_does_not_say_has_a_default() {
+    let session = session(&json!({
+        "client_kind": null, "name": null, "ui_locale": null, "utc_offset": null,
+        "server": null, "instance": null,
+    }));
+    assert!(session.user().is_regular());
+    assert_eq!(
+        (session.user().name(), session.user().login()),
+        (None, None)
+    );
+    assert!(session.is_not_web_or_desktop_client());
+    assert_eq!(session.client_ui_culture().as_str(), "ru-RU");
+    assert_eq!(session.client_utc_offset().local_minus_utc(), 0);
+    assert_eq!(session.client_time_zone(), None);
+    assert_eq!(
+        (session.server_code(), session.instance_name()),
+        (None, None)
+    );
+    let token = session.token().unwrap();
+    assert_eq!((token.not_before(), token.scope().count()), (None, 0));
+}
+
+#[test]
 fn escapes_are_texts_like_others() {
     let payload = claims(&json!({ "scope": "read write" }))
         .to_string()

@@ -1,0 +1,294 @@
+//! The table of requirements: what it names exists, and its page is up to date.
+
+use std::{collections::HashSet, env, fmt::Write, fs, path::PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+const TABLE: &str = "tests/requirements.toml";
+const PAGE: &str = "docs/requirements.md";
+/// Set, it has the page written instead of compared.
+const UPDATE: &str = "UPDATE_REQUIREMENTS";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "document")]
+    documents: Vec<Document>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    id: String,
+    title: String,
+    #[serde(rename = "requirement")]
+    requirements: Vec<Requirement>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Requirement {
+    id: String,
+    section: String,
+    text: String,
+    tests: Option<Vec<String>>,
+    #[serde(default)]
+    cases: Vec<String>,
+    not_applicable: Option<String>,
+    untested: Option<String>,
+}
+
+impl Table {
+    fn read() -> Self {
+        toml::from_str(&read(TABLE).unwrap()).unwrap()
+    }
+
+    fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.documents.iter().flat_map(|it| &it.requirements)
+    }
+}
+
+impl Requirement {
+    fn tests(&self) -> &[String] {
+        self.tests.as_deref().unwrap_or_default()
+    }
+
+    /// Why no test is named, if none is.
+    fn reason(&self) -> Option<&str> {
+        self.not_applicable.as_deref().or(self.untested.as_deref())
+    }
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn read(name: &str) -> Option<String> {
+    fs::read_to_string(path(name)).ok()
+}
+
+#[test]
+fn rows_are_complete_and_in_order() {
+    let table = Table::read();
+    let ids: HashSet<_> = table.requirements().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids.len(), table.requirements().count(), "an id repeats");
+    for document in &table.documents {
+        let sections = document.requirements.iter().map(|it| section(&it.section));
+        assert!(sections.is_sorted(), "{} is in disorder", document.id);
+        for row in &document.requirements {
+            let id = &row.id;
+            let start = format!("{}-{}-", document.id, row.section);
+            assert!(id.len() > start.len() && id.starts_with(&start), "{id}");
+            let states = [
+                row.tests.is_some(),
+                row.not_applicable.is_some(),
+                row.untested.is_some(),
+            ];
+            assert_eq!(states.iter().filter(|it| **it).count(), 1, "{id}");
+            assert_eq!(row.tests.is_some(), !row.tests().is_empty(), "{id}");
+            assert!(row.cases.is_empty() || row.tests.is_some(), "{id}");
+            for text in [Some(row.text.as_str()), row.reason()]
+                .into_iter()
+                .flatten()
+            {
+                let fits_a_cell = !text.is_empty() && !text.contains(['\n', '|']);
+                assert!(fits_a_cell, "{id}: {text}");
+            }
+            // A reason may name another row.
+            for word in row.reason().unwrap_or_default().split(' ') {
+                let names_a_row = table.documents.iter().any(|it| {
+                    let rest = word.strip_prefix(&it.id);
+                    rest.is_some_and(|rest| rest.starts_with('-'))
+                });
+                assert!(!names_a_row || ids.contains(word), "{id}: {word}");
+            }
+        }
+    }
+}
+
+/// `4.1.11` is after `4.1.2`.
+fn section(text: &str) -> Vec<u32> {
+    text.split('.').map(|part| part.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    for row in Table::read().requirements() {
+        for test in row.tests() {
+            assert!(is_test(test), "{}: there is no test {test}", row.id);
+        }
+    }
+    for none in [
+        "it::session",
+        "it::session::no_such_test",
+        "it::session::tests::a_claim_occurs_once",
+        "it::support::good_token",
+        "session::a_claim_occurs_once",
+        "key::hmac::a_secret_is_long_enough_and_no_key",
+        "key::hmac::tests::long",
+        "client::zone::tests::offsets_follow_daylight_saving",
+        "no_such_module::tests::no_such_test",
+    ] {
+        assert!(!is_test(none), "{none}");
+    }
+}
+
+/// Whether the module file that a path names has this test. The first name is that of a file or
+/// folder in `tests`, or of a module of the library.
+fn is_test(test: &str) -> bool {
+    let names: Vec<_> = test.split("::").collect();
+    let Some((function, modules)) = names.split_last() else {
+        return false;
+    };
+    let root = match path(&format!("tests/{}/main.rs", names[0])).exists() {
+        true => "tests",
+        false if path(&format!("tests/{}.rs", names[0])).exists() => "tests",
+        false => "src",
+    };
+    // What is no file is a module inside of one.
+    let file = (1..=modules.len()).rev().find_map(|count| {
+        let stem = format!("{root}/{}", modules[..count].join("/"));
+        let text = read(&format!("{stem}.rs")).or_else(|| read(&format!("{stem}/mod.rs")))?;
+        Some((text, &modules[count..]))
+    });
+    file.is_some_and(|(text, inner)| {
+        let mut part = Some(text.as_str());
+        for module in inner {
+            part = part.and_then(|text| inside(text, module));
+        }
+        part.is_some_and(|text| has_test(text, function, inner.len()))
+    })
+}
+
+/// The lines of a module in a file that rustfmt has formatted.
+fn inside<'t>(text: &'t str, module: &str) -> Option<&'t str> {
+    let (before, rest) = text.split_once(&format!("mod {module} {{\n"))?;
+    let indent = before.rsplit('\n').next().unwrap_or_default();
+    let (lines, _) = rest.split_once(&format!("\n{indent}}}"))?;
+    Some(lines)
+}
+
+/// Whether there is a function that the attributes in front of it make a test: in the module itself
+/// or in a macro there, such as `proptest!`, but in no module inside. Modules are indented by four
+/// spaces each.
+fn has_test(text: &str, name: &str, depth: usize) -> bool {
+    let indent = " ".repeat(4 * depth);
+    let starts = [format!("fn {name}("), format!("async fn {name}(")];
+    let (mut is_inside, mut is_attributed) = (false, false);
+    text.lines().any(|line| {
+        let own = line.strip_prefix(&indent).unwrap_or_default();
+        match is_inside {
+            true => is_inside = own != "}",
+            false => is_inside = own.starts_with("mod ") && own.ends_with('{'),
+        }
+        let line = line.trim_start();
+        let is_it = !is_inside && is_attributed && starts.iter().any(|it| line.starts_with(it));
+        is_attributed = match line {
+            "#[test]" => true,
+            _ if line.starts_with("#[tokio::test") => true,
+            _ => is_attributed && (line.starts_with("#[") || line.starts_with("///")),
+        };
+        is_it
+    })
+}
+
+#[test]
+fn every_case_that_is_named_exists() {
+    let mut names = HashSet::new();
+    for file in ["jws-visible", "rfc-examples"] {
+        let text = read(&format!("tests/vectors/{file}.json")).unwrap();
+        let file: Value = serde_json::from_str(&text).unwrap();
+        for case in file["cases"].as_array().unwrap() {
+            for member in ["class", "name"] {
+                names.insert(case[member].as_str().unwrap().to_owned());
+            }
+        }
+    }
+    for row in Table::read().requirements() {
+        for case in &row.cases {
+            assert!(names.contains(case), "{}: there is no case {case}", row.id);
+        }
+        let of_vectors = row.tests().iter().any(|it| it.starts_with("vectors::"));
+        assert!(of_vectors || row.cases.is_empty(), "{}", row.id);
+    }
+}
+
+#[test]
+fn the_page_is_up_to_date() {
+    let page = page(&Table::read());
+    if env::var_os(UPDATE).is_some() {
+        fs::write(path(PAGE), page).unwrap();
+        return;
+    }
+    let is_same = read(PAGE).is_some_and(|it| it == page);
+    assert!(is_same, "{PAGE} is stale: {UPDATE}=1 has it written");
+}
+
+fn page(table: &Table) -> String {
+    let mut page = format!(
+        "# Requirements\n\n\
+         What the specifications demand that this crate follows, in our own words, and which tests show it.\n\n\
+         Made from [`{TABLE}`](../{TABLE});\n\
+         `{UPDATE}=1 cargo test --test it requirements` makes it anew. A test is named as\n\
+         `cargo test` names it; those of `tests/it` begin with `it`. Cases are classes or names of the\n\
+         [vectors](../tests/vectors/README.md).\n\n\
+         | document | shown by tests | not applicable | untested | all |\n| --- | --- | --- | --- | --- |\n"
+    );
+    let mut sums = [0; 4];
+    for Document {
+        id,
+        title,
+        requirements,
+    } in &table.documents
+    {
+        let count =
+            |state: fn(&Requirement) -> bool| requirements.iter().filter(|it| state(it)).count();
+        let counts = [
+            count(|it| it.tests.is_some()),
+            count(|it| it.not_applicable.is_some()),
+            count(|it| it.untested.is_some()),
+            requirements.len(),
+        ];
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        let [shown, not_applicable, untested, all] = counts;
+        writeln!(
+            page,
+            "| [{title}](#{id}) | {shown} | {not_applicable} | {untested} | {all} |"
+        )
+        .unwrap();
+    }
+    let [shown, not_applicable, untested, all] = sums;
+    writeln!(
+        page,
+        "| all | {shown} | {not_applicable} | {untested} | {all} |"
+    )
+    .unwrap();
+    for document in &table.documents {
+        let Document { id, title, .. } = document;
+        write!(
+            page,
+            "\n## <a id=\"{id}\"></a>{title}\n\n| id | requirement | shown by |\n| --- | --- | --- |\n"
+        )
+        .unwrap();
+        for row in &document.requirements {
+            writeln!(page, "| {} | {} | {} |", row.id, row.text, shown_by(row)).unwrap();
+        }
+    }
+    page
+}
+
+fn shown_by(row: &Requirement) -> String {
+    let quoted = |names: &[String]| {
+        let names: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
+        names.join(", ")
+    };
+    match (&row.not_applicable, &row.untested) {
+        (Some(reason), _) => format!("not applicable: {reason}"),
+        (_, Some(reason)) => format!("**untested:** {reason}"),
+        _ if row.cases.is_empty() => quoted(row.tests()),
+        _ => format!("{}; cases {}", quoted(row.tests()), quoted(&row.cases)),
+    }
+}
