@@ -148,6 +148,10 @@ type Answer<B> = Ready<Result<Response<B>, Infallible>>;
 /// One type, so that one layer can be put in front of several.
 type Inner<B> = ServiceFn<fn(Request<B>) -> Answer<B>>;
 
+fn inner<B>(answer: fn(Request<B>) -> Answer<B>) -> Inner<B> {
+    service_fn(answer)
+}
+
 /// Answers, and does nothing.
 fn idle<B: Default>(_: Request<B>) -> Answer<B> {
     ready(Ok(Response::new(B::default())))
@@ -165,7 +169,7 @@ fn looking<B: Default>(request: Request<B>) -> Answer<B> {
 struct Handed(Extensions);
 
 fn no_layer<'a, B: Default + 'a>(name: &str, tokens: &'a Tokens) -> Case<'a> {
-    let mut service: Inner<B> = service_fn(idle as fn(_) -> _);
+    let mut service = inner(idle::<B>);
     case(
         name,
         || request(Some(&tokens.good)).map(|()| B::default()),
@@ -187,7 +191,7 @@ where
     L::Service: Service<Request<B>, Response = Response<B>, Error = Infallible> + 'a,
 {
     let make = |authorization: &str| request(Some(authorization)).map(|()| B::default());
-    let mut service = layer.layer(service_fn(looking as fn(Request<B>) -> Answer<B>));
+    let mut service = layer.layer(inner(looking));
     for _ in 0..3 {
         let response = run(service.call(make(&tokens.good)));
         assert_eq!(response.status(), StatusCode::OK, "{name}");
@@ -199,7 +203,7 @@ where
         assert!(!response.status().is_success(), "{name}: {bad}");
         assert!(response.extensions().get::<Handed>().is_none(), "{name}");
     }
-    let mut service = layer.layer(service_fn(idle as fn(Request<B>) -> Answer<B>));
+    let mut service = layer.layer(inner(idle));
     case(
         name,
         move || make(&tokens.good),
