@@ -20,7 +20,7 @@ pub(crate) fn raw_check(algorithm: Algorithm, token: &str) -> Box<dyn FnMut() ->
             let key = Midstates::new(&HS256_SECRET);
             Box::new(move || key.verify(black_box(&input), black_box(&signature)))
         }
-        _ => backend::check(algorithm, &public_der(algorithm), input, signature),
+        _ => backend::check(algorithm, &public_der(algorithm), input, &signature),
     }
 }
 
@@ -105,8 +105,9 @@ mod backend {
         algorithm: Algorithm,
         der: &[u8],
         input: Vec<u8>,
-        signature: Vec<u8>,
+        signature: &[u8],
     ) -> Box<dyn FnMut() -> bool> {
+        let signature = signature.to_vec();
         let verification: &'static dyn VerificationAlgorithm = match algorithm {
             Algorithm::EdDSA => &ED25519,
             Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
@@ -130,21 +131,21 @@ mod backend {
         algorithm: Algorithm,
         der: &[u8],
         input: Vec<u8>,
-        signature: Vec<u8>,
+        signature: &[u8],
     ) -> Box<dyn FnMut() -> bool> {
         match algorithm {
             Algorithm::EdDSA => {
                 use ed25519_dalek::pkcs8::DecodePublicKey;
 
                 let key = ed25519_dalek::VerifyingKey::from_public_key_der(der).expect("a key");
-                let signature = ed25519_dalek::Signature::from_slice(&signature).expect("one");
+                let signature = ed25519_dalek::Signature::from_slice(signature).expect("one");
                 Box::new(move || key.verify_strict(black_box(&input), &signature).is_ok())
             }
             Algorithm::ES256 => {
                 use p256::{ecdsa::signature::Verifier, pkcs8::DecodePublicKey};
 
                 let key = p256::ecdsa::VerifyingKey::from_public_key_der(der).expect("a key");
-                let signature = p256::ecdsa::Signature::from_slice(&signature).expect("one");
+                let signature = p256::ecdsa::Signature::from_slice(signature).expect("one");
                 Box::new(move || key.verify(black_box(&input), &signature).is_ok())
             }
             Algorithm::RS256 => {
@@ -152,7 +153,7 @@ mod backend {
 
                 let key = rsa::RsaPublicKey::from_public_key_der(der).expect("a key");
                 let key = pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
-                let signature = pkcs1v15::Signature::try_from(&signature[..]).expect("one");
+                let signature = pkcs1v15::Signature::try_from(signature).expect("one");
                 Box::new(move || key.verify(black_box(&input), &signature).is_ok())
             }
             _ => panic!("no benchmark has {algorithm}"),

@@ -45,14 +45,15 @@ pub struct Claims {
 /// A new token, good for an hour. Its `typ` is the one that the crate accepts by default; all
 /// peers but one ignore it.
 pub fn token(algorithm: Algorithm) -> String {
-    tokens::token_with(algorithm, |it| it.not_before(Utc::now()))
+    tokens::sign(algorithm, tokens::new_token().not_before(Utc::now()))
 }
 
 /// The same, as an access token (RFC 9068), for the peer that accepts no other.
 pub fn access_token(algorithm: Algorithm) -> String {
-    tokens::token_with(algorithm, |it| {
-        it.not_before(Utc::now()).token_type(TokenType::AccessToken)
-    })
+    let token = tokens::new_token()
+        .not_before(Utc::now())
+        .token_type(TokenType::AccessToken);
+    tokens::sign(algorithm, token)
 }
 
 fn jwk_set(algorithm: Algorithm) -> String {
