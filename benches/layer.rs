@@ -13,12 +13,14 @@ use tower_session_token::{Algorithm, Session, SessionLayer};
 mod support {
     pub(crate) mod compare;
     pub(crate) mod raw;
+    pub(crate) mod sample;
     pub(crate) mod service;
     pub(crate) mod tokens;
 }
 use support::{
-    compare::{case, compare},
+    compare::compare,
     raw::raw_check,
+    sample::case,
     service::{idle, looking, request, run},
     tokens::{assert_session, token, verifier},
 };

@@ -13,11 +13,13 @@ use tower_session_token::Algorithm;
 mod support {
     pub(crate) mod compare;
     pub(crate) mod raw;
+    pub(crate) mod sample;
     pub(crate) mod tokens;
 }
 use support::{
-    compare::{case, compare, config},
+    compare::{compare, config},
     raw::raw_check,
+    sample::case,
     tokens::{AUDIENCE, ISSUER, assert_session, jwk, token, verifier},
 };
 

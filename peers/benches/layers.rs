@@ -24,14 +24,17 @@ use tower_session_token::Algorithm;
 mod compare;
 #[path = "../../benches/support/raw.rs"]
 mod raw;
+#[path = "../../benches/support/sample.rs"]
+mod sample;
 #[path = "../../benches/support/service.rs"]
 #[allow(dead_code, reason = "other benchmarks use the rest")]
 mod service;
 #[path = "../../benches/support/tokens.rs"]
 #[allow(dead_code, reason = "other benchmarks use the rest")]
 mod tokens;
-use compare::{Case, case, compare};
+use compare::compare;
 use raw::raw_check;
+use sample::{Case, case};
 use service::{request, run};
 
 const ALGORITHMS: [Algorithm; 4] = [

@@ -1,0 +1,305 @@
+//! What a session costs as things grow: keys, tokens, audiences, live sessions, threads; and how
+//! much memory the cache of verified tokens takes.
+//!
+//! ```text
+//! cargo bench --bench scale
+//! ```
+//!
+//! A word behind `--` chooses parts: `cargo bench --bench scale -- flood`. Without `--bench`, as in
+//! `cargo test --bench scale`, everything is small, and only shows that it runs.
+
+use std::{
+    fs,
+    hint::black_box,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use serde_json::json;
+use tower_session_token::{
+    Algorithm, KeySet, SessionIssuer, SessionVerifier, SessionVerifierBuilder, SigningKey,
+};
+
+mod support {
+    pub(crate) mod raw;
+    pub(crate) mod sample;
+    pub(crate) mod tokens;
+}
+use support::{
+    raw::raw_check,
+    sample::{Case, case, report, turns, write_results},
+    tokens::{AUDIENCE, HS256_SECRET, ISSUER, assert_session, new_token, sign, token, verifier},
+};
+
+const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+
+struct Scale {
+    rounds: u64,
+    keys: usize,
+    sessions: usize,
+    soak: usize,
+}
+
+fn main() {
+    let full = std::env::args().any(|it| it == "--bench");
+    let scale = match full {
+        true => Scale {
+            rounds: 200,
+            keys: 100_000,
+            sessions: 1_000_000,
+            soak: 1_000_000,
+        },
+        false => Scale {
+            rounds: 1,
+            keys: 10,
+            sessions: 100,
+            soak: 10_000,
+        },
+    };
+    let wanted: Vec<_> = std::env::args()
+        .skip(1)
+        .filter(|it| !it.starts_with('-'))
+        .collect();
+    let parts: [(&str, fn(&Scale)); 7] = [
+        ("keys", number_of_keys),
+        ("audiences", number_of_audiences),
+        ("token size", size_of_token),
+        ("live sessions", live_sessions),
+        ("flood", tokens_seen_once),
+        ("threads", threads_with_one_token),
+        ("soak", soak),
+    ];
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str())) {
+            part(&scale);
+        }
+    }
+}
+
+/// Measures the points of a curve, and tells each as a multiple of the first.
+fn curve(title: &str, mut points: Vec<Case<'_>>, rounds: u64) {
+    points.iter_mut().for_each(Case::calibrate);
+    for round in 0..rounds {
+        turns(&mut points, round);
+    }
+    report(title, &points, |_| None);
+}
+
+fn builder() -> SessionVerifierBuilder {
+    SessionVerifier::builder().issuer(ISSUER)
+}
+
+fn verifying<'a>(name: &str, verifier: SessionVerifier, token: String) -> Case<'a> {
+    assert_session(&verifier.verify(token.as_bytes()).expect("it is accepted"));
+    case(
+        name,
+        || (),
+        move |()| verifier.verify(black_box(token.as_bytes())),
+    )
+}
+
+/// Of which a token names one: flat.
+fn number_of_keys(scale: &Scale) {
+    let points = [1, 10, 1_000, 100_000]
+        .into_iter()
+        .filter(|it| *it <= scale.keys);
+    let point = |keys: usize| {
+        let key = |at: usize| {
+            let key = SigningKey::hs256(HS256_SECRET).expect("a key");
+            key.with_id(format!("key {at}"))
+        };
+        let set = KeySet::new((0..keys).map(|at| key(at).verifying_key())).expect("a set");
+        let verifier = builder().key_store(set).audience(AUDIENCE).cache_bytes(0);
+        let token = SessionIssuer::new(key(keys - 1)).issue(&new_token().build().expect("one"));
+        let verifier = verifier.build().expect("a verifier");
+        verifying(&keys.to_string(), verifier, token.expect("a signed token"))
+    };
+    curve("scale/keys", points.map(point).collect(), scale.rounds);
+}
+
+/// That the service goes by, the last of which the token names: a comparison each.
+fn number_of_audiences(scale: &Scale) {
+    let point = |audiences: usize| {
+        let key = SigningKey::hs256(HS256_SECRET)
+            .expect("a key")
+            .with_id("k1");
+        let mut verifier = builder().key(key.verifying_key()).cache_bytes(0);
+        for at in 1..audiences {
+            verifier = verifier.audience(format!("other {at}"));
+        }
+        let verifier = verifier.audience(AUDIENCE).build().expect("a verifier");
+        verifying(&audiences.to_string(), verifier, token(Algorithm::HS256))
+    };
+    let points = [1, 10, 100, 1_000].into_iter().map(point);
+    curve("scale/audiences", points.collect(), scale.rounds);
+}
+
+/// Linear, since all of it is signed; beside the bare check of the same token.
+fn size_of_token(scale: &Scale) {
+    let mut points = Vec::new();
+    for kibibytes in [1, 2, 4, 8] {
+        let sized = |filler: usize| {
+            let token = new_token().claim("note", "x".repeat(filler));
+            sign(Algorithm::HS256, token)
+        };
+        // Four characters for three bytes; the longest token is still one that is accepted.
+        let room = (kibibytes * 1024 - sized(0).len()) / 4 * 3;
+        let token = sized(room);
+        let mut raw = raw_check(Algorithm::HS256, &token);
+        assert!(raw());
+        points.push(case(
+            &format!("raw, {kibibytes} KiB"),
+            || (),
+            move |()| raw(),
+        ));
+        let name = format!("session, {kibibytes} KiB");
+        points.push(verifying(&name, verifier(Algorithm::HS256, 0), token));
+    }
+    curve("scale/token size", points, scale.rounds);
+}
+
+/// Each in its turn at random, with the cache as it is by default.
+fn live_sessions(scale: &Scale) {
+    let points = [1, 100, 1_000, 10_000, 100_000, 1_000_000];
+    let points = points.into_iter().filter(|it| *it <= scale.sessions);
+    let mut sizes = Vec::new();
+    let point = |sessions: usize| {
+        let tokens: Vec<_> = (0..sessions).map(|_| token(Algorithm::HS256)).collect();
+        let verifier = verifier(Algorithm::HS256, DEFAULT_CACHE_BYTES);
+        let mut at = 1_u64;
+        let mut any = move || {
+            // A linear congruential generator (Knuth's).
+            at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            usize::try_from(at >> 33).unwrap_or_default() % sessions
+        };
+        for token in tokens.iter().cycle().take(3 * sessions) {
+            assert!(verifier.verify(token.as_bytes()).is_ok());
+        }
+        let stats = verifier.cache_stats();
+        assert!(stats.bytes <= DEFAULT_CACHE_BYTES);
+        sizes.push(json!({ "live": sessions, "cached": stats.sessions, "bytes": stats.bytes }));
+        let name = sessions.to_string();
+        case(
+            &name,
+            || (),
+            move |()| verifier.verify(tokens[any()].as_bytes()),
+        )
+    };
+    let mut points: Vec<_> = points.map(point).collect();
+    // One after the other: in turns, each would find the processor's caches full of the others'.
+    for point in &mut points {
+        point.calibrate();
+        (0..5 * scale.rounds).for_each(|_| _ = point.turn());
+    }
+    report("scale/live sessions", &points, |_| None);
+    write_results("scale/cache", &json!(sizes));
+}
+
+/// A flood of distinct tokens, all good, against the same without a cache.
+fn tokens_seen_once(scale: &Scale) {
+    let tokens: Vec<_> = (0..scale.sessions.min(200_000))
+        .map(|_| token(Algorithm::HS256))
+        .collect();
+    let point = |name: &str, cache_bytes: usize| {
+        let verifier = verifier(Algorithm::HS256, cache_bytes);
+        let mut tokens = tokens.iter().cycle();
+        case(
+            name,
+            move || tokens.next().expect("there is always one more"),
+            move |token| verifier.verify(token.as_bytes()),
+        )
+    };
+    let points = vec![point("no cache", 0), point("cache", DEFAULT_CACHE_BYTES)];
+    curve("scale/flood", points, scale.rounds);
+}
+
+/// Two threads with one token: each as fast as one alone.
+fn threads_with_one_token(scale: &Scale) {
+    let verifier = verifier(Algorithm::HS256, DEFAULT_CACHE_BYTES);
+    let token = token(Algorithm::HS256);
+    let (running, ended) = (Mutex::new(()), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let pause = running.lock().expect("it is free");
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                // Waits while this one is alone.
+                let _turn = running.lock();
+                for _ in 0..1_000 {
+                    black_box(verifier.verify(token.as_bytes())).expect("it is accepted");
+                }
+            }
+        });
+        let mut results = Vec::new();
+        let mut pause = Some(pause);
+        for round in 0..2 * scale.rounds.max(5) {
+            let together = round % 2 == 1;
+            pause = match together {
+                true => None,
+                false => pause.or_else(|| running.lock().ok()),
+            };
+            let start = std::time::Instant::now();
+            for _ in 0..10_000 {
+                black_box(verifier.verify(token.as_bytes())).expect("it is accepted");
+            }
+            results.push((together, start.elapsed() / 10_000));
+        }
+        ended.store(true, Ordering::Relaxed);
+        drop(pause);
+        let median = |which: bool| {
+            let mut times: Vec<_> = results.iter().filter(|it| it.0 == which).collect();
+            times.sort();
+            times[times.len() / 2].1.as_nanos()
+        };
+        let (alone, together) = (median(false), median(true));
+        println!(
+            "\nscale/threads: {alone} ns alone, {together} ns while another thread does the same"
+        );
+        write_results(
+            "scale/threads",
+            &json!({ "alone_ns": alone, "together_ns": together }),
+        );
+    });
+}
+
+/// Distinct tokens, each three times: the memory after all of them is that after the first tenth.
+fn soak(scale: &Scale) {
+    // Full after less than a tenth of them.
+    let max_bytes = scale.soak * 64;
+    let verifier = verifier(Algorithm::HS256, max_bytes);
+    let mut early = 0;
+    for at in 1..=scale.soak {
+        let token = token(Algorithm::HS256);
+        for _ in 0..3 {
+            assert!(verifier.verify(token.as_bytes()).is_ok());
+        }
+        assert!(verifier.cache_stats().bytes <= max_bytes);
+        if at == scale.soak / 10 {
+            early = resident_bytes();
+        }
+    }
+    let (late, stats) = (resident_bytes(), verifier.cache_stats());
+    println!("\nscale/soak: {early} bytes resident early, {late} at the end; {stats:?}");
+    assert!(late < early + early / 20, "it grows");
+    let hits = stats.hits;
+    write_results(
+        "scale/soak",
+        &json!({ "tokens": scale.soak, "early": early, "late": late, "hits": hits }),
+    );
+}
+
+/// Of this process; 0 where it can not be told.
+fn resident_bytes() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status
+        .lines()
+        .find(|it| it.starts_with("VmRSS:"))
+        .unwrap_or_default();
+    let kibibytes = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|it| it.parse::<usize>().ok());
+    kibibytes.unwrap_or_default() * 1024
+}

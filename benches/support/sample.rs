@@ -1,0 +1,129 @@
+//! What several things cost, measured in turns, so that a noisy moment of the machine falls on all
+//! alike.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+/// How long one case runs before it is the turn of the next.
+const TURN: Duration = Duration::from_micros(200);
+
+/// One of the things that are compared.
+pub(crate) struct Case<'a> {
+    pub(crate) name: String,
+    /// Runs it so many times, and tells how long that took.
+    run: Box<dyn FnMut(u64) -> Duration + 'a>,
+    /// How many times fill a turn.
+    pub(crate) per_turn: u64,
+    /// Nanoseconds, one of each turn.
+    samples: Vec<f64>,
+}
+
+/// A case: `f` of what `make` makes, which is not counted.
+pub(crate) fn case<'a, I: 'a, T>(
+    name: &str,
+    mut make: impl FnMut() -> I + 'a,
+    mut f: impl FnMut(I) -> T + 'a,
+) -> Case<'a> {
+    /// Few, so that they are in the processor's cache as a real request is.
+    const BATCH: u64 = 64;
+
+    let mut inputs = Vec::new();
+    let run = move |times: u64| {
+        let (mut left, mut took) = (times, Duration::ZERO);
+        while left > 0 {
+            let batch = left.min(BATCH);
+            inputs.extend((0..batch).map(|_| make()));
+            let start = Instant::now();
+            for input in inputs.drain(..) {
+                std::hint::black_box(f(input));
+            }
+            took += start.elapsed();
+            left -= batch;
+        }
+        took
+    };
+    Case {
+        name: name.to_owned(),
+        run: Box::new(run),
+        per_turn: 0,
+        samples: Vec::new(),
+    }
+}
+
+impl Case<'_> {
+    /// Finds how many times fill a turn.
+    pub(crate) fn calibrate(&mut self) {
+        self.per_turn = 1;
+        while (self.run)(self.per_turn) < TURN {
+            self.per_turn *= 2;
+        }
+    }
+
+    #[expect(clippy::as_conversions, reason = "precision is not at stake")]
+    pub(crate) fn turn(&mut self) -> Duration {
+        let took = (self.run)(self.per_turn);
+        self.samples
+            .push(took.as_nanos() as f64 / self.per_turn as f64);
+        took
+    }
+
+    fn median(&self) -> f64 {
+        let mut samples = self.samples.clone();
+        samples.sort_by(f64::total_cmp);
+        samples[samples.len() / 2]
+    }
+}
+
+/// One turn of each case, and what they took; each round begins with another.
+pub(crate) fn turns(cases: &mut [Case<'_>], round: u64) -> Vec<Duration> {
+    let mut took = vec![Duration::ZERO; cases.len()];
+    for turn in 0..cases.len() {
+        let whose = (turn + usize::try_from(round).unwrap_or(0)) % cases.len();
+        took[whose] = cases[whose].turn();
+    }
+    took
+}
+
+/// Prints the medians, and leaves them too.
+pub(crate) fn report(
+    title: &str,
+    cases: &[Case<'_>],
+    less_of: impl Fn(&str) -> Option<&'static str>,
+) {
+    if cases.iter().any(|case| case.samples.len() < 50) {
+        // A filter left them out, or they only ran once to show that they do.
+        return;
+    }
+    let median = |name: &str| cases.iter().find(|it| it.name == name).map(Case::median);
+    let unit = cases[0].median();
+    let mut rows = serde_json::Map::new();
+    println!("\n{title}: median of {} turns", cases[0].samples.len());
+    for case in cases {
+        let gross = case.median();
+        let net = gross - less_of(&case.name).and_then(median).unwrap_or(0.0);
+        println!(
+            "  {:32} {net:>10.1} ns net  {:>8.3} x {}",
+            case.name,
+            net / unit,
+            cases[0].name
+        );
+        rows.insert(
+            case.name.clone(),
+            serde_json::json!({ "gross_ns": gross, "net_ns": net, "ratio": net / unit }),
+        );
+    }
+    write_results(title, &rows.into());
+}
+
+/// Leaves results for `scripts/bench`.
+pub(crate) fn write_results(title: &str, results: &serde_json::Value) {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = target.join("comparisons");
+    fs::create_dir_all(&folder).expect("a folder for results");
+    let file = folder.join(format!("{}.json", title.replace(['/', ' '], "-")));
+    fs::write(&file, results.to_string()).expect("a file for results");
+}
