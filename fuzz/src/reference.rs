@@ -1,0 +1,516 @@
+//! What the profile says of a token, read a second time: slow, plain, and apart from the crate.
+//!
+//! Sections 2 to 4 of the profile put the checks into stages: JOSE header, key, form of the
+//! claims, then each comparison by itself. Within a stage they do not say which of several faults
+//! is told, so a refusal here is a list of codes, and each of them is right.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Offset, TimeZone, Utc};
+use tower_session_token::{Actor, ClientSource, Session};
+use uuid::Uuid;
+
+use crate::{
+    culture,
+    json::{Document, Json, get, has_twice},
+    setup::{Config, KIDS, NOW, hs256},
+};
+
+const MALFORMED: &str = "token_malformed";
+const UNACCEPTABLE: &str = "token_unacceptable";
+const CLAIM: &str = "claim_invalid";
+
+/// 9999-12-31T23:59:59Z.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// The codes of which the refusal has one.
+pub type Refusal = Vec<&'static str>;
+
+/// What a session has to be made of.
+#[derive(Debug, Default)]
+pub struct Accepted {
+    token_type: &'static str,
+    id: String,
+    user_id: String,
+    name: Option<String>,
+    login: Option<String>,
+    access_level: String,
+    application_id: Option<String>,
+    client_kind: String,
+    server: Option<String>,
+    instance: Option<String>,
+    /// Nearest first: `sub`, `sid`, `client_id`.
+    actors: Vec<[Option<String>; 3]>,
+    token_id: Option<String>,
+    issuer: Option<String>,
+    audience: Vec<String>,
+    scope: Vec<String>,
+    issued_at: Option<Duration>,
+    not_before: Option<Duration>,
+    expires_at: Duration,
+    culture: (String, Option<ClientSource>),
+    ui_culture: (String, Option<ClientSource>),
+    utc_offset: i32,
+    time_zone: Option<String>,
+}
+
+/// Judges a token from its bytes on.
+pub fn judge_token(config: &Config, token: &[u8]) -> Result<Accepted, Refusal> {
+    if token.len() > config.limits.token {
+        return Err(vec![MALFORMED]);
+    }
+    let [header, payload, signature] = parts(token).ok_or(vec![MALFORMED])?;
+    let (key, token_type) = judge_header(config, &header)?;
+    let end = token.iter().rposition(|byte| *byte == b'.');
+    if signature != hs256(key, &token[..end.unwrap_or_default()]) {
+        return Err(vec!["signature_invalid"]);
+    }
+    judge_claims(config, token_type, &payload)
+}
+
+/// The three parts of a token, if they are base64url in its one spelling (RFC 7515 §2).
+pub fn parts(token: &[u8]) -> Option<[Vec<u8>; 3]> {
+    let parts: Option<Vec<_>> = token.split(|byte| *byte == b'.').map(decode).collect();
+    parts?.try_into().ok()
+}
+
+/// RFC 4648 §5, without padding; nothing but zeros is left over at the end.
+fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let (mut bytes, mut bits, mut buffer) = (Vec::new(), 0, 0_u32);
+    for letter in text {
+        let sextet = ALPHABET.iter().position(|it| it == letter)?;
+        buffer = buffer << 6 | u32::try_from(sextet).ok()?;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from(buffer >> bits).ok()?);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    (bits < 6 && buffer == 0).then_some(bytes)
+}
+
+/// Which of the secrets a header names, and the type of the token.
+pub fn judge_header(config: &Config, header: &[u8]) -> Result<(usize, &'static str), Refusal> {
+    if header.len() > config.limits.header {
+        return Err(vec![MALFORMED]);
+    }
+    let header = Document::read(header, config.limits.nesting);
+    let is_text = |name| header.get(name).is_none_or(|it| it.text().is_some());
+    let has = |name| header.get(name).is_some();
+    // A number beyond all others is not in the profile; the crate calls it malformed.
+    let huge = header.members.iter().any(|(_, it)| it.has_huge_number());
+    if header.is_broken
+        || header.has_twice()
+        || huge
+        || has("crit")
+        || has("b64")
+        || !has("alg")
+        || !["alg", "kid", "typ"].into_iter().all(is_text)
+    {
+        return Err(vec![MALFORMED]);
+    }
+    let text = |name| header.get(name).and_then(Json::text);
+    let key = match text("kid") {
+        Some(kid) => KIDS[..config.keys].iter().position(|it| *it == kid),
+        None => (config.keys == 1).then_some(0),
+    };
+    let typ = text("typ").unwrap_or("JWT").to_ascii_lowercase();
+    let typ = typ.strip_prefix("application/").unwrap_or(&typ);
+    let mut types = config.types.iter();
+    let token_type = types.find(|it| it.eq_ignore_ascii_case(typ));
+    match (key, token_type) {
+        (Some(key), Some(token_type)) if text("alg") == Some("HS256") => Ok((key, token_type)),
+        _ => Err(vec![UNACCEPTABLE]),
+    }
+}
+
+/// Judges the claims of a token whose signature holds.
+pub fn judge_claims(
+    config: &Config,
+    token_type: &'static str,
+    payload: &[u8],
+) -> Result<Accepted, Refusal> {
+    let mut form = Form {
+        config,
+        claims: Document::read(payload, config.limits.nesting),
+        ours: matches!(token_type, "session+jwt" | "nested-session+jwt"),
+        token_type,
+        faults: Refusal::new(),
+    };
+    let accepted = form.read();
+    if !form.faults.is_empty() {
+        return Err(form.faults);
+    }
+    compare(config, &accepted).map_err(|code| vec![code])?;
+    Ok(accepted)
+}
+
+/// The times, then where the token is from and for whom.
+fn compare(config: &Config, token: &Accepted) -> Result<(), &'static str> {
+    let now = Duration::from_secs(NOW.unsigned_abs());
+    let leeway = Duration::from_secs(config.leeway);
+    if now >= token.expires_at + leeway {
+        return Err("token_expired");
+    }
+    let early = |moment: Option<Duration>| moment.is_some_and(|it| now + leeway < it);
+    if early(token.not_before) || early(token.issued_at) {
+        return Err("token_not_yet_valid");
+    }
+    let week = matches!(token.token_type, "session+jwt" | "nested-session+jwt")
+        .then_some(7 * 24 * 60 * 60);
+    // The profile does not say what the lifetime is where `iat` is absent; the crate is strict.
+    let issued_at = token.issued_at.unwrap_or(now + leeway);
+    if config
+        .max_lifetime
+        .or(week)
+        .is_some_and(|max| token.expires_at.saturating_sub(issued_at) > Duration::from_secs(max))
+    {
+        return Err(UNACCEPTABLE);
+    }
+    if config.issuer.is_some() && config.issuer != token.issuer.as_deref() {
+        return Err("issuer_invalid");
+    }
+    if let Some(ours) = config.audience
+        && !token.audience.iter().any(|it| it == ours)
+    {
+        return Err("audience_invalid");
+    }
+    for (ours, theirs) in [
+        (config.server, &token.server),
+        (config.instance, &token.instance),
+    ] {
+        if let (Some(ours), Some(theirs)) = (ours, theirs)
+            && ours != theirs
+        {
+            return Err("server_mismatch");
+        }
+    }
+    Ok(())
+}
+
+/// The form of one token's claims. It reads all of them, and notes what is wrong.
+struct Form<'a> {
+    config: &'a Config,
+    claims: Document,
+    token_type: &'static str,
+    /// Of the two types that the profile itself defines.
+    ours: bool,
+    faults: Refusal,
+}
+
+impl Form<'_> {
+    fn read(&mut self) -> Accepted {
+        let limits = &self.config.limits;
+        self.check_document();
+        let mut token = Accepted {
+            token_type: self.token_type,
+            issuer: self.text("iss", limits.claim),
+            audience: self.audience(),
+            user_id: self.text("sub", limits.claim.min(255)).unwrap_or_default(),
+            expires_at: self.moment("exp").unwrap_or_default(),
+            not_before: self.moment("nbf"),
+            issued_at: self.moment("iat"),
+            token_id: self.text("jti", limits.claim),
+            name: self.text("name", limits.claim),
+            login: self.text("preferred_username", limits.claim),
+            access_level: self.word("access_level", &["regular", "administrator"]),
+            server: self.text("server", limits.claim),
+            instance: self.text("instance", limits.claim),
+            ..Accepted::default()
+        };
+        if self.claims.get("sub").is_some() && token.user_id.is_empty() {
+            self.faults.push(CLAIM);
+        }
+        let scope = self.text("scope", limits.scope).unwrap_or_default();
+        let words = scope.split(' ').filter(|word| !word.is_empty());
+        token.scope = words.map(str::to_owned).collect();
+        let sid = self.text("sid", limits.claim);
+        token.id = sid
+            .or(token.token_id.clone())
+            .unwrap_or_else(|| derived_id(&token));
+        let azp = self.text("azp", limits.claim);
+        token.application_id = self.text("client_id", limits.claim);
+        if self.token_type == "JWT" {
+            token.application_id = token.application_id.or(azp);
+        }
+        token.client_kind = match self.claims.get("client_kind") {
+            Some(_) => self.word("client_kind", &["desktop", "web", "other"]),
+            None => match token.application_id.as_deref() {
+                Some(id) if self.config.web_application == Some(id) => "web".to_owned(),
+                _ => "other".to_owned(),
+            },
+        };
+        self.client(&mut token);
+        token.actors = self.actors();
+        self.check_presence();
+        token
+    }
+
+    /// JSON, doubles, and what may not be there.
+    fn check_document(&mut self) {
+        let claims = &self.claims;
+        if claims.is_broken || claims.has_twice() {
+            self.faults.push(MALFORMED);
+        }
+        // A number beyond all others is not in the profile; the crate calls it malformed where the
+        // claim has no type of its own.
+        if claims.members.iter().any(|(_, it)| it.has_huge_number()) {
+            self.faults.push(MALFORMED);
+        }
+        // A value that breaks off may be of a wrong type as well.
+        if claims.broken_in.is_some() {
+            self.faults.push(CLAIM);
+        }
+        if claims.get("cnf").is_some() {
+            self.faults.push(UNACCEPTABLE);
+        }
+        if claims.get("act").is_some() && self.token_type == "session+jwt" {
+            self.faults.push(UNACCEPTABLE);
+        }
+    }
+
+    /// The table of section 3.
+    fn check_presence(&mut self) {
+        let mut required = vec!["sub", "exp"];
+        if self.config.issuer.is_some() {
+            required.push("iss");
+        }
+        if self.config.audience.is_some() {
+            required.push("aud");
+        }
+        if self.token_type != "JWT" {
+            required.extend(["iat", "jti", "client_id"]);
+        }
+        if self.ours {
+            required.push("sid");
+        }
+        if self.token_type == "nested-session+jwt" {
+            required.push("act");
+        }
+        if !self.claims.is_broken && required.iter().any(|it| self.claims.get(it).is_none()) {
+            self.faults.push(CLAIM);
+        }
+    }
+
+    fn text(&mut self, name: &str, max: usize) -> Option<String> {
+        match self.claims.get(name)? {
+            Json::Text(text) if text.len() <= max => Some(text.clone()),
+            _ => {
+                self.faults.push(CLAIM);
+                None
+            }
+        }
+    }
+
+    /// One of a few words, the first where there is none.
+    fn word(&mut self, name: &str, words: &[&str]) -> String {
+        let word = self.text(name, self.config.limits.claim);
+        let word = word.unwrap_or_else(|| words[0].to_owned());
+        if !words.contains(&&*word) {
+            self.faults.push(CLAIM);
+        }
+        word
+    }
+
+    fn audience(&mut self) -> Vec<String> {
+        let items = match self.claims.get("aud") {
+            Some(Json::Array(items)) => items.clone(),
+            Some(one) => vec![one.clone()],
+            None => Vec::new(),
+        };
+        let max = self.config.limits.claim;
+        let texts = items.iter().filter_map(Json::text);
+        let texts: Vec<_> = texts.filter(|it| it.len() <= max).collect();
+        if texts.len() < items.len() {
+            self.faults.push(CLAIM);
+        }
+        texts.into_iter().map(str::to_owned).collect()
+    }
+
+    fn moment(&mut self, name: &str) -> Option<Duration> {
+        let last = Duration::from_secs(LAST_SECOND);
+        let moment = match self.claims.get(name)? {
+            Json::Number(text) => match text.parse::<u64>() {
+                Ok(seconds) => Some(Duration::from_secs(seconds)),
+                Err(_) => text
+                    .parse()
+                    .ok()
+                    .and_then(|it| Duration::try_from_secs_f64(it).ok()),
+            },
+            _ => None,
+        };
+        let moment = moment.filter(|it| *it <= last);
+        if moment.is_none() {
+            self.faults.push(CLAIM);
+        }
+        moment
+    }
+
+    /// Cultures, offset and zone.
+    fn client(&mut self, token: &mut Accepted) {
+        let culture = self.culture("locale");
+        let ui_culture = self.culture("ui_locale").or_else(|| culture.clone());
+        let or_default = |it: Option<String>| match it {
+            Some(culture) => (culture, Some(ClientSource::Token)),
+            None => {
+                let culture = self.config.default_culture.to_owned();
+                (culture, Some(ClientSource::Default))
+            }
+        };
+        token.culture = or_default(culture);
+        token.ui_culture = or_default(ui_culture);
+        let minutes = self.utc_offset();
+        let zone = self.zone();
+        token.time_zone = zone.map(|it| it.name().to_owned());
+        token.utc_offset = match (minutes, zone) {
+            (Some(minutes), _) => minutes * 60,
+            (None, Some(zone)) => {
+                let now = DateTime::<Utc>::from_timestamp(NOW, 0).expect("the moment exists");
+                let offset = zone.offset_from_utc_datetime(&now.naive_utc());
+                offset.fix().local_minus_utc()
+            }
+            (None, None) => 0,
+        };
+    }
+
+    fn culture(&mut self, name: &str) -> Option<String> {
+        let mut tag = self.text(name, self.config.limits.locale)?;
+        if !self.ours {
+            tag = tag.replace('_', "-");
+        }
+        let canonical = culture::canonical(&tag);
+        if canonical.is_none() && self.ours {
+            self.faults.push(CLAIM);
+        }
+        culture::lookup(&canonical?, self.config.supported, &[])
+    }
+
+    /// A JSON integer of minutes. The crate refuses `-0`, which the profile allows.
+    fn utc_offset(&mut self) -> Option<i32> {
+        let minutes = match self.claims.get("utc_offset")? {
+            Json::Number(text) if text != "-0" => text.parse().ok(),
+            _ => None,
+        };
+        let minutes = minutes.filter(|it| (-840..=840).contains(it));
+        if minutes.is_none() {
+            self.faults.push(CLAIM);
+        }
+        minutes
+    }
+
+    fn zone(&mut self) -> Option<chrono_tz::Tz> {
+        // Ill-formed and too long are one here.
+        let name = self.text("zoneinfo", usize::MAX)?;
+        if self.ours && !culture::is_zone_name(&name) {
+            self.faults.push(CLAIM);
+        }
+        culture::zone(&name)
+    }
+
+    fn actors(&mut self) -> Vec<[Option<String>; 3]> {
+        let mut actors = Vec::new();
+        let mut next = self.claims.get("act").cloned();
+        while let Some(act) = next {
+            let Json::Object(members) = act else {
+                self.faults.push(CLAIM);
+                break;
+            };
+            if actors.len() == self.config.limits.actors {
+                self.faults.push(CLAIM);
+                break;
+            }
+            if has_twice(&members) {
+                self.faults.push(MALFORMED);
+            }
+            let mut text = |name, max: usize| match get(&members, name)? {
+                Json::Text(text) if text.len() <= max => Some(text.clone()),
+                _ => {
+                    self.faults.push(CLAIM);
+                    None
+                }
+            };
+            let max = self.config.limits.claim;
+            let actor = [
+                text("sub", max.min(255)),
+                text("sid", max),
+                text("client_id", max),
+            ];
+            if actor[0].as_ref().is_none_or(String::is_empty) {
+                self.faults.push(CLAIM);
+            }
+            actors.push(actor);
+            next = get(&members, "act").cloned();
+        }
+        actors
+    }
+}
+
+/// Section 3: UUIDv5 of what the token says.
+fn derived_id(token: &Accepted) -> String {
+    let seconds = |it: Duration| it.as_secs().to_string();
+    let name = [
+        token.issuer.clone().unwrap_or_default(),
+        token.user_id.clone(),
+        token.issued_at.map(seconds).unwrap_or_default(),
+        seconds(token.expires_at),
+    ];
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.join("\n").as_bytes()).to_string()
+}
+
+impl Accepted {
+    /// Panics unless each member of the session is as it has to be.
+    pub fn assert_is(&self, session: &Session) {
+        let token = session.token().expect("it was read from a token");
+        let user = session.user();
+        let context = session.client_context();
+        let text = |it: &dyn ToString| it.to_string();
+        let moment = |it: DateTime<Utc>| {
+            let seconds = u64::try_from(it.timestamp()).expect("no token is from before 1970");
+            Duration::new(seconds, it.timestamp_subsec_nanos())
+        };
+        let chain = session.actor().into_iter().flat_map(Actor::chain);
+        let actors: Vec<_> = chain
+            .map(|it| {
+                [
+                    Some(text(it.user_id())),
+                    it.session_id().map(|it| text(it)),
+                    it.application_id().map(|it| text(it)),
+                ]
+            })
+            .collect();
+        assert_eq!(token.token_type().as_str(), self.token_type);
+        assert_eq!(text(session.id()), self.id);
+        assert_eq!(text(user.id()), self.user_id);
+        assert_eq!(user.name(), self.name.as_deref());
+        assert_eq!(user.login(), self.login.as_deref());
+        assert_eq!(user.access_level().as_str(), self.access_level);
+        let application_id = session.application_id().map(|it| text(it));
+        assert_eq!(application_id, self.application_id);
+        assert_eq!(session.client_kind().as_str(), self.client_kind);
+        assert_eq!(session.server_code(), self.server.as_deref());
+        assert_eq!(session.instance_name(), self.instance.as_deref());
+        assert_eq!(actors, self.actors);
+        assert_eq!(token.id().map(|it| text(it)), self.token_id);
+        assert_eq!(token.issuer(), self.issuer.as_deref());
+        assert!(token.audience().eq(self.audience.iter().map(|it| &**it)));
+        assert!(token.scope().eq(self.scope.iter().map(|it| &**it)));
+        assert_eq!(token.issued_at().map(moment), self.issued_at);
+        assert_eq!(token.not_before().map(moment), self.not_before);
+        assert_eq!(moment(token.expires_at()), self.expires_at);
+        let culture = (
+            context.culture().to_string(),
+            Some(context.culture_source()),
+        );
+        assert_eq!(culture, self.culture);
+        let ui_culture = (
+            context.ui_culture().to_string(),
+            Some(context.ui_culture_source()),
+        );
+        assert_eq!(ui_culture, self.ui_culture);
+        assert_eq!(context.utc_offset().local_minus_utc(), self.utc_offset);
+        let zone = context.time_zone().map(|it| it.name().to_owned());
+        assert_eq!(zone, self.time_zone);
+    }
+}
