@@ -1,2 +1,549 @@
+//! Requests while keys are swapped, sessions are revoked, the clock is set and futures are
+//! dropped: each answer is that of a model which remembers no token.
+//!
+//! An input is a list of steps. Three layers, which differ in the size of their verifier's cache
+//! alone, get the same requests.
+
 #![no_main]
-libfuzzer_sys::fuzz_target!(|_data: &[u8]| {});
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use arbitrary::Arbitrary;
+use chrono::{DateTime, Offset, TimeZone, Utc};
+use http::{Request, Response};
+use libfuzzer_sys::fuzz_target;
+use serde_json::json;
+use tower::{Layer, Service, service_fn};
+use tower_session_token::{
+    KeySet, KeyStore, RevocationList, Session, SessionContext, SessionError, SessionId,
+    SessionLayer, SessionVerifier, TokenType, User, UserId,
+};
+use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, KIDS, NOW, secret_key, sign};
+
+const LEEWAY: i64 = 60;
+const DAY: i64 = 24 * 60 * 60;
+
+/// A claims set, as far as it differs from the others.
+struct Token {
+    text: String,
+    kid: Option<usize>,
+    /// With which secret it is signed.
+    secret: usize,
+    typ: &'static str,
+    sub: &'static str,
+    sid: &'static str,
+    outer_sid: Option<&'static str>,
+    jti: String,
+    nbf: i64,
+    iat: i64,
+    exp: i64,
+    zone: Option<chrono_tz::Tz>,
+}
+
+static TOKENS: LazyLock<Vec<Token>> =
+    LazyLock::new(|| {
+        // Key, secret, type, user, session, session around it, and from `nbf` to `exp`.
+        [
+        (Some(0), 0, "session+jwt", "ann", "s0", None, 0, 600),
+        (Some(0), 0, "session+jwt", "ann", "s0", None, 300, 3600),
+        (Some(1), 1, "session+jwt", "bob", "s1", None, -600, DAY),
+        (Some(0), 1, "session+jwt", "bob", "s2", None, 0, 600),
+        (None, 0, "session+jwt", "ann", "s3", None, 0, 7 * DAY),
+        (Some(1), 1, "nested-session+jwt", "cid", "s4", Some("s1"), 0, 600),
+        (Some(0), 0, "at+jwt", "ann", "s5", None, 0, 400 * DAY),
+        (Some(1), 1, "at+jwt", "dan", "s6", None, 0, 400 * DAY),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(at, (kid, secret, typ, sub, sid, outer_sid, nbf, exp))| {
+        let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
+        let zone = (typ == "at+jwt").then_some(chrono_tz::Europe::Berlin);
+        let jti = format!("t{at}");
+        let mut header = json!({ "alg": "HS256", "typ": typ });
+        if let Some(kid) = kid {
+            header["kid"] = KIDS[kid].into();
+        }
+        let mut claims = json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "sid": sid, "jti": jti, "client_id": "c",
+            "nbf": nbf, "iat": iat, "exp": exp,
+        });
+        if let Some(sid) = outer_sid {
+            claims["act"] = json!({ "sub": "bob", "sid": sid });
+        }
+        if let Some(zone) = zone {
+            claims["zoneinfo"] = zone.name().into();
+        }
+        Token {
+            text: sign(
+                secret,
+                header.to_string().as_bytes(),
+                claims.to_string().as_bytes(),
+            ),
+            kid,
+            secret,
+            typ,
+            sub,
+            sid,
+            outer_sid,
+            jti,
+            nbf,
+            iat,
+            exp,
+            zone,
+        }
+    })
+    .collect()
+    });
+
+fuzz_target!(|run: Run| {
+    let mut world = World::new(run.small_cache);
+    for step in run.steps.iter().take(200) {
+        if step.in_other_session {
+            let other = Session::system(User::new("other"));
+            SessionContext::sync_scope(&other, || {
+                world.take(&step.action);
+                let current = SessionContext::current();
+                assert_eq!(current.map(|it| it.id().clone()), Some(other.id().clone()));
+            });
+        } else {
+            world.take(&step.action);
+        }
+        assert!(SessionContext::current().is_none());
+    }
+    drop(world);
+    assert!(SessionContext::current().is_none());
+});
+
+#[derive(Arbitrary, Debug)]
+struct Run {
+    small_cache: u16,
+    steps: Vec<Step>,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Step {
+    in_other_session: bool,
+    action: Action,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Action {
+    /// Several requests with one token, each of which runs to its end.
+    Requests {
+        token: u8,
+        count: u8,
+    },
+    /// The same without HTTP.
+    Verify {
+        token: u8,
+        count: u8,
+    },
+    /// A request that stays under way.
+    Begin {
+        token: u8,
+        pending: u8,
+    },
+    Poll(u8),
+    Drop(u8),
+    /// Which secret each of the two ids stands for, if any.
+    Swap([Option<bool>; 2]),
+    RevokeSession(u8),
+    RevokeToken(u8),
+    RevokeUser {
+        token: u8,
+        before: i16,
+    },
+    /// Also forgets what need not be remembered.
+    CountRevoked,
+    Seconds(i16),
+    Hours(i16),
+    Days(i8),
+    /// To the second at which something changes for a token, and so many beyond.
+    Edge {
+        token: u8,
+        edge: u8,
+        beyond: i8,
+    },
+}
+
+/// What there is, and what the model knows of it.
+struct World {
+    clock: Arc<AtomicI64>,
+    latest: i64,
+    store: KeyStore,
+    keys: [Option<usize>; 2],
+    revoked: RevocationList,
+    model: Revoked,
+    verifiers: [SessionVerifier; 3],
+    cache_bytes: [usize; 3],
+    layers: [SessionLayer; 3],
+    under_way: Vec<Call>,
+}
+
+/// Until when each entry has to be remembered.
+#[derive(Default)]
+struct Revoked {
+    sessions: BTreeMap<&'static str, i64>,
+    tokens: BTreeMap<&'static str, i64>,
+    /// With the moment before which a token is revoked.
+    users: BTreeMap<&'static str, (i64, i64)>,
+}
+
+/// A response that is waited for.
+struct Call {
+    future: Pin<Box<dyn Future<Output = Result<Response<()>, Infallible>>>>,
+    expected: Expected,
+    left: u8,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Expected {
+    Accepted,
+    Refused(&'static str),
+    /// Revoked, unless the list has forgotten it by now, which it may.
+    Either,
+}
+
+impl World {
+    fn new(small_cache: u16) -> Self {
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let now = |clock: &Arc<AtomicI64>| {
+            let clock = Arc::clone(clock);
+            move || DateTime::from_timestamp(clock.load(Ordering::SeqCst), 0).unwrap_or_default()
+        };
+        let store = KeyStore::new(key_set([Some(0), Some(1)]));
+        let revoked = RevocationList::with_clock(now(&clock));
+        let cache_bytes = [0, small_cache.into(), 1 << 20];
+        let verifiers = cache_bytes.map(|bytes| {
+            let builder = SessionVerifier::builder()
+                .key_store(store.clone())
+                .issuer(ISSUER)
+                .audience(AUDIENCE)
+                .accept_type(TokenType::Session)
+                .accept_type(TokenType::NestedSession)
+                .accept_type(TokenType::AccessToken)
+                .cache_bytes(bytes)
+                .clock(now(&clock));
+            builder.build().expect("the configuration is sound")
+        });
+        let layers = verifiers
+            .clone()
+            .map(|verifier| SessionLayer::new(verifier).revocation(revoked.clone()));
+        Self {
+            clock,
+            latest: NOW,
+            store,
+            keys: [Some(0), Some(1)],
+            revoked,
+            model: Revoked::default(),
+            verifiers,
+            cache_bytes,
+            layers,
+            under_way: Vec::new(),
+        }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    fn take(&mut self, action: &Action) {
+        match action {
+            Action::Requests { token, count } => {
+                let token = pick(*token);
+                for _ in 0..=count % 4 {
+                    for mut call in self.call(token, 0) {
+                        assert!(call.poll(), "nothing is waited for");
+                    }
+                }
+            }
+            Action::Verify { token, count } => {
+                let token = pick(*token);
+                for _ in 0..=count % 4 {
+                    self.verify(token);
+                }
+            }
+            Action::Begin { token, pending } => {
+                let calls = self.call(pick(*token), pending % 4);
+                self.under_way.extend(calls);
+            }
+            Action::Poll(at) => {
+                if let Some(at) = self.find(*at)
+                    && self.under_way[at].poll()
+                {
+                    self.under_way.swap_remove(at);
+                }
+            }
+            Action::Drop(at) => {
+                if let Some(at) = self.find(*at) {
+                    self.under_way.swap_remove(at);
+                }
+            }
+            Action::Swap(keys) => self.swap(keys.map(|it| it.map(usize::from))),
+            Action::RevokeSession(token) => self.revoke_session(pick(*token)),
+            Action::RevokeToken(token) => self.revoke_token(pick(*token)),
+            Action::RevokeUser { token, before } => self.revoke_user(pick(*token), *before),
+            Action::CountRevoked => {
+                let model = &self.model;
+                let most = model.sessions.len() + model.tokens.len() + model.users.len();
+                assert!(self.revoked.len() <= most);
+            }
+            Action::Seconds(seconds) => self.set_clock(self.now() + i64::from(*seconds)),
+            Action::Hours(hours) => self.set_clock(self.now() + i64::from(*hours) * 3600),
+            Action::Days(days) => self.set_clock(self.now() + i64::from(*days) * DAY),
+            Action::Edge {
+                token,
+                edge,
+                beyond,
+            } => {
+                let token = pick(*token);
+                let edge = match edge % 3 {
+                    0 => token.exp + LEEWAY,
+                    1 => token.nbf.max(token.iat) - LEEWAY,
+                    _ => token.exp + 5 * LEEWAY,
+                };
+                self.set_clock(edge + i64::from(beyond % 3));
+            }
+        }
+        for (verifier, most) in self.verifiers.iter().zip(self.cache_bytes) {
+            assert!(verifier.cache_stats().bytes <= most);
+        }
+    }
+
+    fn find(&self, at: u8) -> Option<usize> {
+        usize::from(at).checked_rem(self.under_way.len())
+    }
+
+    fn set_clock(&mut self, now: i64) {
+        self.clock.store(now.max(0), Ordering::SeqCst);
+        self.latest = self.latest.max(now);
+    }
+
+    fn swap(&mut self, keys: [Option<usize>; 2]) {
+        if keys == [None, None] {
+            return;
+        }
+        let generation = self.store.generation();
+        assert_eq!(self.store.replace(key_set(keys)), generation + 1);
+        self.keys = keys;
+    }
+
+    fn revoke_session(&mut self, token: &'static Token) {
+        let id = SessionId::from(token.sid);
+        let until = self.last(|it| it.sid == token.sid || it.outer_sid == Some(token.sid));
+        self.revoked.revoke_session(ISSUER, &id, date(until));
+        self.model.sessions.insert(token.sid, until);
+    }
+
+    fn revoke_token(&mut self, token: &'static Token) {
+        let id = (*token.jti).into();
+        self.revoked.revoke_token(ISSUER, &id, date(token.exp));
+        self.model.tokens.insert(&token.jti, token.exp);
+    }
+
+    fn revoke_user(&mut self, token: &'static Token, before: i16) {
+        let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
+        let until = self.last(|it| it.sub == token.sub);
+        let list = &self.revoked;
+        list.revoke_user_before(ISSUER, &id, date(before), date(until));
+        // What was forgotten meanwhile counts no more, but that can not be seen here.
+        let entry = self.model.users.entry(token.sub).or_insert((before, until));
+        entry.0 = entry.0.max(before);
+    }
+
+    /// When the last of the tokens expires.
+    fn last(&self, concerned: impl Fn(&Token) -> bool) -> i64 {
+        let tokens = TOKENS.iter().filter(|it| concerned(it));
+        tokens.map(|it| it.exp).max().unwrap_or(NOW)
+    }
+
+    fn verify(&self, token: &Token) {
+        for verifier in &self.verifiers {
+            match (verifier.verify(token.text.as_bytes()), self.judge(token)) {
+                (Ok(session), Ok(())) => self.check_session(&session, token),
+                (Err(error), Err(code)) => assert_eq!(error.code(), code),
+                (got, expected) => panic!("{got:?}, but {expected:?}"),
+            }
+        }
+    }
+
+    fn check_session(&self, session: &Session, token: &Token) {
+        assert_eq!(session.id().to_string(), token.sid);
+        assert_eq!(session.user().id().to_string(), token.sub);
+        let read = session.token().expect("it was read from a token");
+        assert_eq!(
+            read.id().map(ToString::to_string).as_ref(),
+            Some(&token.jti)
+        );
+        let utc = date(self.now()).naive_utc();
+        let by_zone = token.zone.map(|it| it.offset_from_utc_datetime(&utc).fix());
+        let offset = session.client_utc_offset().local_minus_utc();
+        assert_eq!(offset, by_zone.map_or(0, |it| it.local_minus_utc()));
+    }
+
+    /// What sections 2 and 3 of the profile say of a token at this moment.
+    fn judge(&self, token: &Token) -> Result<(), &'static str> {
+        let secret = match (token.kid, self.keys) {
+            (Some(kid), keys) => keys[kid],
+            (None, [one, None] | [None, one]) => one,
+            (None, _) => None,
+        };
+        let now = self.now();
+        let week = 7 * DAY;
+        match secret {
+            None => Err("token_unacceptable"),
+            Some(secret) if secret != token.secret => Err("signature_invalid"),
+            _ if now >= token.exp + LEEWAY => Err("token_expired"),
+            _ if now + LEEWAY < token.nbf => Err("token_not_yet_valid"),
+            _ if now + LEEWAY < token.iat => Err("token_not_yet_valid"),
+            _ if token.typ != "at+jwt" && token.exp - token.iat > week => Err("token_unacceptable"),
+            _ => Ok(()),
+        }
+    }
+
+    fn expected(&self, token: &Token) -> Expected {
+        if let Err(code) = self.judge(token) {
+            return Expected::Refused(code);
+        }
+        let model = &self.model;
+        let sessions = [Some(token.sid), token.outer_sid].into_iter().flatten();
+        let user = model.users.get(token.sub);
+        let untils: Vec<_> = sessions
+            .filter_map(|sid| model.sessions.get(sid))
+            .chain(model.tokens.get(&*token.jti))
+            .chain(
+                user.filter(|(before, _)| token.iat < *before)
+                    .map(|(_, until)| until),
+            )
+            .collect();
+        match untils.iter().max() {
+            None => Expected::Accepted,
+            Some(until) if **until + 5 * LEEWAY <= self.latest => Expected::Either,
+            Some(_) => Expected::Refused("session_revoked"),
+        }
+    }
+
+    /// Calls each layer with the token, and a handler that is ready after so many polls more.
+    fn call(&self, token: &'static Token, pending: u8) -> Vec<Call> {
+        let before = SessionContext::current().map(|it| it.id().clone());
+        let call = |layer: &SessionLayer| {
+            let mut service = layer.layer(service_fn(move |request: Request<()>| {
+                let session = request.extensions().get::<Session>().cloned();
+                Handler {
+                    session: session.expect("it is a session that is needed"),
+                    token,
+                    pending,
+                }
+            }));
+            let request =
+                Request::get("/").header("authorization", format!("Bearer {}", token.text));
+            let request = request.body(()).expect("it is a request");
+            let expected = self.expected(token);
+            let future = Box::pin(service.call(request));
+            let after = SessionContext::current().map(|it| it.id().clone());
+            assert_eq!(after, before);
+            Call {
+                future,
+                expected,
+                left: pending,
+            }
+        };
+        self.layers.iter().map(call).collect()
+    }
+}
+
+impl Call {
+    /// Whether it is ready, and then as it has to be.
+    fn poll(&mut self) -> bool {
+        let before = SessionContext::current().map(|it| it.id().clone());
+        let mut context = Context::from_waker(Waker::noop());
+        let poll = self.future.as_mut().poll(&mut context);
+        let after = SessionContext::current().map(|it| it.id().clone());
+        assert_eq!(after, before);
+        let Poll::Ready(Ok(response)) = poll else {
+            assert!(self.left > 0, "it is ready sooner");
+            self.left -= 1;
+            return false;
+        };
+        let error = response.extensions().get::<SessionError>();
+        let got = match error {
+            None => Expected::Accepted,
+            Some(error) => Expected::Refused(error.code()),
+        };
+        if got == Expected::Accepted {
+            assert_eq!(self.left, 0, "it waits");
+        }
+        match self.expected {
+            Expected::Either => {
+                let revoked = Expected::Refused("session_revoked");
+                assert!(got == Expected::Accepted || got == revoked);
+            }
+            _ => assert_eq!(got, self.expected),
+        }
+        true
+    }
+}
+
+/// Sees its session as the ambient one whenever it runs, its drop included.
+struct Handler {
+    session: Session,
+    token: &'static Token,
+    pending: u8,
+}
+
+impl Handler {
+    fn check(&self) {
+        let current = SessionContext::current().map(|it| it.id().clone());
+        assert_eq!(current.as_ref(), Some(self.session.id()));
+        assert_eq!(self.session.id().to_string(), self.token.sid);
+    }
+}
+
+impl Future for Handler {
+    type Output = Result<Response<()>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.check();
+        match self.pending.checked_sub(1) {
+            Some(left) => {
+                self.pending = left;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            None => Poll::Ready(Ok(Response::new(()))),
+        }
+    }
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        self.check();
+    }
+}
+
+fn pick(at: u8) -> &'static Token {
+    &TOKENS[usize::from(at) % TOKENS.len()]
+}
+
+fn date(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}
+
+/// The set in which each id stands for one of the secrets, if any.
+fn key_set(keys: [Option<usize>; 2]) -> KeySet {
+    let keys = keys.into_iter().enumerate().filter_map(|(kid, secret)| {
+        let key = secret_key(secret?);
+        Some(key.with_id(KIDS[kid]))
+    });
+    KeySet::new(keys).expect("there is one at least")
+}

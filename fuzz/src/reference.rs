@@ -99,7 +99,7 @@ pub fn judge_header(config: &Config, header: &[u8]) -> Result<(usize, &'static s
     let header = Document::read(header, config.limits.nesting);
     let is_text = |name| header.get(name).is_none_or(|it| it.text().is_some());
     let has = |name| header.get(name).is_some();
-    // A number beyond all others is not in the profile; the crate calls it malformed.
+    // The profile says nothing of a number beyond all others; the crate refuses it.
     let huge = header.members.iter().any(|(_, it)| it.has_huge_number());
     if header.is_broken
         || header.has_twice()
@@ -254,10 +254,9 @@ impl Form<'_> {
         if claims.is_broken || claims.has_twice() {
             self.faults.push(MALFORMED);
         }
-        // A number beyond all others is not in the profile; the crate calls it malformed where the
-        // claim has no type of its own.
+        // The profile says nothing of a number beyond all others; the crate refuses it.
         if claims.members.iter().any(|(_, it)| it.has_huge_number()) {
-            self.faults.push(MALFORMED);
+            self.faults.extend([MALFORMED, CLAIM]);
         }
         // A value that breaks off may be of a wrong type as well.
         if claims.broken_in.is_some() {
