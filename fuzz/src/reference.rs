@@ -333,8 +333,8 @@ impl Form<'_> {
         let moment = match self.claims.get(name)? {
             Json::Number(text) => match text.parse::<u64>() {
                 Ok(seconds) => Some(Duration::from_secs(seconds)),
-                Err(_) => text
-                    .parse()
+                // As serde_json rounds it, the last bit of which need not be that of `str::parse`.
+                Err(_) => serde_json::from_str(text)
                     .ok()
                     .and_then(|it| Duration::try_from_secs_f64(it).ok()),
             },
