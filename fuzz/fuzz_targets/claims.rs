@@ -194,6 +194,9 @@ const WORDS: [&str; 42] = [
     "\0",
 ];
 
+/// Where leeways and longest lifetimes end, in seconds from now.
+const EDGES: [i64; 8] = [0, 60, -60, 300, -300, 3600, 7 * 86_400, -NOW];
+
 /// A value, and how it is written.
 #[derive(Arbitrary, Debug)]
 enum Literal {
@@ -209,6 +212,8 @@ enum Literal {
     /// So many seconds from now.
     Moment(i16),
     Hours(i16),
+    /// One of [`EDGES`], or a second beside it.
+    Edge(u8, i8),
     Fraction(i16, u32),
     Exponent(i16, i16),
     Float(f64),
@@ -316,6 +321,10 @@ impl Literal {
             Self::Minutes(it) => (it % 1000).to_string(),
             Self::Moment(seconds) => (NOW + i64::from(seconds % 400)).to_string(),
             Self::Hours(hours) => (NOW + i64::from(*hours) * 3600).to_string(),
+            Self::Edge(at, beside) => {
+                let edge = EDGES[usize::from(*at) % EDGES.len()];
+                (NOW + edge + i64::from(beside % 2)).to_string()
+            }
             Self::Fraction(seconds, part) => {
                 format!("{}.{part}", NOW + i64::from(seconds % 400))
             }
