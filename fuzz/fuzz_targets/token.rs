@@ -32,7 +32,7 @@ struct Service {
 enum Opinion {
     Reference(&'static Config),
     /// The crate jsonwebtoken, for signatures that the reference can not check.
-    Other(DecodingKey, Validation),
+    Other(DecodingKey, Box<Validation>),
 }
 
 fn services() -> Vec<Service> {
@@ -65,7 +65,7 @@ fn services() -> Vec<Service> {
             verifier: verifier.expect("the configuration is sound"),
             opinion: Opinion::Other(
                 DecodingKey::from_jwk(&jwk).expect("the key can be used"),
-                validation,
+                Box::new(validation),
             ),
         }
     });
