@@ -282,3 +282,32 @@ fn guards_answer_in_the_same_forms() {
         .insert("content-type", "application/grpc".parse().unwrap());
     assert_eq!(both(grpc).header("grpc-status"), Some("7"));
 }
+
+/// The names of members are JSON texts, and compared exactly.
+#[test]
+fn a_name_is_not_another_that_begins_as_it_does() {
+    // A control character has to be escaped (RFC 8259 §7).
+    let with_nul = "{\"alg\0\0\":\"HS256\",\"typ\":\"session+jwt\"}";
+    let payload = claims(&json!({})).to_string();
+    let in_header = sign_raw(with_nul, payload.as_bytes());
+    assert_eq!(
+        crate::support::refusal(&verifier(), &in_header),
+        Some(Kind::TokenMalformed)
+    );
+    let payload = payload.replace("\"name\"", "\"name\0\"");
+    let in_claims = sign(&json!({ "alg": "HS256", "typ": "session+jwt" }), &payload);
+    assert_eq!(
+        crate::support::refusal(&verifier(), &in_claims),
+        Some(Kind::TokenMalformed)
+    );
+}
+
+#[test]
+fn claims_of_an_application_may_begin_like_one_of_the_profile() {
+    let own = json!({
+        "instance": null, "instance_id": "i-7", "zoneinfo": null, "zoneinfo_source": "Europe/Berlin",
+    });
+    let session = crate::support::session(&own);
+    assert_eq!(session.instance_name(), None);
+    assert_eq!(session.client_time_zone(), None);
+}
