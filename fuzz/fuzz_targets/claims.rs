@@ -120,7 +120,7 @@ enum Change {
 #[derive(Arbitrary, Debug)]
 struct Name(u8);
 
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 30] = [
     "iss",
     "aud",
     "sub",
@@ -147,6 +147,11 @@ const NAMES: [&str; 26] = [
     "elevated",
     "x",
     "",
+    // Nearly others.
+    "instance_id",
+    "zoneinfo_source",
+    "sub\0",
+    "locale_",
 ];
 
 const WORDS: [&str; 42] = [
