@@ -63,7 +63,8 @@ fn main() {
         .skip(1)
         .filter(|it| !it.starts_with('-'))
         .collect();
-    let parts: [(&str, fn(&Scale)); 7] = [
+    type Part = (&'static str, fn(&Scale));
+    let parts: [Part; 7] = [
         ("keys", number_of_keys),
         ("audiences", number_of_audiences),
         ("token size", size_of_token),
