@@ -12,7 +12,7 @@ use std::{
     fs,
     hint::black_box,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -20,7 +20,8 @@ use std::{
 
 use serde_json::json;
 use tower_session_token::{
-    Algorithm, KeySet, SessionIssuer, SessionVerifier, SessionVerifierBuilder, SigningKey,
+    Algorithm, CacheStats, KeySet, SessionIssuer, SessionVerifier, SessionVerifierBuilder,
+    SigningKey,
 };
 
 mod support {
@@ -162,40 +163,51 @@ fn size_of_token(scale: &Scale) {
     curve("scale/token size", points, scale.rounds);
 }
 
-/// Each in its turn at random, with the cache as it is by default.
+/// Each in its turn at random, with the cache as it is by default, and without.
 fn live_sessions(scale: &Scale) {
     let points = [1, 100, 1_000, 10_000, 100_000, 1_000_000];
     let points = points.into_iter().filter(|it| *it <= scale.sessions);
-    let mut sizes = Vec::new();
-    let point = |sessions: usize| {
+    let (mut costs, mut sizes) = (Vec::new(), Vec::new());
+    for sessions in points {
         let tokens: Vec<_> = (0..sessions).map(|_| token(Algorithm::HS256)).collect();
-        let verifier = verifier(Algorithm::HS256, DEFAULT_CACHE_BYTES);
-        let mut at = 1_u64;
-        let mut any = move || {
-            // A linear congruential generator (Knuth's).
-            at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            usize::try_from(at >> 33).unwrap_or_default() % sessions
-        };
-        for token in tokens.iter().cycle().take(3 * sessions) {
-            assert!(verifier.verify(token.as_bytes()).is_ok());
+        let tokens: Arc<[String]> = tokens.into();
+        for (series, cache_bytes) in [("cache", DEFAULT_CACHE_BYTES), ("no cache", 0)] {
+            let verifier = verifier(Algorithm::HS256, cache_bytes);
+            for token in tokens.iter().cycle().take(3 * sessions) {
+                assert!(verifier.verify(token.as_bytes()).is_ok());
+            }
+            let (tokens, of_case, mut at) = (Arc::clone(&tokens), verifier.clone(), 1_u64);
+            let any = move || {
+                // A linear congruential generator (Knuth's).
+                at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                usize::try_from(at >> 33).unwrap_or_default() % sessions
+            };
+            let mut point = case(&format!("{sessions}, {series}"), any, move |any| {
+                of_case.verify(tokens[any].as_bytes())
+            });
+            // One after the other: in turns, each would find the processor's caches full of the
+            // others' tokens.
+            point.calibrate();
+            (0..5 * scale.rounds).for_each(|_| _ = point.turn());
+            costs.push(point);
+            let stats = verifier.cache_stats();
+            assert!(stats.bytes <= DEFAULT_CACHE_BYTES);
+            if cache_bytes > 0 {
+                let CacheStats {
+                    sessions: cached,
+                    bytes,
+                    hits,
+                    misses,
+                    ..
+                } = stats;
+                sizes.push(json!({
+                    "live": sessions, "cached": cached, "bytes": bytes,
+                    "hits": hits, "misses": misses,
+                }));
+            }
         }
-        let stats = verifier.cache_stats();
-        assert!(stats.bytes <= DEFAULT_CACHE_BYTES);
-        sizes.push(json!({ "live": sessions, "cached": stats.sessions, "bytes": stats.bytes }));
-        let name = sessions.to_string();
-        case(
-            &name,
-            || (),
-            move |()| verifier.verify(tokens[any()].as_bytes()),
-        )
-    };
-    let mut points: Vec<_> = points.map(point).collect();
-    // One after the other: in turns, each would find the processor's caches full of the others'.
-    for point in &mut points {
-        point.calibrate();
-        (0..5 * scale.rounds).for_each(|_| _ = point.turn());
     }
-    report("scale/live sessions", &points, |_| None);
+    report("scale/live sessions", &costs, |_| None);
     write_results("scale/cache", &json!(sizes));
 }
 

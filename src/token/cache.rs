@@ -44,6 +44,10 @@ const WAYS: usize = 8;
 /// How many entries are looked at for expired ones when a token was verified.
 const SWEEP: usize = 4;
 
+/// Where something has to go for it, only every so many tokens are let in: with more live sessions
+/// than there is room for, all would push each other out before they are of use.
+const PATIENCE: u8 = 8;
+
 /// How often a verifier's cache of verified tokens was of use, and how large it is; from
 /// [`SessionVerifier::cache_stats`](crate::SessionVerifier::cache_stats).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -234,6 +238,8 @@ struct Table {
     len: usize,
     /// Where the search for an entry to evict goes on.
     hand: usize,
+    /// How many tokens may wait before the next is let in.
+    patience: u8,
     /// Where the search for expired entries goes on.
     broom: usize,
     /// The marks of tokens that were seen once, newest first, each in the set that its hash says.
@@ -265,6 +271,7 @@ impl Table {
             entries: Vec::new(),
             len: 0,
             hand: 0,
+            patience: PATIENCE,
             broom: 0,
             sightings: Box::default(),
             bytes: 0,
@@ -408,7 +415,16 @@ impl Table {
     fn make_room(&mut self, bytes: usize) -> bool {
         let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
         let share = self.shared.max_bytes / threads;
+        let mut is_let_in = false;
         while self.bytes + bytes > share || !self.take_bytes(bytes) {
+            if !is_let_in {
+                self.patience -= 1;
+                if self.patience > 0 {
+                    return false;
+                }
+                self.patience = PATIENCE;
+                is_let_in = true;
+            }
             if !self.evict_next() {
                 return false;
             }
