@@ -57,7 +57,9 @@
 //!    configured. Without one the request is refused, or passes with no session
 //!    ([`SessionLayer::optional`]).
 //! 2. The [`SessionVerifier`] judges it: size and form, JOSE header, key and algorithm, signature,
-//!    and only then its claims. One [`SessionErrorKind`] for each reason.
+//!    and only then its claims. One [`SessionErrorKind`] for each reason. A token that was judged
+//!    before comes from a [cache](SessionVerifierBuilder::cache_bytes), while it is valid and the
+//!    keys are the same.
 //! 3. [Revocation](RevocationCheck) is asked.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
 //!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.

@@ -1,6 +1,7 @@
 //! From token bytes to a session and back, with no HTTP in it.
 //!
-//! What a token goes through, in this order, in [`SessionVerifier::verify`]: split
+//! What a token goes through, in this order, in [`SessionVerifier::verify`], unless the `cache` has
+//! its session: split
 //! (`wire::compact`) → JOSE header (`wire::header`) → key (`crate::key`) → signature → claims
 //! (`wire::claims`) → rules of the token's type (`form`) → time, issuer, audience (`verifier`).
 
