@@ -136,7 +136,7 @@ impl Tokens {
 
         let mut forged = good.clone().into_bytes();
         let middle = forged.len() - 20;
-        forged[middle] ^= 1;
+        forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).expect("text");
         let others = ALGORITHMS.into_iter().filter(|it| *it != algorithm);
         let bearer = |token: String| format!("{BEARER}{token}");

@@ -6,7 +6,11 @@
 //!
 //! It prints its address. `--help` lists its arguments.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    process::ExitCode,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
@@ -20,12 +24,13 @@ use peers::{
     tower_oauth2_resource_server,
 };
 use tokio::net::TcpListener;
+use tower::{Service, layer::layer_fn};
 use tower_session_token::Algorithm;
 
 const HELP: &str = "\
 A server with one thread, and one of the layers in front of a small handler.
 
-  --layer NAME       none, ours, ours-uncached, from_fn, tower-jwt, axum-jwt-auth,
+  --layer NAME       none, nothing (a layer that does nothing), ours, ours-uncached, from_fn, tower-jwt, axum-jwt-auth,
                      tower-oauth2-resource-server, oauth-resource-server; none by default
   --algorithm NAME   HS256, EdDSA, ES256, RS256; HS256 by default
   --print-tokens N   prints so many tokens that it accepts, and ends
@@ -93,7 +98,11 @@ fn serve(router: Router) -> Result<(), Failure> {
 
 fn router(layer: &str, algorithm: Algorithm) -> Result<Router, Failure> {
     let router = match layer {
-        "none" => Router::new().route("/", get(async || "nobody")),
+        "none" => telling(|_| Some("nobody".to_owned())),
+        // What axum takes for any layer: it boxes the service and its future once more.
+        "nothing" => {
+            telling(|_| Some("nobody".to_owned())).layer(layer_fn(|inner| Nothing { inner }))
+        }
         "ours" => telling(ours::name).layer(ours::layer(algorithm)),
         "ours-uncached" => telling(ours::name).layer(ours::uncached(algorithm)),
         "from_fn" => telling(from_fn::name).layer(from_fn_with_state(
@@ -112,6 +121,26 @@ fn router(layer: &str, algorithm: Algorithm) -> Result<Router, Failure> {
         other => return Err(format!("{other} with {algorithm}: there is none").into()),
     };
     Ok(router)
+}
+
+/// What a layer costs that does nothing.
+#[derive(Clone)]
+struct Nothing<S> {
+    inner: S,
+}
+
+impl<S: Service<Request>> Service<Request> for Nothing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        self.inner.call(request)
+    }
 }
 
 /// Tells who the user is.
