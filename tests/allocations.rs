@@ -60,6 +60,20 @@ fn a_session_costs_a_buffer_and_a_reference_count() {
 }
 
 #[test]
+fn a_session_is_as_large_as_its_text_and_its_members() {
+    let (verifier, token) = (verifier(0), token());
+    verifier.verify(token.as_bytes()).unwrap();
+    let mut session = None;
+    let held = allocation_counter::measure(|| {
+        session = Some(verifier.verify(token.as_bytes()).unwrap());
+    });
+    assert!(session.is_some());
+    // For scripts/bench.
+    println!("a session takes {} bytes", held.bytes_current);
+    assert!((500..1500).contains(&held.bytes_current), "{held:?}");
+}
+
+#[test]
 fn a_refused_token_costs_nothing() {
     let (verifier, mut token) = (verifier(0), token());
     let last = if token.ends_with('A') { "E" } else { "A" };
