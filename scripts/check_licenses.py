@@ -23,6 +23,8 @@ def is_allowed(expression: str, allowed: Collection[str]) -> bool:
     True
     >>> is_allowed("MIT AND GPL-3.0-only", {"MIT"})
     False
+    >>> is_allowed("GPL-3.0-only or MIT", {"MIT"})
+    True
     >>> is_allowed("MIT/Apache-2.0", {"Apache-2.0"})
     True
     >>> is_allowed("GPL-3.0-only OR MIT AND ISC", {"MIT"})
@@ -98,7 +100,9 @@ def _split(expression: str) -> list[str]:
         found = WORD.match(text, position)
         if not found:
             raise ValueError(f"unexpected {text[position]!r} in {expression!r}")
-        words.append(found[1])
+        # SPDX 3 takes operators in lower case too.
+        word = found[1]
+        words.append(word.upper() if word in ("and", "or", "with") else word)
         position = found.end()
     return words[::-1]
 
