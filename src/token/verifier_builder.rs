@@ -228,7 +228,9 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Sets what tells the present moment: the system's clock by default.
+    /// Sets what tells the present moment: the system's clock by default, on Linux as it was at the
+    /// last tick, some milliseconds ago. Tokens that are built here go by the same; with a
+    /// [`leeway`](Self::leeway) of 0, one that another program issued this moment may be early.
     ///
     /// # Examples
     ///
