@@ -1,5 +1,7 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -42,6 +44,7 @@ impl<'a> Jwk<'a> {
                 VerifyingKey::public(algorithm, &PublicMaterial::Ed25519(&x))?
             }
             Family::RsaPkcs1 | Family::RsaPss => {
+                self.check_two_primes()?;
                 let (n, e) = (
                     self.bytes("n", "`n` is missing")?,
                     self.bytes("e", "`e` is missing")?,
@@ -85,9 +88,7 @@ impl<'a> Jwk<'a> {
                 SigningKey::private(algorithm, &material)?
             }
             Family::RsaPkcs1 | Family::RsaPss => {
-                if self.0.contains_key("oth") {
-                    return Err("an RSA key of more than two primes is not supported");
-                }
+                self.check_two_primes()?;
                 let parts = RsaComponents {
                     n: self.bytes("n", "`n` is missing")?,
                     e: self.bytes("e", "`e` is missing")?,
@@ -107,16 +108,40 @@ impl<'a> Jwk<'a> {
         })
     }
 
-    /// RFC 7517 §4.2, §4.3.
+    /// Whether `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation, and agree.
     fn check_use(&self, operation: &str) -> Result<(), Refused> {
-        match self.text("use")? {
-            None | Some("sig") => {}
+        let for_signatures = match self.text("use")? {
+            None => false,
+            Some("sig") => true,
             Some(_) => return Err("its `use` is not `sig`"),
+        };
+        let operations = match self.0.get("key_ops") {
+            None => return Ok(()),
+            Some(Value::Array(operations)) => operations,
+            Some(_) => return Err("its `key_ops` are no list"),
+        };
+        if !operations.iter().any(|it| it == operation) {
+            return Err("its `key_ops` do not allow it");
         }
-        match self.0.get("key_ops") {
-            None => Ok(()),
-            Some(Value::Array(operations)) if operations.iter().any(|it| it == operation) => Ok(()),
-            Some(_) => Err("its `key_ops` do not allow it"),
+        let mut seen = HashSet::new();
+        for it in operations {
+            let name = it.as_str().ok_or("its `key_ops` are not all text")?;
+            if !seen.insert(name) {
+                return Err("its `key_ops` name one twice");
+            }
+            if for_signatures && !matches!(name, "sign" | "verify") {
+                return Err("its `use` and `key_ops` contradict each other");
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 7518 §6.3.2.7: who knows two primes alone does not use a key of more, for its public part
+    /// either.
+    fn check_two_primes(&self) -> Result<(), Refused> {
+        match self.0.contains_key("oth") {
+            true => Err("an RSA key of more than two primes is not supported"),
+            false => Ok(()),
         }
     }
 

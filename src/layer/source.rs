@@ -287,7 +287,10 @@ fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
     if !protocols(headers).any(|it| is_token(&it)) {
         return;
     }
-    let kept: Vec<_> = protocols(headers).filter(|it| !is_token(it)).collect();
+    // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
+    let kept: Vec<_> = protocols(headers)
+        .filter(|it| !is_token(it) && !it.is_empty())
+        .collect();
     match HeaderValue::from_bytes(&kept.join(&b", "[..])) {
         Ok(field) if !kept.is_empty() => headers.insert(SEC_WEBSOCKET_PROTOCOL, field),
         _ => headers.remove(SEC_WEBSOCKET_PROTOCOL),

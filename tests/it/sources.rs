@@ -146,6 +146,11 @@ fn no_handler_sees_a_token_as_a_subprotocol() {
     for (offered, left) in [
         (format!("bearer.{token}"), None),
         (format!("chat, bearer.{token} ,other"), Some("chat, other")),
+        (
+            format!("chat,, bearer.{token}, ,other,"),
+            Some("chat, other"),
+        ),
+        (format!(",bearer.{token},"), None),
     ] {
         let request = request(&[("sec-websocket-protocol", &offered)]);
         let seen = see(&everywhere(), request, |request| {
