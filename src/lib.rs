@@ -114,6 +114,19 @@
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Nothing that a request sends may stop the service.
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::panic_in_result_fn,
+        clippy::string_slice,
+        clippy::unreachable
+    )
+)]
 
 #[cfg(not(any(feature = "aws_lc_rs", feature = "rust_crypto")))]
 compile_error!(

@@ -152,18 +152,18 @@ impl Weight {
             [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
             _ => return None,
         };
-        let whole = match whole {
+        let whole: u16 = match whole {
             b'0' => 0,
             b'1' => 1000,
             _ => return None,
         };
         let weights = [100, 10, 1].into_iter();
+        #[expect(clippy::arithmetic_side_effects, reason = "999 at most")]
         let fraction = weights.zip(decimals).try_fold(0, |sum, (weight, digit)| {
-            digit
-                .is_ascii_digit()
-                .then(|| sum + weight * u16::from(digit - b'0'))
+            let digit = char::from(*digit).to_digit(10)?;
+            Some(weight * u16::try_from(digit).ok()? + sum)
         })?;
-        let weight = Self(whole + fraction);
+        let weight = Self(whole.saturating_add(fraction));
         (weight <= Self::ONE).then_some(weight)
     }
 }

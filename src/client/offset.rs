@@ -11,14 +11,19 @@ pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
     let minutes = i32::try_from(minutes).ok()?;
     (-MAX_MINUTES..=MAX_MINUTES)
         .contains(&minutes)
-        .then(|| FixedOffset::east_opt(minutes * 60))
+        .then(|| minutes.checked_mul(60))
         .flatten()
+        .and_then(FixedOffset::east_opt)
 }
 
 /// Reads `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
 /// within ±14:00.
 ///
 /// `-00:00` says that the local offset is not known (RFC 3339 §4.3), so it gives none.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "four digits are 6,039 minutes at most"
+)]
 pub(crate) fn parse_offset(text: &str) -> Option<FixedOffset> {
     let (sign, [h1, h0, m1, m0]) = match *text.as_bytes() {
         [b'Z' | b'z'] => return offset_from_minutes(0),
@@ -36,7 +41,7 @@ pub(crate) fn parse_offset(text: &str) -> Option<FixedOffset> {
 }
 
 fn digit(byte: u8) -> Option<i64> {
-    byte.is_ascii_digit().then(|| i64::from(byte - b'0'))
+    char::from(byte).to_digit(10).map(i64::from)
 }
 
 #[cfg(test)]

@@ -33,13 +33,12 @@ const SMALL_ORDER: [[u8; 32]; 7] = [
 
 /// The prime 2^255 − 19, less 1, plus 0, plus 1.
 const PRIME_PLUS: [[u8; 32]; 3] = {
-    let mut numbers = [[0xff; 32]; 3];
-    let mut at = 0;
-    while at < 3 {
-        numbers[at][0] = [0xec, 0xed, 0xee][at];
-        numbers[at][31] = 0x7f;
-        at += 1;
-    }
+    let mut prime = [0xff; 32];
+    prime[0] = 0xed;
+    prime[31] = 0x7f;
+    let mut numbers = [prime; 3];
+    numbers[0][0] = 0xec;
+    numbers[2][0] = 0xee;
     numbers
 };
 

@@ -124,6 +124,11 @@ macro_rules! midstates {
             }
 
             /// Hashes `message` after the one block that `state` has seen (FIPS 180-4 §5.1).
+            #[expect(
+                clippy::arithmetic_side_effects,
+                clippy::indexing_slicing,
+                reason = "the rest is shorter than a block; no message has 2^61 bytes"
+            )]
             fn finish<const N: usize>(mut state: [$word; 8], message: &[u8]) -> [u8; N] {
                 const LENGTH: usize = 2 * size_of::<$word>();
 

@@ -131,7 +131,8 @@ fn check_rsa(key: Option<(&[u8], &[u8])>) -> Result<(), &'static str> {
     let (n, e) = key.ok_or(INVALID)?;
     let (n, e) = (without_zeros(n), without_zeros(e));
     let leading = n.first().map_or(0, |byte| byte.leading_zeros());
-    let bits = n.len() * 8 - usize::try_from(leading).unwrap_or_default();
+    let bits = n.len().saturating_mul(8);
+    let bits = bits.saturating_sub(usize::try_from(leading).unwrap_or_default());
     match e {
         _ if bits < 2048 => Err("the RSA key is under 2,048 bits"),
         _ if bits > 8192 => Err("the RSA key is over 8,192 bits"),

@@ -132,8 +132,7 @@ impl KeySet {
         let mut used: Vec<(usize, VerifyingKey)> = Vec::new();
         let mut left_out = Vec::new();
         let mut ids = std::collections::HashSet::new();
-        for (at, value) in keys.iter().enumerate() {
-            let position = at + 1;
+        for (position, value) in (1..).zip(keys) {
             match Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms)) {
                 Ok(key) => match key.id().is_none_or(|id| ids.insert(id.to_owned())) {
                     true => used.push((position, key)),

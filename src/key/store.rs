@@ -102,7 +102,7 @@ impl KeyStore {
             .writing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let generation = self.generation() + 1;
+        let generation = self.generation().wrapping_add(1);
         self.shared
             .current
             .store(Arc::new(CurrentKeys::new(set, generation)));

@@ -167,7 +167,7 @@ impl Fields<'_> {
             .filter(|text| text.len() <= MAX_VALUE && values.all(|it| it == value))
             .and_then(parse);
         if read.is_none() {
-            self.ignored += 1;
+            self.ignored = self.ignored.saturating_add(1);
         }
         read
     }
@@ -188,7 +188,7 @@ impl Fields<'_> {
             }
         };
         if languages.is_none() {
-            self.ignored += 1;
+            self.ignored = self.ignored.saturating_add(1);
         }
         languages
     }

@@ -255,8 +255,8 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         .iter()
         .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| {
-            let at = pair.iter().position(|byte| *byte == b'=')?;
-            let (name, value) = (pair.get(..at)?, pair.get(at + 1..)?.trim_ascii());
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let (name, value) = (halves.next()?, halves.next()?.trim_ascii());
             let unquoted = value
                 .strip_prefix(b"\"")
                 .and_then(|value| value.strip_suffix(b"\""));

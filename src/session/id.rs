@@ -39,6 +39,10 @@ fn canonical_uuid(text: &[u8]) -> Option<Uuid> {
 }
 
 /// Reads eight digits in lower case at once, each in a byte of a word.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "a byte is 0x18 at most after the first line, and none carries into the next"
+)]
 fn hex(first: [u8; 4], second: [u8; 4]) -> Option<u32> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
 

@@ -124,10 +124,13 @@ impl Session {
     pub(crate) fn heap_bytes(&self) -> usize {
         const COUNTS: usize = 2 * size_of::<usize>();
         let actors = self.actor().into_iter().flat_map(Actor::chain).count();
-        COUNTS
-            + size_of::<Shared>()
-            + actors * size_of::<Actor>()
-            + self.token().map_or(0, SessionToken::heap_bytes)
+        let parts = [
+            COUNTS,
+            size_of::<Shared>(),
+            actors.saturating_mul(size_of::<Actor>()),
+            self.token().map_or(0, SessionToken::heap_bytes),
+        ];
+        parts.iter().sum()
     }
 
     fn members(&self) -> &Members {

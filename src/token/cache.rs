@@ -152,9 +152,9 @@ impl TokenCache {
             .map(|it| &**it)
             .chain([&threads.ended])
         {
-            stats.hits += counters.hits.load(Ordering::Relaxed);
-            stats.misses += counters.misses.load(Ordering::Relaxed);
-            stats.evictions += counters.evictions.load(Ordering::Relaxed);
+            add(&mut stats.hits, &counters.hits);
+            add(&mut stats.misses, &counters.misses);
+            add(&mut stats.evictions, &counters.evictions);
         }
         stats
     }
@@ -231,10 +231,8 @@ struct Table {
     counters: Arc<Counters>,
     /// The set of keys that all entries were verified with.
     generation: u64,
-    /// As many as a power of two, or none. Of each entry the part of its hash that tells it from
-    /// the others of its set; 0 where there is none.
-    marks: Vec<[u32; WAYS]>,
-    entries: Vec<[Option<Entry>; WAYS]>,
+    /// As many as a power of two, or none.
+    sets: Vec<Set>,
     len: usize,
     /// Where the search for an entry to evict goes on.
     hand: usize,
@@ -248,6 +246,14 @@ struct Table {
     bytes: usize,
 }
 
+/// The places in which a token of some hash may be.
+#[derive(Default)]
+struct Set {
+    /// Of each entry the part of its hash that tells it from the others; 0 where there is none.
+    marks: [u32; WAYS],
+    entries: [Option<Entry>; WAYS],
+}
+
 struct Entry {
     hash: u64,
     token: Zeroizing<Box<[u8]>>,
@@ -256,6 +262,12 @@ struct Entry {
     bytes: usize,
     /// It was of use since the hand came by.
     used: bool,
+}
+
+impl Set {
+    fn position(&self, mark: u32) -> Option<usize> {
+        self.marks.iter().position(|it| *it == mark)
+    }
 }
 
 impl Table {
@@ -267,8 +279,7 @@ impl Table {
             shared,
             counters,
             generation: 0,
-            marks: Vec::new(),
-            entries: Vec::new(),
+            sets: Vec::new(),
             len: 0,
             hand: 0,
             patience: PATIENCE,
@@ -278,7 +289,7 @@ impl Table {
         };
         let sets = table.shared.max_bytes / (4 * BYTES_PER_SIGHTING);
         let sets = sets.clamp(16, 1 << 14).next_power_of_two();
-        if table.take_bytes(sets * size_of::<[u32; 4]>()) {
+        if table.take_bytes(sets.saturating_mul(size_of::<[u32; 4]>())) {
             table.sightings = vec![[0; 4]; sets].into();
         }
         table
@@ -296,7 +307,8 @@ impl Table {
             return None;
         }
         let (set, way) = self.find(hash)?;
-        let entry = self.entries.get_mut(set)?.get_mut(way)?.as_mut()?;
+        let places = &mut self.sets.get_mut(set)?.entries;
+        let entry = places.get_mut(way)?.as_mut()?;
         if !constant_time::is_same(&entry.token, token) {
             return None;
         }
@@ -316,7 +328,7 @@ impl Table {
             self.clear(generation);
         }
         self.sweep(now);
-        let set = place(hash, self.sightings.len().wrapping_sub(1));
+        let set = index(hash, self.sightings.len());
         let Some(seen) = self.sightings.get_mut(set) else {
             return false;
         };
@@ -332,16 +344,16 @@ impl Table {
         if let Some((set, way)) = self.find(hash) {
             self.remove(set, way);
         }
-        let bytes = token.len() + verified.session.heap_bytes();
+        let bytes = token.len().saturating_add(verified.session.heap_bytes());
         if !self.make_room(bytes) {
             return;
         }
         let Some((set, way)) = self.free_place(hash) else {
             return self.release(bytes);
         };
-        if let (Some(marks), Some(entries)) = (self.marks.get_mut(set), self.entries.get_mut(set)) {
-            marks[way] = mark(hash);
-            entries[way] = Some(Entry {
+        if let Some((to_mark, place)) = self.place(set, way) {
+            *to_mark = mark(hash);
+            *place = Some(Entry {
                 hash,
                 token: Zeroizing::new(token.into()),
                 session: verified.session.clone(),
@@ -349,27 +361,31 @@ impl Table {
                 bytes,
                 used: false,
             });
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
             self.shared.sessions.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     fn find(&self, hash: u64) -> Option<(usize, usize)> {
-        let set = place(hash, self.marks.len().wrapping_sub(1));
-        let marks = self.marks.get(set)?;
-        let way = marks.iter().position(|it| *it == mark(hash))?;
+        let set = index(hash, self.sets.len());
+        let way = self.sets.get(set)?.position(mark(hash))?;
         Some((set, way))
+    }
+
+    /// The mark and the entry that are there.
+    fn place(&mut self, set: usize, way: usize) -> Option<(&mut u32, &mut Option<Entry>)> {
+        let set = self.sets.get_mut(set)?;
+        Some((set.marks.get_mut(way)?, set.entries.get_mut(way)?))
     }
 
     /// A place where an entry of this hash may be, which is free.
     fn free_place(&mut self, hash: u64) -> Option<(usize, usize)> {
         loop {
-            let set = place(hash, self.marks.len().wrapping_sub(1));
-            let free = |it: &[u32; WAYS]| it.iter().position(|it| *it == 0);
-            let way = self.marks.get(set).and_then(free);
+            let set = index(hash, self.sets.len());
+            let way = self.sets.get(set).and_then(|it| it.position(0));
             // A set that is full in a table that is not nearly empty: there are too few sets.
-            let load = if way.is_some() { 2 } else { 8 };
-            if self.len < self.marks.len() * WAYS / load || !self.grow() {
+            let load = if way.is_some() { WAYS / 2 } else { WAYS / 8 };
+            if self.len < self.sets.len().saturating_mul(load) || !self.grow() {
                 return way.map_or_else(|| self.evict_one_of(set), |way| Some((set, way)));
             }
         }
@@ -378,7 +394,7 @@ impl Table {
     /// Evicts from a set that is full what was of no use lately, else its first entry.
     fn evict_one_of(&mut self, set: usize) -> Option<(usize, usize)> {
         let unused = |it: &Option<Entry>| it.as_ref().is_some_and(|it| !it.used);
-        let way = self.entries.get(set)?.iter().position(unused);
+        let way = self.sets.get(set)?.entries.iter().position(unused);
         let way = way.unwrap_or_default();
         self.evict(set, way);
         Some((set, way))
@@ -386,24 +402,22 @@ impl Table {
 
     /// Doubles the number of sets, if there is room for them.
     fn grow(&mut self) -> bool {
-        const SET: usize = size_of::<[u32; WAYS]>() + size_of::<[Option<Entry>; WAYS]>();
-
-        let had = self.marks.len();
-        let more = had.max(1);
-        if !self.take_bytes(more * SET) {
+        let had = self.sets.len();
+        let have = had.saturating_mul(2).max(1);
+        let more = have.saturating_sub(had);
+        if !self.take_bytes(more.saturating_mul(size_of::<Set>())) {
             return false;
         }
-        self.marks.resize(had + more, [0; WAYS]);
-        self.entries.resize_with(had + more, Default::default);
-        let mask = had + more - 1;
+        self.sets.resize_with(have, Set::default);
+        let (old, new) = self.sets.split_at_mut(had);
         // An entry stays in its set or goes to the same way of the new one that is split off.
-        for set in 0..had {
-            for way in 0..WAYS {
-                let entry = &mut self.entries[set][way];
-                let to = entry.as_ref().map_or(set, |it| place(it.hash, mask));
-                if to != set {
-                    self.entries[to][way] = entry.take();
-                    self.marks[to][way] = mem::take(&mut self.marks[set][way]);
+        for (from, to) in old.iter_mut().zip(new) {
+            let marks = from.marks.iter_mut().zip(&mut to.marks);
+            let entries = from.entries.iter_mut().zip(&mut to.entries);
+            for ((mark, to_mark), (entry, to_entry)) in marks.zip(entries) {
+                if entry.as_ref().is_some_and(|it| index(it.hash, have) >= had) {
+                    mem::swap(mark, to_mark);
+                    mem::swap(entry, to_entry);
                 }
             }
         }
@@ -414,11 +428,12 @@ impl Table {
     /// may have, divided by their number.
     fn make_room(&mut self, bytes: usize) -> bool {
         let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
-        let share = self.shared.max_bytes / threads;
+        let share = self.shared.max_bytes.checked_div(threads);
+        let share = share.unwrap_or(self.shared.max_bytes);
         let mut is_let_in = false;
-        while self.bytes + bytes > share || !self.take_bytes(bytes) {
+        while self.bytes.saturating_add(bytes) > share || !self.take_bytes(bytes) {
             if !is_let_in {
-                self.patience -= 1;
+                self.patience = self.patience.saturating_sub(1);
                 if self.patience > 0 {
                     return false;
                 }
@@ -436,15 +451,15 @@ impl Table {
     /// none at all.
     fn evict_next(&mut self) -> bool {
         // Twice round: the first time, all may have been of use.
-        for _ in 0..2 * self.entries.len() * WAYS {
-            let (set, way) = step(&mut self.hand, self.entries.len());
-            match &mut self.entries[set][way] {
-                Some(entry) if entry.used => entry.used = false,
-                Some(_) => {
+        for _ in 0..self.sets.len().saturating_mul(2 * WAYS) {
+            let (set, way) = step(&mut self.hand, self.sets.len());
+            match self.place(set, way) {
+                Some((_, Some(entry))) if entry.used => entry.used = false,
+                Some((_, Some(_))) => {
                     self.evict(set, way);
                     return true;
                 }
-                None => {}
+                _ => {}
             }
         }
         false
@@ -461,18 +476,22 @@ impl Table {
             return;
         }
         for _ in 0..SWEEP {
-            let (set, way) = step(&mut self.broom, self.entries.len());
-            let entry = &self.entries[set][way];
-            if entry.as_ref().is_some_and(|it| it.validity.is_over(now)) {
+            let (set, way) = step(&mut self.broom, self.sets.len());
+            if let Some((_, Some(entry))) = self.place(set, way)
+                && entry.validity.is_over(now)
+            {
                 self.remove(set, way);
             }
         }
     }
 
     fn remove(&mut self, set: usize, way: usize) {
-        self.marks[set][way] = 0;
-        if let Some(entry) = self.entries[set][way].take() {
-            self.len -= 1;
+        let Some((mark, entry)) = self.place(set, way) else {
+            return;
+        };
+        *mark = 0;
+        if let Some(entry) = entry.take() {
+            self.len = self.len.saturating_sub(1);
             self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
             self.release(entry.bytes);
         }
@@ -482,20 +501,22 @@ impl Table {
     fn clear(&mut self, generation: u64) {
         self.generation = generation;
         self.shared.sessions.fetch_sub(self.len, Ordering::Relaxed);
-        (self.marks, self.entries, self.len) = (Vec::new(), Vec::new(), 0);
-        self.release(self.bytes - size_of_val(&*self.sightings));
+        (self.sets, self.len) = (Vec::new(), 0);
+        let kept = size_of_val(&*self.sightings);
+        self.release(self.bytes.saturating_sub(kept));
     }
 
     fn take_bytes(&mut self, bytes: usize) -> bool {
         let taken = self.shared.take_bytes(bytes);
         if taken {
-            self.bytes += bytes;
+            self.bytes = self.bytes.saturating_add(bytes);
         }
         taken
     }
 
     fn release(&mut self, bytes: usize) {
-        self.bytes -= bytes;
+        debug_assert!(self.bytes >= bytes, "no more is given than was taken");
+        self.bytes = self.bytes.saturating_sub(bytes);
         self.shared.give_bytes(bytes);
     }
 }
@@ -520,20 +541,28 @@ impl Drop for Table {
 
 /// Only one thread writes to it, so that nothing is lost between the two halves.
 fn count(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    let count = counter.load(Ordering::Relaxed).wrapping_add(1);
+    counter.store(count, Ordering::Relaxed);
 }
 
-/// Of two arrays' lengths, powers of two, the same hash has the same low bits.
-fn place(hash: u64, mask: usize) -> usize {
-    usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default() & mask
+fn add(sum: &mut u64, counter: &AtomicU64) {
+    *sum = sum.saturating_add(counter.load(Ordering::Relaxed));
 }
 
-/// What of the hash is not in its place; never 0.
+/// Where this hash belongs among so many: none, or a power of two. Twice as many, and it is the
+/// same or so many further.
+fn index(hash: u64, len: usize) -> usize {
+    let low = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default();
+    low & len.wrapping_sub(1)
+}
+
+/// What of the hash its place does not depend on; never 0.
 fn mark(hash: u64) -> u32 {
     u32::try_from(hash >> 32).unwrap_or_default() | 1
 }
 
 fn step(at: &mut usize, sets: usize) -> (usize, usize) {
-    *at = (*at + 1) % (sets * WAYS);
+    let next = at.wrapping_add(1).checked_rem(sets.saturating_mul(WAYS));
+    *at = next.unwrap_or_default();
     (*at / WAYS, *at % WAYS)
 }

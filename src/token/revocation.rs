@@ -171,7 +171,7 @@ impl RevocationList {
         let issuers = self.shared.issuers.load();
         issuers
             .values()
-            .map(|it| it.sessions.len(now) + it.tokens.len(now) + it.users.len(now))
+            .flat_map(|it| [it.sessions.len(now), it.tokens.len(now), it.users.len(now)])
             .sum()
     }
 
@@ -297,7 +297,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         let mut shard = self.write(self.shard(key));
         if shard.entries.len() >= shard.sweep_at {
             self.sweep(&mut shard, now);
-            shard.sweep_at = (shard.entries.len() * 2).max(64);
+            shard.sweep_at = shard.entries.len().saturating_mul(2).max(64);
         }
         match shard.entries.get_mut(key) {
             Some(entry) => {
@@ -321,8 +321,8 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
     fn sweep(&self, shard: &mut Shard<K, V>, now: NumericDate) {
         let before = shard.entries.len();
         shard.entries.retain(|_, entry| now < entry.until);
-        self.len
-            .fetch_sub(before - shard.entries.len(), Ordering::SeqCst);
+        let gone = before.saturating_sub(shard.entries.len());
+        self.len.fetch_sub(gone, Ordering::SeqCst);
     }
 
     fn write<'a>(&self, shard: &'a RwLock<Shard<K, V>>) -> RwLockWriteGuard<'a, Shard<K, V>> {

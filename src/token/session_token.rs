@@ -94,7 +94,7 @@ impl SessionToken {
 
     /// Generously counted: as if the members had each text on the heap again.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.payload.heap_bytes() * 2
+        self.payload.heap_bytes().saturating_mul(2)
     }
 
     pub(super) fn issued_at_date(&self) -> Option<NumericDate> {

@@ -57,10 +57,8 @@ impl From<DateTime<Utc>> for NumericDate {
         u64::try_from(instant.timestamp()).map_or_else(
             |_| Self::default(),
             |seconds| {
-                Self(
-                    Duration::from_secs(seconds)
-                        + Duration::from_nanos(instant.timestamp_subsec_nanos().into()),
-                )
+                let rest = Duration::from_nanos(instant.timestamp_subsec_nanos().into());
+                Self(Duration::from_secs(seconds).saturating_add(rest))
             },
         )
     }
@@ -115,7 +113,8 @@ fn system_time() -> Duration {
 
     let time = clock_gettime(ClockId::RealtimeCoarse);
     let unsigned = |it: i64| u64::try_from(it).unwrap_or_default();
-    Duration::from_secs(unsigned(time.tv_sec)) + Duration::from_nanos(unsigned(time.tv_nsec))
+    let rest = Duration::from_nanos(unsigned(time.tv_nsec));
+    Duration::from_secs(unsigned(time.tv_sec)).saturating_add(rest)
 }
 
 #[cfg(not(target_os = "linux"))]

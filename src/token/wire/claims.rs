@@ -86,7 +86,7 @@ impl Payload {
 
     pub(in crate::token) fn heap_bytes(&self) -> usize {
         let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
-        self.text.heap_bytes() + audience
+        self.text.heap_bytes().saturating_add(audience)
     }
 }
 

@@ -30,9 +30,9 @@ impl<'a> Compact<'a> {
         for part in [payload, signature] {
             URL_SAFE_NO_PAD.check(part).or(Err(BASE64))?;
         }
-        let signing_input = token
-            .get(..header.len() + 1 + payload.len())
-            .unwrap_or_default();
+        let behind = signature.len().checked_add(1);
+        let signed = behind.and_then(|behind| token.len().checked_sub(behind));
+        let signing_input = token.get(..signed.unwrap_or_default()).unwrap_or_default();
         Ok(Self {
             header,
             payload,
@@ -43,11 +43,15 @@ impl<'a> Compact<'a> {
 }
 
 fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
-    let dot = dot?;
-    Some((text.get(..dot)?, text.get(dot + 1..)?))
+    let (before, from) = text.split_at_checked(dot?)?;
+    Some((before, from.get(1..)?))
 }
 
 /// How many bytes base64url text of this length decodes to, at most.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "it is never more than `encoded`"
+)]
 pub(in crate::token) const fn decoded_len(encoded: usize) -> usize {
     encoded / 4 * 3 + encoded % 4 * 3 / 4
 }
@@ -74,15 +78,15 @@ pub(in crate::token) fn with_decoded<T>(
     let len = decoded_len(encoded.len());
     // The small one is for most, since what is on the stack is first filled with zeros.
     let (mut small, mut medium, mut large);
-    let buffer = if len <= 64 {
+    let buffer: &mut [u8] = if len <= 64 {
         small = [0; 64];
-        &mut small[..len]
+        &mut small
     } else if len <= 1024 {
         medium = [0; 1024];
-        &mut medium[..len]
+        &mut medium
     } else {
         large = vec![0; len];
-        &mut large[..]
+        &mut large
     };
     decode(encoded, buffer).map(read)
 }

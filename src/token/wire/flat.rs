@@ -113,12 +113,12 @@ pub(super) fn scan_claims(json: &str, limits: &Limits) -> Option<Claims> {
             break;
         }
     }
-    let unread = other.len();
-    let others = others.get(..MAX_OTHERS - unread)?;
+    let read = MAX_OTHERS.checked_sub(other.len())?;
+    let others = others.get(..read)?;
     let distinct = others
         .iter()
         .enumerate()
-        .all(|(at, name)| others.iter().skip(at + 1).all(|it| it != name));
+        .all(|(at, name)| others.iter().take(at).all(|it| it != name));
     distinct.then_some(claims)
 }
 
@@ -148,6 +148,11 @@ impl Name<'_> {
 }
 
 /// The number that stands for a name, and for others that begin with the same eight letters.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it is a constant"
+)]
 const fn word(name: &str) -> u64 {
     let (mut bytes, mut at) = ([0; 8], 0);
     while at < name.len() && at < 8 {
@@ -178,6 +183,10 @@ struct Scanner<'a> {
 }
 
 /// All of it is inlined, so that it is in registers while a set is read.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "`at` is within the text, or one word beyond it, and digits are numbers"
+)]
 impl<'a> Scanner<'a> {
     fn new(json: &'a str) -> Self {
         Self {
@@ -321,7 +330,7 @@ fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
     let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
     match (zeros(low ^ QUOTES), zeros(high ^ QUOTES)) {
         (0, 0) => None,
-        (0, quote) => Some((8 + first_byte(quote), low)),
+        (0, quote) => Some((first_byte(quote) | 8, low)),
         // Of the word only what is before the quote belongs to the name.
         (quote, _) => Some((
             first_byte(quote),
@@ -368,6 +377,7 @@ fn first_byte(bits: u64) -> usize {
 
 /// Where the first byte is that ends a plain text, or does not belong in one: a quote, a
 /// backslash, a control character.
+#[expect(clippy::arithmetic_side_effects, reason = "`at` is within the text")]
 #[inline(always)]
 fn find_special(text: &[u8]) -> Option<usize> {
     let mut at = 0;

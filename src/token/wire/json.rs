@@ -76,10 +76,10 @@ impl<'a> Reading<'a> {
     /// Where `text` stands, which was read from the JSON.
     fn span(&self, text: &str) -> Span {
         let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
-        let at = at.filter(|at| self.json.get(*at..at + text.len()) == Some(text));
+        let at = at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text));
         let start = at.unwrap_or_else(|| {
             let mut unescaped = self.unescaped.borrow_mut();
-            let at = self.json.len() + unescaped.len();
+            let at = self.json.len().saturating_add(unescaped.len());
             unescaped.push_str(text);
             at
         });

@@ -23,7 +23,8 @@ impl Span {
 
     pub(super) fn of(self, text: &str) -> &str {
         let start = usize::try_from(self.start).unwrap_or_default();
-        text.get(start..start + self.len()).unwrap_or_default()
+        let end = start.saturating_add(self.len());
+        text.get(start..end).unwrap_or_default()
     }
 }
 
