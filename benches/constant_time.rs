@@ -1,0 +1,150 @@
+//! Whether the time of a refusal tells how much of a forged signature, or of a token that is in the
+//! cache, was right: dudect's method (Reparaz, Balasch, Verbauwhede, 2017).
+//!
+//! ```text
+//! cargo bench --bench constant_time
+//! ```
+//!
+//! Two inputs, one wrong near its start and one near its end, are sent in random order, a million
+//! times. Welch's t of their times has to stay under 5, with and without the slowest, which are
+//! the machine's. A comparison that leaves at the first difference is measured in the same way, and
+//! has to be found out.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    hint::black_box,
+    process::ExitCode,
+    time::Instant,
+};
+
+use tower_session_token::{Algorithm, SessionErrorKind};
+
+mod support {
+    pub(crate) mod tokens;
+}
+use support::tokens::{assert_session, token, verifier};
+
+const SAMPLES: usize = 1_000_000;
+/// Under it the two are the same.
+const LIMIT: f64 = 5.0;
+/// Of each thousand, how many of the fastest are looked at.
+const SHARES: [usize; 4] = [1000, 990, 900, 500];
+
+fn main() -> ExitCode {
+    // `cargo test --benches` runs it too, without the time for it.
+    if !std::env::args().any(|it| it == "--bench") {
+        println!("not measured: it is for cargo bench");
+        return ExitCode::SUCCESS;
+    }
+    let results = [
+        ("a control that leaves early", control(), true),
+        ("the comparison of an HMAC", hmac(), false),
+        ("the comparison in the cache", cache(), false),
+    ];
+    let mut is_fine = true;
+    for (name, t, is_told) in results {
+        let is_right = (t >= LIMIT) == is_told;
+        is_fine &= is_right;
+        let judged = if is_right { "as it has to be" } else { "WRONG" };
+        println!("{name}: |t| = {t:.2} at {SAMPLES} samples, {judged}");
+    }
+    if is_fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn control() -> f64 {
+    let token = token(Algorithm::HS256).into_bytes();
+    measure(&token, [40, token.len() - 40], |input| {
+        input.iter().zip(&token).all(|(a, b)| black_box(a) == b)
+    })
+}
+
+/// The signature's first byte is wrong, or its last but two.
+fn hmac() -> f64 {
+    let token = token(Algorithm::HS256).into_bytes();
+    let verifier = verifier(Algorithm::HS256, 0);
+    measure(&token, [token.len() - 43, token.len() - 4], |input| {
+        let refused = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        true
+    })
+}
+
+/// The end of the token, by which an entry is found, is right; its payload is wrong near the
+/// start, or near the end.
+fn cache() -> f64 {
+    let token = token(Algorithm::HS256).into_bytes();
+    let payload = token
+        .iter()
+        .position(|byte| *byte == b'.')
+        .expect("a payload")
+        + 1;
+    let verifier = verifier(Algorithm::HS256, 1 << 20);
+    for _ in 0..3 {
+        assert_session(&verifier.verify(&token).expect("it is good"));
+    }
+    assert_eq!(verifier.cache_stats().hits, 1);
+    let t = measure(&token, [payload + 4, token.len() - 60], |input| {
+        let refused = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        true
+    });
+    verifier.verify(&token).expect("it is good");
+    assert_eq!(
+        verifier.cache_stats().hits,
+        2,
+        "the entry was there all the time"
+    );
+    t
+}
+
+/// The largest |t| of all shares, where the token is wrong at one of two places.
+fn measure(token: &[u8], places: [usize; 2], run: impl Fn(&[u8]) -> bool) -> f64 {
+    let random = RandomState::new();
+    let inputs = places.map(|at| {
+        let mut input = token.to_vec();
+        input[at] = if input[at] == b'A' { b'B' } else { b'A' };
+        input
+    });
+    let (mut input, settling) = (token.to_vec(), inputs[0].clone());
+    let mut samples = Vec::with_capacity(SAMPLES);
+    while samples.len() < SAMPLES {
+        let mut bits = random.hash_one(samples.len());
+        for _ in 0..64 {
+            let class = usize::from(bits & 1 == 1);
+            bits >>= 1;
+            // Both are read from the same place, and the copy is over when the time begins.
+            input.copy_from_slice(&inputs[class]);
+            black_box(run(black_box(&settling)));
+            let start = Instant::now();
+            black_box(run(black_box(&input)));
+            let nanos = u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX);
+            samples.push((nanos, class));
+        }
+    }
+    // The first are slow in both.
+    samples.drain(..SAMPLES / 100);
+    samples.sort_unstable_by_key(|(nanos, _)| *nanos);
+    SHARES
+        .map(|share| welch(&samples[..samples.len() * share / 1000]))
+        .into_iter()
+        .fold(0.0, f64::max)
+}
+
+/// |t| of two classes of samples (Welch, 1947).
+fn welch(samples: &[(u32, usize)]) -> f64 {
+    let (mut count, mut mean, mut squares) = ([0.0; 2], [0.0; 2], [0.0; 2]);
+    for (nanos, class) in samples {
+        // Welford's sums do not lose the digits that differ.
+        let class = *class;
+        count[class] += 1.0;
+        let distance = f64::from(*nanos) - mean[class];
+        mean[class] += distance / count[class];
+        squares[class] += distance * (f64::from(*nanos) - mean[class]);
+    }
+    let variance = |class: usize| squares[class] / (count[class] - 1.0) / count[class];
+    (mean[0] - mean[1]).abs() / (variance(0) + variance(1)).sqrt()
+}
