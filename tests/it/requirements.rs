@@ -134,6 +134,23 @@ fn every_test_that_is_named_exists() {
     }
 }
 
+#[test]
+fn every_attack_is_shown_by_tests_that_exist() {
+    let text = read("SECURITY.md").unwrap();
+    let (_, attacks) = text.split_once("## Known attacks").unwrap();
+    let rows = attacks.lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<_> = rows.filter(|it| !it.starts_with("| ---")).skip(1).collect();
+    assert!(rows.len() > 20);
+    for row in rows {
+        let shown_by = row.rsplit('|').nth(1).unwrap();
+        let tests: Vec<_> = shown_by.split('`').filter(|it| it.contains("::")).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(is_test(test), "there is no test {test}");
+        }
+    }
+}
+
 /// Whether the module file that a path names has this test. The first name is that of a file or
 /// folder in `tests`, or of a module of the library.
 fn is_test(test: &str) -> bool {
