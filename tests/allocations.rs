@@ -74,6 +74,25 @@ fn a_session_is_as_large_as_its_text_and_its_members() {
 }
 
 #[test]
+fn what_a_verifier_kept_goes_after_it() {
+    let (other, mine) = (verifier(1 << 20), token());
+    other.verify(mine.as_bytes()).unwrap();
+    let tokens: Vec<_> = (0..100).map(|_| token()).collect();
+    let left = allocation_counter::measure(|| {
+        let gone = verifier(1 << 20);
+        for token in tokens.iter().chain(&tokens) {
+            gone.verify(token.as_bytes()).unwrap();
+        }
+        assert_eq!(gone.cache_stats().sessions, 100);
+        drop(gone);
+        // At the next token that another verifier does not know.
+        other.verify(tokens[0].as_bytes()).unwrap();
+    });
+    assert!(left.bytes_current < 10_000, "{left:?}");
+    assert!(left.bytes_max > 100_000, "{left:?}");
+}
+
+#[test]
 fn a_refused_token_costs_nothing() {
     let (verifier, mut token) = (verifier(0), token());
     let last = if token.ends_with('A') { "E" } else { "A" };

@@ -48,6 +48,9 @@ const SWEEP: usize = 4;
 /// than there is room for, all would push each other out before they are of use.
 const PATIENCE: u8 = 8;
 
+/// How many go at most for one that is let in: a token may be as large as many others.
+const MAX_EVICTIONS: usize = 32;
+
 /// How often a verifier's cache of verified tokens was of use, and how large it is; from
 /// [`SessionVerifier::cache_stats`](crate::SessionVerifier::cache_stats).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -78,7 +81,7 @@ struct Shared {
     /// The verifier is gone.
     closed: AtomicBool,
     threads: Mutex<Threads>,
-    /// How many have a table.
+    /// How many share the bytes: those that saw a token twice.
     thread_count: AtomicUsize,
 }
 
@@ -214,10 +217,10 @@ impl Shared {
             let Ok(mut tables) = tables.try_borrow_mut() else {
                 return;
             };
+            tables.retain(|it| !it.shared.closed.load(Ordering::Relaxed));
             if let Some(own) = tables.iter_mut().find(|it| Arc::ptr_eq(&it.shared, self)) {
                 return f(own);
             }
-            tables.retain(|it| !it.shared.closed.load(Ordering::Relaxed));
             let mut table = Table::new(Arc::clone(self));
             f(&mut table);
             tables.push(table);
@@ -238,6 +241,8 @@ struct Table {
     hand: usize,
     /// How many tokens may wait before the next is let in.
     patience: u8,
+    /// Whether it is one of `thread_count`.
+    has_share: bool,
     /// Where the search for expired entries goes on.
     broom: usize,
     /// The marks of tokens that were seen once, newest first, each in the set that its hash says.
@@ -274,7 +279,6 @@ impl Table {
     fn new(shared: Arc<Shared>) -> Self {
         let counters = Arc::<Counters>::default();
         shared.threads().living.push(Arc::clone(&counters));
-        shared.thread_count.fetch_add(1, Ordering::Relaxed);
         let mut table = Self {
             shared,
             counters,
@@ -283,15 +287,12 @@ impl Table {
             len: 0,
             hand: 0,
             patience: PATIENCE,
+            has_share: false,
             broom: 0,
             sightings: Box::default(),
             bytes: 0,
         };
-        let sets = table.shared.max_bytes / (4 * BYTES_PER_SIGHTING);
-        let sets = sets.clamp(16, 1 << 14).next_power_of_two();
-        if table.take_bytes(sets.saturating_mul(size_of::<[u32; 4]>())) {
-            table.sightings = vec![[0; 4]; sets].into();
-        }
+        table.renew_sightings();
         table
     }
 
@@ -328,8 +329,14 @@ impl Table {
             self.clear(generation);
         }
         self.sweep(now);
+        self.give_way();
+        if self.sightings.is_empty() {
+            self.renew_sightings();
+        }
         let set = index(hash, self.sightings.len());
         let Some(seen) = self.sightings.get_mut(set) else {
+            // Others have taken all that there is.
+            self.ask_for_share();
             return false;
         };
         let is_second = seen.contains(&mark(hash));
@@ -344,6 +351,7 @@ impl Table {
         if let Some((set, way)) = self.find(hash) {
             self.remove(set, way);
         }
+        self.ask_for_share();
         let bytes = token.len().saturating_add(verified.session.heap_bytes());
         if !self.make_room(bytes) {
             return;
@@ -424,27 +432,47 @@ impl Table {
         true
     }
 
-    /// Takes so many bytes, and evicts what stands in the way. A thread's share is what all of them
-    /// may have, divided by their number.
+    /// Takes so many bytes, and evicts what stands in the way.
     fn make_room(&mut self, bytes: usize) -> bool {
-        let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
-        let share = self.shared.max_bytes.checked_div(threads);
-        let share = share.unwrap_or(self.shared.max_bytes);
-        let mut is_let_in = false;
-        while self.bytes.saturating_add(bytes) > share || !self.take_bytes(bytes) {
-            if !is_let_in {
-                self.patience = self.patience.saturating_sub(1);
-                if self.patience > 0 {
-                    return false;
-                }
-                self.patience = PATIENCE;
-                is_let_in = true;
-            }
-            if !self.evict_next() {
-                return false;
+        if self.take_bytes(bytes) {
+            return true;
+        }
+        self.patience = self.patience.saturating_sub(1);
+        if self.patience > 0 {
+            return false;
+        }
+        self.patience = PATIENCE;
+        (0..MAX_EVICTIONS).any(|_| self.evict_next() && self.take_bytes(bytes))
+    }
+
+    /// Lets some entries go where this thread has more than its share, since others have come.
+    fn give_way(&mut self) {
+        let share = self.share();
+        if self.bytes <= share {
+            return;
+        }
+        // Places do not grow fewer, so that at some point they would be all of the share.
+        let places = size_of_val(&*self.sets).saturating_add(size_of_val(&*self.sightings));
+        if places > share / 2 {
+            self.clear(self.generation);
+            self.renew_sightings();
+        }
+        for _ in 0..SWEEP {
+            if self.bytes <= share || !self.evict_next() {
+                break;
             }
         }
-        true
+    }
+
+    /// Forgets which tokens were seen once, and takes as much room for the next as the share allows.
+    fn renew_sightings(&mut self) {
+        let had = size_of_val(&*mem::take(&mut self.sightings));
+        self.release(had);
+        let sets = self.share() / (4 * BYTES_PER_SIGHTING);
+        let sets = sets.clamp(16, 1 << 14).next_power_of_two();
+        if self.take_bytes(sets.saturating_mul(size_of::<[u32; 4]>())) {
+            self.sightings = vec![[0; 4]; sets].into();
+        }
     }
 
     /// Lets the next entry go that was of no use since it was looked at last; `false` if there is
@@ -452,6 +480,9 @@ impl Table {
     fn evict_next(&mut self) -> bool {
         // Twice round: the first time, all may have been of use.
         for _ in 0..self.sets.len().saturating_mul(2 * WAYS) {
+            if self.len == 0 {
+                break;
+            }
             let (set, way) = step(&mut self.hand, self.sets.len());
             match self.place(set, way) {
                 Some((_, Some(entry))) if entry.used => entry.used = false,
@@ -506,10 +537,26 @@ impl Table {
         self.release(self.bytes.saturating_sub(kept));
     }
 
+    /// Others that have more than theirs give way from now on.
+    fn ask_for_share(&mut self) {
+        if !self.has_share {
+            self.has_share = true;
+            self.shared.thread_count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What all threads may have, divided by their number.
+    fn share(&self) -> usize {
+        let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
+        let share = self.shared.max_bytes.checked_div(threads);
+        share.unwrap_or_default()
+    }
+
     fn take_bytes(&mut self, bytes: usize) -> bool {
-        let taken = self.shared.take_bytes(bytes);
+        let have = self.bytes.saturating_add(bytes);
+        let taken = have <= self.share() && self.shared.take_bytes(bytes);
         if taken {
-            self.bytes = self.bytes.saturating_add(bytes);
+            self.bytes = have;
         }
         taken
     }
@@ -526,7 +573,9 @@ impl Drop for Table {
     fn drop(&mut self) {
         self.clear(0);
         self.release(self.bytes);
-        self.shared.thread_count.fetch_sub(1, Ordering::Relaxed);
+        if self.has_share {
+            self.shared.thread_count.fetch_sub(1, Ordering::Relaxed);
+        }
         let mut threads = self.shared.threads();
         threads.living.retain(|it| !Arc::ptr_eq(it, &self.counters));
         for (ended, this) in [

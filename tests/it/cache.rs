@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Barrier, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     thread,
@@ -344,6 +344,113 @@ fn all_threads_together_stay_within_the_bound() {
     assert_eq!((stats.sessions, stats.bytes), (0, 0));
     assert_eq!(stats.hits + stats.misses, 4 * 3 * 600);
     assert!(stats.hits > 0);
+}
+
+#[test]
+fn threads_that_wait_leave_room_for_one_that_works() {
+    // Once: they look at a token. Twice: they keep it, and so have a share.
+    for times in [1, 2] {
+        let verifier = builder().cache_bytes(MEBIBYTE).build().unwrap();
+        let many: Vec<_> = distinct(600).collect();
+        let hot: Vec<_> = distinct(10).collect();
+        for token in many.iter().chain(&many) {
+            session(&verifier, token);
+        }
+        let (waiting, go_on) = (Barrier::new(65), Barrier::new(65));
+        thread::scope(|scope| {
+            for _ in 0..64 {
+                scope.spawn(|| {
+                    for _ in 0..times {
+                        session(&verifier, &hot[0]);
+                    }
+                    waiting.wait();
+                    go_on.wait();
+                });
+            }
+            waiting.wait();
+            for token in many.iter().chain(&many) {
+                session(&verifier, token);
+            }
+            let before = verifier.cache_stats();
+            for token in hot.iter().cycle().take(100 * hot.len()) {
+                session(&verifier, token);
+            }
+            let after = verifier.cache_stats();
+            go_on.wait();
+            let hits = after.hits - before.hits;
+            let wanted = if times == 1 { 900 } else { 200 };
+            assert!(hits > wanted, "{hits} of 1000, {after:?}");
+        });
+    }
+}
+
+#[test]
+fn a_thread_that_has_everything_gives_way_to_another() {
+    let verifier = builder().cache_bytes(MEBIBYTE).build().unwrap();
+    let (many, hot) = (distinct(800).collect::<Vec<_>>(), good_token());
+    for token in many.iter().cycle().take(8 * many.len()) {
+        session(&verifier, token);
+    }
+    let left = MEBIBYTE - verifier.cache_stats().bytes;
+    assert!(left < 4096, "{left} bytes are left");
+    let (asked, has_given, end) = (Barrier::new(2), Barrier::new(2), Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            session(&verifier, &hot);
+            session(&verifier, &hot);
+            asked.wait();
+            has_given.wait();
+            // Let in at the latest when its patience ends.
+            for _ in 0..20 {
+                session(&verifier, &hot);
+            }
+            end.wait();
+        });
+        asked.wait();
+        for token in &many {
+            session(&verifier, token);
+        }
+        let before = verifier.cache_stats();
+        has_given.wait();
+        end.wait();
+        let hits = verifier.cache_stats().hits - before.hits;
+        assert!(hits >= 10, "{hits} of 20");
+    });
+}
+
+#[test]
+fn a_clock_that_swaps_the_keys_brings_no_session_of_the_old_ones_back() {
+    let key = |id: &str| VerifyingKey::hs256(SECRET).unwrap().with_id(id);
+    let store = KeyStore::new(KeySet::new([key("old")]).unwrap());
+    let sign_by = |id: &str| {
+        let mut named = header();
+        named["kid"] = json!(id);
+        sign(&named, &claims(&json!({})).to_string())
+    };
+    let (old, new) = (sign_by("old"), sign_by("new"));
+    // At its second time the old token is judged by the old keys, and meanwhile the table
+    // has come to know the new ones.
+    let inner = OnceLock::<SessionVerifier>::new();
+    let inner = Arc::new(inner);
+    let (times, within) = (AtomicI64::new(0), Arc::clone(&inner));
+    let (swapped, seen) = (store.clone(), new.clone());
+    let verifier = SessionVerifier::builder()
+        .key_store(store)
+        .any_issuer()
+        .any_audience()
+        .clock(move || {
+            if times.fetch_add(1, Ordering::SeqCst) == 1 {
+                swapped.replace(KeySet::new([key("new")]).unwrap());
+                session(within.get().unwrap(), &seen);
+            }
+            now()
+        })
+        .build()
+        .unwrap();
+    inner.set(verifier.clone()).unwrap();
+    session(&verifier, &old);
+    session(&verifier, &old);
+    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
 }
 
 #[test]
