@@ -104,15 +104,7 @@ struct Counters {
 impl TokenCache {
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                max_bytes,
-                random: RandomState::default(),
-                bytes: AtomicUsize::new(0),
-                sessions: AtomicUsize::new(0),
-                closed: AtomicBool::new(false),
-                threads: Mutex::default(),
-                thread_count: AtomicUsize::new(0),
-            }),
+            shared: Arc::new(Shared::new(max_bytes)),
         }
     }
 
@@ -179,6 +171,18 @@ impl fmt::Debug for TokenCache {
 }
 
 impl Shared {
+    fn new(max_bytes: usize) -> Self {
+        Self {
+            max_bytes,
+            random: RandomState::default(),
+            bytes: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            threads: Mutex::default(),
+            thread_count: AtomicUsize::new(0),
+        }
+    }
+
     /// Where a token belongs; `None` for one that is too short to be signed.
     fn hash(&self, token: &[u8]) -> Option<u64> {
         let tail: &[u8; TAIL] = token.last_chunk()?;
@@ -614,4 +618,42 @@ fn step(at: &mut usize, sets: usize) -> (usize, usize) {
     let next = at.wrapping_add(1).checked_rem(sets.saturating_mul(WAYS));
     *at = next.unwrap_or_default();
     (*at / WAYS, *at % WAYS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_BYTES: usize = 1 << 20;
+
+    #[test]
+    fn who_finds_no_room_asks_for_a_share() {
+        let shared = Arc::new(Shared::new(MAX_BYTES));
+        let mut first = Table::new(Arc::clone(&shared));
+        first.ask_for_share();
+        assert_eq!(first.share(), MAX_BYTES);
+        assert!(first.take_bytes(MAX_BYTES - first.bytes));
+        let mut second = Table::new(Arc::clone(&shared));
+        assert!(second.sightings.is_empty());
+        let now = NumericDate::default();
+        assert!(!second.note(1, 1, now) && !second.note(1, 1, now));
+        assert_eq!(first.share(), MAX_BYTES / 2);
+        // As soon as there is room, tokens are noted.
+        first.release(MAX_BYTES / 2);
+        assert!(!second.note(1, 1, now) && second.note(1, 1, now));
+        drop(second);
+        assert_eq!(first.share(), MAX_BYTES);
+    }
+
+    #[test]
+    fn twice_as_many_places_are_the_same_or_so_many_further() {
+        for hash in [0, 1, 0x89ab_cdef, u64::MAX, 0x0123_4567_89ab_cdef] {
+            for len in (0..20).map(|bits| 1 << bits) {
+                let (few, many) = (index(hash, len), index(hash, 2 * len));
+                assert!(few < len && (many == few || many == few + len));
+            }
+            assert_ne!(mark(hash), 0);
+        }
+        assert_eq!((step(&mut 0, 0), step(&mut 15, 2)), ((0, 0), (0, 0)));
+    }
 }

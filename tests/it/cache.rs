@@ -348,11 +348,11 @@ fn all_threads_together_stay_within_the_bound() {
 
 #[test]
 fn threads_that_wait_leave_room_for_one_that_works() {
-    // Once: they look at a token. Twice: they keep it, and so have a share.
+    // Twice: they keep the token, and so have a share.
     for times in [1, 2] {
         let verifier = builder().cache_bytes(MEBIBYTE).build().unwrap();
         let many: Vec<_> = distinct(600).collect();
-        let hot: Vec<_> = distinct(10).collect();
+        let hot: Vec<_> = distinct(5).collect();
         for token in many.iter().chain(&many) {
             session(&verifier, token);
         }
@@ -372,14 +372,13 @@ fn threads_that_wait_leave_room_for_one_that_works() {
                 session(&verifier, token);
             }
             let before = verifier.cache_stats();
-            for token in hot.iter().cycle().take(100 * hot.len()) {
+            for token in hot.iter().cycle().take(1000) {
                 session(&verifier, token);
             }
             let after = verifier.cache_stats();
             go_on.wait();
             let hits = after.hits - before.hits;
-            let wanted = if times == 1 { 900 } else { 200 };
-            assert!(hits > wanted, "{hits} of 1000, {after:?}");
+            assert!(hits > 800, "{hits} of 1000, {after:?}");
         });
     }
 }
@@ -391,8 +390,6 @@ fn a_thread_that_has_everything_gives_way_to_another() {
     for token in many.iter().cycle().take(8 * many.len()) {
         session(&verifier, token);
     }
-    let left = MEBIBYTE - verifier.cache_stats().bytes;
-    assert!(left < 4096, "{left} bytes are left");
     let (asked, has_given, end) = (Barrier::new(2), Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
         scope.spawn(|| {
