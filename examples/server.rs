@@ -12,7 +12,7 @@
 //!
 //! `--help` lists its arguments.
 
-use std::{error::Error, fs, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, fs, future::Future, process::ExitCode, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -27,10 +27,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
-    AccessLevel, Actor, Algorithm, ApplicationId, CallHeaders, ClientKind, Culture, KeySet, Limits,
-    Refusal, RequireAccessLevel, RequireClientKind, Session, SessionContext, SessionIssuer,
-    SessionLayer, SessionToken, SessionVerifier, SessionVerifierBuilder, SigningKey,
-    TokenErrorKind, TokenSource, TokenType, User,
+    AccessLevel, Actor, Algorithm, ApplicationId, CallHeaders, ClientKind, Culture, KeySet,
+    KeyStore, Limits, Refusal, RequireAccessLevel, RequireClientKind, Session, SessionContext,
+    SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenErrorKind,
+    TokenSource, TokenType, User,
 };
 
 const HELP: &str = "\
@@ -39,6 +39,7 @@ A real HTTP server with the session layer in front.
   --listen ADDR             127.0.0.1:3000; port 0 picks one
   --hs256-secret-file FILE  raw bytes; also signs   | exactly one of these,
   --jwks FILE               a JWK Set               | or none: a key for this run
+                            SIGHUP has it read again, and its keys replace those in force
   --jwks-algorithm ALG      for keys of the set that name none, by kty; may be repeated
   --issuer URL              https://issuer.example
   --audience NAME           session-demo
@@ -80,7 +81,11 @@ async fn run() -> Result<(), Failure> {
     };
     let now = args.now;
     let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
-    let (verifier, issuer) = args.verifier(&clock)?;
+    let jwks = args.jwks().map_err(|error| format!("--jwks: {error}"))?;
+    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref())?;
+    if let Some(jwks) = jwks {
+        tokio::spawn(reload(jwks)?);
+    }
     let mut layer = SessionLayer::new(verifier);
     for source in args.sources {
         layer = layer.token_source(source);
@@ -128,6 +133,20 @@ async fn stopped() {
         _ = signal::ctrl_c() => {}
         _ = terminate.recv() => {}
     }
+}
+
+/// At each SIGHUP puts the keys in force that the file has by then; if none of it can be used, those
+/// that are in force stay.
+fn reload(jwks: Jwks) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            match read_jwks(&jwks.path, &jwks.algorithms) {
+                Ok(keys) => println!("keys of generation {}", jwks.store.replace(keys)),
+                Err(error) => eprintln!("the keys in force stay: {error}"),
+            }
+        }
+    })
 }
 
 type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -360,7 +379,23 @@ const DEFAULT_AUDIENCE: &str = "session-demo";
 
 enum Keys {
     Hs256(Vec<u8>),
-    Jwks(Vec<u8>),
+    /// The path of a file.
+    Jwks(String),
+}
+
+/// A file with a JWK Set, and the keys in force.
+struct Jwks {
+    path: String,
+    algorithms: Vec<Algorithm>,
+    store: KeyStore,
+}
+
+fn read_jwks(path: &str, algorithms: &[Algorithm]) -> Result<KeySet, Failure> {
+    let keys = KeySet::from_jwks_with_algorithms(fs::read(path)?, algorithms)?;
+    for left_out in keys.left_out() {
+        eprintln!("--jwks: {left_out}");
+    }
+    Ok(keys)
 }
 
 #[derive(Default)]
@@ -434,7 +469,7 @@ impl Args {
         match name {
             "listen" => self.listen = value,
             "hs256-secret-file" => self.set_keys(Keys::Hs256(fs::read(value)?))?,
-            "jwks" => self.set_keys(Keys::Jwks(fs::read(value)?))?,
+            "jwks" => self.set_keys(Keys::Jwks(value))?,
             "jwks-algorithm" => self.jwks_algorithms.push(value.parse()?),
             "issuer" => self.issuer = Some(value),
             "audience" => self.audience = Some(value),
@@ -467,8 +502,32 @@ impl Args {
         }
     }
 
-    fn verifier(&self, clock: &Clock) -> Result<(SessionVerifier, Option<SessionIssuer>), Failure> {
-        let (builder, issuer) = self.keyed(SessionVerifier::builder())?;
+    fn jwks(&self) -> Result<Option<Jwks>, Failure> {
+        let Some(Keys::Jwks(path)) = &self.keys else {
+            return Ok(None);
+        };
+        let keys = read_jwks(path, &self.jwks_algorithms)?;
+        Ok(Some(Jwks {
+            path: path.clone(),
+            algorithms: self.jwks_algorithms.clone(),
+            store: keys.into(),
+        }))
+    }
+
+    fn verifier(
+        &self,
+        clock: &Clock,
+        jwks: Option<&Jwks>,
+    ) -> Result<(SessionVerifier, Option<SessionIssuer>), Failure> {
+        let builder = SessionVerifier::builder();
+        let (builder, issuer) = match jwks {
+            Some(jwks) => (builder.key_store(jwks.store.clone()), None),
+            None => {
+                let signing = self.signing_key()?;
+                let builder = builder.key(signing.verifying_key());
+                (builder, Some(SessionIssuer::new(signing)))
+            }
+        };
         let clock = Arc::clone(clock);
         let mut builder = builder.clock(move || clock());
         builder = match (self.any_issuer, &self.issuer) {
@@ -511,25 +570,12 @@ impl Args {
         Ok((verifier, issuer))
     }
 
-    fn keyed(
-        &self,
-        builder: SessionVerifierBuilder,
-    ) -> Result<(SessionVerifierBuilder, Option<SessionIssuer>), Failure> {
-        let signing = match &self.keys {
-            Some(Keys::Jwks(json)) => {
-                let keys = KeySet::from_jwks_with_algorithms(json, &self.jwks_algorithms)
-                    .map_err(|error| format!("--jwks: {error}"))?;
-                for left_out in keys.left_out() {
-                    eprintln!("--jwks: {left_out}");
-                }
-                return Ok((builder.key_store(keys), None));
-            }
+    fn signing_key(&self) -> Result<SigningKey, Failure> {
+        match &self.keys {
             Some(Keys::Hs256(secret)) => SigningKey::hs256(secret)
-                .map_err(|error| format!("--hs256-secret-file: {error}"))?,
-            None => SigningKey::hs256(random_secret())?,
-        };
-        let builder = builder.key(signing.verifying_key());
-        Ok((builder, Some(SessionIssuer::new(signing))))
+                .map_err(|error| format!("--hs256-secret-file: {error}").into()),
+            _ => Ok(SigningKey::hs256(random_secret())?),
+        }
     }
 }
 

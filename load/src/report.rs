@@ -1,0 +1,126 @@
+//! What was right and what was not, how long it took, and the server's memory.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crate::request::Request;
+
+/// Times are counted to the microsecond up to a second; what is longer counts as one.
+const LONGEST: usize = 1_000_000;
+/// How many wrong answers are shown.
+const SHOWN: usize = 20;
+/// Of the memory; or so many KiB.
+const GROWTH: (f64, u64) = (0.05, 2048);
+
+#[derive(Default)]
+pub struct Report {
+    counts: BTreeMap<&'static str, u64>,
+    good: Times,
+    hostile: Times,
+    wrong: u64,
+    shown: Vec<String>,
+    pub undecided: u64,
+    pub hindrances: u64,
+    pub swaps: u64,
+    /// Of each second, in KiB.
+    pub memory: Vec<u64>,
+}
+
+impl Report {
+    pub fn right(&mut self, request: &Request, took: Duration) {
+        *self.counts.entry(request.kind).or_default() += 1;
+        match request.is_hostile {
+            true => self.hostile.add(took),
+            false => self.good.add(took),
+        }
+    }
+
+    pub fn wrong(&mut self, kind: &str, how: String) {
+        self.wrong += 1;
+        if self.shown.len() < SHOWN {
+            self.shown.push(format!("{kind}: {how}"));
+        }
+    }
+
+    /// Whether all is as it has to be.
+    pub fn print(&self) -> bool {
+        let hostile = self.hostile.count;
+        let all = self.good.count + hostile;
+        println!("{all} answers were right, {hostile} of them to hostile requests:");
+        for (kind, count) in &self.counts {
+            println!("  {kind:<16} {count:>10}");
+        }
+        println!(
+            "{} slow or half-open clients, {} swaps of keys",
+            self.hindrances, self.swaps
+        );
+        println!(
+            "{} undecided: two swaps passed before the answer",
+            self.undecided
+        );
+        println!("microseconds           50 %     90 %     99 %   99.9 %      all");
+        for (name, times) in [("accepted", &self.good), ("hostile", &self.hostile)] {
+            let shares = [0.5, 0.9, 0.99, 0.999, 1.0].map(|it| times.share(it));
+            let columns: Vec<_> = shares.iter().map(|it| format!("{it:>8}")).collect();
+            println!("  {name:<16} {}", columns.join(" "));
+        }
+        let is_flat = self.print_memory();
+        println!("{} answers were wrong", self.wrong);
+        self.shown.iter().for_each(|it| println!("  {it}"));
+        self.wrong == 0 && is_flat && self.good.count > 0 && hostile > 0 && self.hindrances > 0
+    }
+
+    /// Whether the last third is as the one before.
+    fn print_memory(&self) -> bool {
+        let third = self.memory.len() / 3;
+        let median = |part: &[u64]| {
+            let mut part = part.to_vec();
+            part.sort_unstable();
+            part.get(part.len() / 2).copied().unwrap_or_default()
+        };
+        let (Some(middle), Some(last)) = (
+            self.memory.get(third..2 * third),
+            self.memory.get(2 * third..),
+        ) else {
+            return false;
+        };
+        let (middle, last) = (median(middle), median(last));
+        let most = (middle as f64 * (1.0 + GROWTH.0)) as u64;
+        let is_flat = last <= most.max(middle + GROWTH.1);
+        let verdict = if is_flat { "flat" } else { "IT GROWS" };
+        println!("memory: {middle} KiB in the middle, {last} KiB at the end: {verdict}");
+        is_flat
+    }
+}
+
+struct Times {
+    counts: Vec<u32>,
+    count: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            counts: vec![0; LONGEST + 1],
+            count: 0,
+        }
+    }
+}
+
+impl Times {
+    fn add(&mut self, time: Duration) {
+        let micros = usize::try_from(time.as_micros()).unwrap_or(LONGEST);
+        self.counts[micros.min(LONGEST)] += 1;
+        self.count += 1;
+    }
+
+    /// How long this share of all took at most, in microseconds.
+    fn share(&self, share: f64) -> usize {
+        let wanted = (self.count as f64 * share).ceil() as u64;
+        let mut seen = 0;
+        let is_enough = |count: &u32| {
+            seen += u64::from(*count);
+            seen >= wanted.max(1)
+        };
+        self.counts.iter().position(is_enough).unwrap_or(LONGEST)
+    }
+}
