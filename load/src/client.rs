@@ -178,6 +178,7 @@ impl Answer {
             }
             Expected::Closed(wanted) => status == wanted,
         };
-        (!is_right).then(|| format!("{status} {body}, where {expected:?} is right"))
+        let start: String = body.chars().take(200).collect();
+        (!is_right).then(|| format!("{status} {start}, where {expected:?} is right"))
     }
 }

@@ -41,6 +41,11 @@ class Bench:
         """A server that trusts the key of every algorithm."""
         return self._server(name, "--jwks", str(self.jwks), *options)
 
+    def rotating_server(self, name: str, file: str) -> ExampleServer:
+        """A server that trusts the keys of a file of its own, one to begin with."""
+        path = keys.write_jwks(self.directory / file, [self.keys["ES256"]])
+        return self._server(name, "--jwks", str(path))
+
     def secret_server(self, name: str, *options: str) -> ExampleServer:
         """A server that verifies and signs with one HS256 secret."""
         return self._server(

@@ -1,4 +1,4 @@
-"""How the example server starts, refuses to start, and stops."""
+"""How the example server starts, refuses to start, reads its keys again, and stops."""
 
 import json
 import re
@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import keys
 from bench import TRUST, Bench
 from report import expect, expect_same
 from server import ExampleServer
@@ -17,10 +18,13 @@ BODY = json.dumps({"sub": "late", "name": "Late", "access_level": "regular"}).en
 
 
 def run(bench: Bench) -> None:
-    """Bad options, and a stop in the middle of a request."""
+    """Bad options, a rotation of keys, and a stop in the middle of a request."""
     for name, options, named in _bad_starts(bench):
         with bench.report.check(f"start: {name} is refused"):
             _expect_refused_start(bench.server_binary, options, named)
+    with bench.rotating_server("reads its keys again", "rotated") as server:
+        with bench.report.check("keys: a signal has them read again"):
+            _check_rotation(bench, server)
     with bench.secret_server("stops with a request in flight") as server:
         with bench.report.check("stop: a request in flight is finished"):
             _check_request_in_flight(bench, server)
@@ -71,6 +75,28 @@ def _expect_refused_start(binary: str, options: list[str], named: str) -> None:
     option = re.compile(re.escape(named) + r"(?![\w-])")
     expect(bool(option.search(done.stderr)), f"{named} is not in {done.stderr!r}")
     expect("panicked" not in done.stderr, f"it panicked: {done.stderr!r}")
+
+
+def _check_rotation(bench: Bench, server: ExampleServer) -> None:
+    path = bench.directory / "rotated"
+    old, new = (bench.keys[name] for name in ("ES256", "EdDSA"))
+
+    def statuses() -> list[int]:
+        mint = bench.pyjwt.mint
+        tokens = [mint(key, "session+jwt", full_claims()) for key in (old, new)]
+        return [server.session(token).status for token in tokens]
+
+    for names, wanted in (
+        ([old], [200, 401]),
+        ([old, new], [200, 200]),
+        ([new], [401, 200]),
+    ):
+        keys.write_jwks(path, names)
+        server.reload("keys of generation")
+        expect_same(statuses(), wanted)
+    path.write_text("{")
+    server.reload("the keys in force stay")
+    expect_same(statuses(), [401, 200])
 
 
 def _check_request_in_flight(bench: Bench, server: ExampleServer) -> None:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import queue
 import re
 import signal
@@ -53,6 +54,7 @@ class ExampleServer:
         self._command = [binary, "--listen", "127.0.0.1:0", *arguments]
         self._report = report
         self._name = name
+        self._lines: queue.Queue[str | None] = queue.Queue()
         self._errors: IO[str] = tempfile.TemporaryFile("w+")
 
     def __enter__(self) -> Self:
@@ -83,6 +85,19 @@ class ExampleServer:
         """Asks the process to stop, without waiting."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
+
+    def reload(self, answer: str) -> None:
+        """Has it read its keys again, and waits until it says what came of it."""
+        self._process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                line = self._lines.get(timeout=0.02)
+            except queue.Empty:
+                line = self._error_text()
+            if answer in (line or ""):
+                return
+        raise TimeoutError(f"server {self._name} does not say {answer!r}")
 
     def expect_clean_exit(self) -> None:
         """Waits for the end of the process, which must be a success."""
@@ -119,12 +134,11 @@ class ExampleServer:
             connection.close()
 
     def _wait_until_listening(self) -> tuple[str, int]:
-        lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read_output, args=(lines,), daemon=True).start()
+        threading.Thread(target=self._read_output, daemon=True).start()
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                line = lines.get(timeout=max(0.0, deadline - time.monotonic()))
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 raise TimeoutError(
                     f"server {self._name} did not listen in time"
@@ -136,15 +150,15 @@ class ExampleServer:
             if found := LISTENING.search(line):
                 return found[1], int(found[2])
 
-    def _read_output(self, lines: "queue.Queue[str | None]") -> None:
+    def _read_output(self) -> None:
         # Reads to the end, so that a full pipe never stops the server.
         for line in self._process.stdout or ():
-            lines.put(line)
-        lines.put(None)
+            self._lines.put(line)
+        self._lines.put(None)
 
     def _error_text(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().strip()
+        # Not by seeking: the process writes where this file's position is.
+        return os.pread(self._errors.fileno(), 65536, 0).decode().strip()
 
     def _end_by_force(self) -> None:
         if self._process.poll() is None:
