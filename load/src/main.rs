@@ -73,9 +73,10 @@ async fn run() -> Result<bool, Failure> {
         }
     }
     let path = path.ok_or("--server is missing")?;
-    let keys = Rc::new(RefCell::new(Keys::new()));
-    let mut server = Server::start(&path, &keys.borrow()).await?;
-    let requests = Rc::new(RefCell::new(Requests::new(&keys.borrow())?));
+    let keys = Keys::new();
+    let mut server = Server::start(&path, &keys).await?;
+    let requests = Rc::new(RefCell::new(Requests::new(&keys)?));
+    let keys = Rc::new(RefCell::new(keys));
     let report = Rc::new(RefCell::new(Report::default()));
 
     let end = Instant::now() + Duration::from_secs(seconds);

@@ -14,6 +14,8 @@ use crate::{
 const SESSIONS: usize = 4000;
 /// So many of each key that does not.
 const SESSIONS_OF_A_SWAP: usize = 50;
+/// Longer than any run.
+const DAY: Duration = Duration::from_secs(86_400);
 const CULTURES: [&str; 6] = ["de-CH", "en-GB", "fr", "ja-JP", "ru-RU", "zh-Hant-TW"];
 
 /// What is sent, and what has to come back.
@@ -59,7 +61,7 @@ pub struct Requests {
 impl Requests {
     pub fn new(keys: &Keys) -> Result<Self, Failure> {
         let issuer = issuer(STAYING)?;
-        let (now, second) = (SystemTime::now(), Duration::from_secs(1));
+        let now = SystemTime::now();
         let sign = |it: SessionTokenBuilder| Ok::<_, Failure>(issuer.issue(&it.build()?)?);
         let sessions = (0..SESSIONS).map(|at| signed(&issuer, at));
         Ok(Self {
@@ -68,8 +70,8 @@ impl Requests {
             newest: (keys.newest(), sessions_of(keys.newest())?),
             former: Vec::new(),
             withdrawn: None,
-            expired: sign(builder().issued_at((now - 1000 * second).into()))?,
-            early: sign(builder().not_before((now + 300 * second).into()))?,
+            expired: sign(builder().issued_at((now - 2 * DAY).into()))?,
+            early: sign(builder().not_before((now + DAY / 2).into()))?,
             of_others: issuer.issue(&builder_for("invoices").build()?)?,
             unknown_key: self::issuer(STAYING - 1)?.issue(&builder().build()?)?,
         })
@@ -241,7 +243,6 @@ fn sessions_of(number: u64) -> Result<Vec<Signed>, Failure> {
         .collect()
 }
 
-/// A token of ten minutes.
 fn builder() -> SessionTokenBuilder {
     builder_for(AUDIENCE)
 }
@@ -251,7 +252,7 @@ fn builder_for(audience: &str) -> SessionTokenBuilder {
         .issuer(ISSUER)
         .audience(audience)
         .application_id(Uuid::new_v4())
-        .lifetime(Duration::from_secs(600))
+        .lifetime(DAY)
 }
 
 fn signed(issuer: &SessionIssuer, at: usize) -> Result<Signed, Failure> {
@@ -261,7 +262,7 @@ fn signed(issuer: &SessionIssuer, at: usize) -> Result<Signed, Failure> {
         .audience(AUDIENCE)
         .application_id(Uuid::new_v4())
         .culture(&culture.parse()?)
-        .lifetime(Duration::from_secs(3600))
+        .lifetime(DAY)
         .build()?;
     let session = token.claim::<String>("sid")?.ok_or("it has a session")?;
     Ok(Signed {
