@@ -5,6 +5,7 @@ mod ambient;
 mod axum;
 mod cache;
 mod call_headers;
+mod concurrency;
 mod configuration;
 mod guards;
 mod issuer;

@@ -1,0 +1,410 @@
+//! Keys are swapped and sessions revoked while other threads verify.
+//!
+//! No test waits for time. A writer says in one number what it is about to do, and in another what
+//! it has done; a reader reads `done` before it verifies and `begun` after, and so knows what must
+//! have been the answer, however the threads ran.
+
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use tower_session_token::{
+    KeySet, KeyStore, RevocationCheck, RevocationList, RevocationStatus, Session,
+    SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionToken,
+    SessionVerifier, SigningKey, User,
+};
+
+use crate::support::{AUDIENCE, ISSUER, bearer, now, refusal, see_session};
+
+const SWAPS: usize = 120;
+const REVOCATIONS: usize = 120;
+const READERS: usize = 3;
+/// How many rounds all readers together make between two changes, at least.
+const ROUNDS_PER_CHANGE: usize = 2;
+
+/// Too small for an entry, too small for all of them, and room for all of them.
+const CACHES: [usize; 4] = [0, 1_000, 20_000, 1 << 20];
+
+fn key(id: &str, secret: usize) -> SigningKey {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&secret.to_le_bytes());
+    SigningKey::hs256(bytes).unwrap().with_id(id)
+}
+
+fn set(keys: &[SigningKey]) -> KeySet {
+    KeySet::new(keys.iter().map(SigningKey::verifying_key)).unwrap()
+}
+
+fn token(key: &SigningKey, issuer: &str, session: &str) -> String {
+    let token = SessionToken::builder(User::new("ann"))
+        .issuer(issuer)
+        .audience(AUDIENCE)
+        .application_id("web-shop")
+        .session_id(session)
+        .issued_at(now())
+        .lifetime(std::time::Duration::from_secs(600))
+        .build()
+        .unwrap();
+    SessionIssuer::new(key.clone()).issue(&token).unwrap()
+}
+
+fn verifier(store: &KeyStore, cache_bytes: usize) -> SessionVerifier {
+    SessionVerifier::builder()
+        .key_store(store.clone())
+        .any_issuer()
+        .audience(AUDIENCE)
+        .clock(now)
+        .cache_bytes(cache_bytes)
+        .build()
+        .unwrap()
+}
+
+fn until() -> chrono::DateTime<chrono::Utc> {
+    now() + chrono::TimeDelta::hours(1)
+}
+
+/// A row of changes, one after the other.
+#[derive(Default)]
+struct Changes {
+    begun: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Changes {
+    fn make(&self, number: usize, change: impl FnOnce()) {
+        self.begun.store(number, Ordering::SeqCst);
+        change();
+        self.done.store(number, Ordering::SeqCst);
+    }
+}
+
+/// Lets readers and writers run side by side on however few processors.
+#[derive(Default)]
+struct Pace {
+    rounds: AtomicUsize,
+    writers_left: AtomicUsize,
+    /// A thread panicked, and nobody must wait for it.
+    broken: AtomicBool,
+}
+
+impl Pace {
+    /// Until the readers have made so many rounds.
+    fn wait_for(&self, rounds: usize) {
+        while self.rounds.load(Ordering::SeqCst) < rounds && !self.broken.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+    }
+
+    fn runs(&self) -> bool {
+        self.writers_left.load(Ordering::SeqCst) > 0 && !self.broken.load(Ordering::SeqCst)
+    }
+}
+
+struct Breaks<'a>(&'a Pace);
+
+impl Drop for Breaks<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.broken.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The keys of each swap. One is always there; `named` has another id each time; `turning` keeps
+/// its id and has another secret.
+struct Tokens {
+    steady: String,
+    named: Vec<String>,
+    turning: Vec<String>,
+    sessions: Vec<String>,
+}
+
+fn keys_of(swap: usize) -> [SigningKey; 3] {
+    [
+        key("steady", 0),
+        key(&format!("named-{swap}"), swap),
+        key("turning", swap),
+    ]
+}
+
+impl Tokens {
+    fn sign() -> Self {
+        let of = |at: usize| {
+            (0..=SWAPS)
+                .map(|swap| token(&keys_of(swap)[at], ISSUER, "s"))
+                .collect()
+        };
+        Self {
+            steady: token(&key("steady", 0), ISSUER, "s"),
+            named: of(1),
+            turning: of(2),
+            sessions: (0..REVOCATIONS)
+                .map(|at| token(&key("steady", 0), ISSUER, &format!("session {at}")))
+                .collect(),
+        }
+    }
+}
+
+/// What must come of a token whose key is in the set of one swap alone.
+fn check_swapped(swaps: &Changes, of: usize, gone: Kind, verify: impl Fn() -> Option<Kind>) {
+    let done = swaps.done.load(Ordering::SeqCst);
+    let refused = verify();
+    let begun = swaps.begun.load(Ordering::SeqCst);
+    if done > of || begun < of {
+        assert_eq!(refused, Some(gone), "key {of} after swap {done}");
+    } else if done == of && begun == of {
+        assert_eq!(refused, None, "key {of} at swap {done}");
+    } else {
+        assert!(refused.is_none_or(|it| it == gone), "key {of}, {refused:?}");
+    }
+}
+
+fn check_revoked(
+    revocations: &Changes,
+    number: usize,
+    see: impl Fn() -> Result<Option<Session>, Kind>,
+) {
+    let done = revocations.done.load(Ordering::SeqCst);
+    let seen = see();
+    let begun = revocations.begun.load(Ordering::SeqCst);
+    let refused = seen.as_ref().err();
+    if number <= done {
+        assert_eq!(refused, Some(&Kind::SessionRevoked), "session {number}");
+    } else if number > begun {
+        assert_eq!(refused, None, "session {number}");
+    } else {
+        assert!(refused.is_none_or(|it| *it == Kind::SessionRevoked));
+    }
+}
+
+#[test]
+fn what_was_withdrawn_or_revoked_is_refused_and_all_else_accepted() {
+    let tokens = Tokens::sign();
+    for cache_bytes in CACHES {
+        swap_and_revoke_under(&tokens, cache_bytes);
+    }
+}
+
+fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
+    let store = KeyStore::new(set(&keys_of(0)));
+    let list = RevocationList::with_clock(now);
+    let verifier = verifier(&store, cache_bytes);
+    let layer = SessionLayer::new(verifier.clone()).revocation(list.clone());
+    let (swaps, revocations, pace) = (Changes::default(), Changes::default(), Pace::default());
+    pace.writers_left.store(2, Ordering::SeqCst);
+
+    let read = |reader: usize| {
+        let _breaks = Breaks(&pace);
+        let mut round = reader;
+        // One time more when all is done, so that the last state is looked at too.
+        let mut is_last = false;
+        loop {
+            let swap = swaps.done.load(Ordering::SeqCst);
+            // The set before, that of now, the next one, and an old one.
+            for of in [
+                swap.saturating_sub(1),
+                swap,
+                (swap + 1).min(SWAPS),
+                round % SWAPS,
+            ] {
+                // Seen three times, a token is in the cache.
+                for _ in 0..3 {
+                    let named = || refusal(&verifier, &tokens.named[of]);
+                    check_swapped(&swaps, of, Kind::TokenUnacceptable, named);
+                    let turning = || refusal(&verifier, &tokens.turning[of]);
+                    check_swapped(&swaps, of, Kind::SignatureInvalid, turning);
+                    assert_eq!(refusal(&verifier, &tokens.steady), None);
+                }
+            }
+            let next = revocations.done.load(Ordering::SeqCst);
+            for at in [next.saturating_sub(1), next, round] {
+                let at = at % REVOCATIONS;
+                for _ in 0..3 {
+                    let see = || see_session(&layer, bearer(&tokens.sessions[at]));
+                    // The first revocation has the number 1.
+                    check_revoked(&revocations, at + 1, see);
+                }
+            }
+            assert!(verifier.cache_stats().bytes <= cache_bytes);
+            pace.rounds.fetch_add(1, Ordering::SeqCst);
+            round += 1;
+            if is_last {
+                return;
+            }
+            is_last = !pace.runs();
+        }
+    };
+    let write = |changes: &Changes, count: usize, change: &dyn Fn(usize)| {
+        let _breaks = Breaks(&pace);
+        for number in 1..=count {
+            pace.wait_for(number * ROUNDS_PER_CHANGE);
+            changes.make(number, || change(number));
+        }
+        pace.writers_left.fetch_sub(1, Ordering::SeqCst);
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS)
+            .map(|reader| {
+                let read = &read;
+                scope.spawn(move || read(reader))
+            })
+            .collect();
+        scope.spawn(|| {
+            write(&swaps, SWAPS, &|swap| {
+                let generation = store.replace(set(&keys_of(swap)));
+                assert_eq!(generation, u64::try_from(swap).unwrap() + 1);
+            });
+        });
+        scope.spawn(|| {
+            write(&revocations, REVOCATIONS, &|number| {
+                let session = SessionId::from(format!("session {}", number - 1));
+                list.revoke_session(ISSUER, &session, until());
+            });
+        });
+        // Not the scope's own wait, which ends before the threads do.
+        readers.into_iter().for_each(|it| it.join().unwrap());
+    });
+    let stats = verifier.cache_stats();
+    assert_eq!((stats.sessions, stats.bytes), (0, 0), "{cache_bytes}");
+    // In the last round each token was looked at three times with the same keys.
+    assert_eq!(stats.hits > 0, cache_bytes >= 20_000, "{cache_bytes}");
+    assert_eq!(list.len(), REVOCATIONS);
+}
+
+#[test]
+fn writers_of_one_store_take_turns() {
+    const WRITERS: usize = 4;
+    const TURNS: usize = 300;
+
+    let withdrawn = key("withdrawn", 0);
+    let steady = key("steady", 0);
+    let writer_key = |writer: usize| key(&format!("writer-{writer}"), writer);
+    let store = KeyStore::new(set(&[withdrawn.clone(), steady.clone()]));
+    let verifier = verifier(&store, 1 << 20);
+    let (old, good) = (token(&withdrawn, ISSUER, "s"), token(&steady, ISSUER, "s"));
+    let own: Vec<_> = (0..WRITERS)
+        .map(|writer| token(&writer_key(writer), ISSUER, "s"))
+        .collect();
+    for _ in 0..3 {
+        assert_eq!(refusal(&verifier, &old), None);
+    }
+
+    let write = |writer: usize| {
+        let keys = [steady.clone(), writer_key(writer)];
+        let mut generations = Vec::new();
+        for _ in 0..TURNS {
+            let generation = store.replace(set(&keys));
+            assert!(store.generation() >= generation);
+            // No set that anybody puts in force has the old key, and each has the steady one.
+            assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+            assert_eq!(refusal(&verifier, &good), None);
+            generations.push((generation, writer));
+        }
+        generations
+    };
+    let start = Barrier::new(WRITERS);
+    let mut generations: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let (write, start) = (&write, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    write(writer)
+                })
+            })
+            .collect();
+        let ended = threads.into_iter().map(|it| it.join().unwrap());
+        ended.flatten().collect()
+    });
+
+    // Each swap has a number of its own, and none is left out.
+    generations.sort_unstable();
+    let numbers = generations.iter().map(|(generation, _)| *generation);
+    assert!(numbers.eq(2..=u64::try_from(WRITERS * TURNS).unwrap() + 1));
+    // In force is the set of whoever got the last number.
+    let (last, winner) = *generations.last().unwrap();
+    assert_eq!(store.generation(), last);
+    for (writer, token) in own.iter().enumerate() {
+        let want = (writer != winner).then_some(Kind::TokenUnacceptable);
+        assert_eq!(refusal(&verifier, token), want, "of writer {writer}");
+    }
+}
+
+#[test]
+fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
+    const THREADS: usize = 4;
+    const ISSUERS: usize = 150;
+
+    let key = key("steady", 0);
+    let verifier = verifier(&KeyStore::new(set(std::slice::from_ref(&key))), 0);
+    let list = RevocationList::with_clock(now);
+    let start = Barrier::new(THREADS);
+    let sessions: Vec<Vec<_>> = (0..ISSUERS)
+        .map(|issuer| {
+            let issuer = format!("https://{issuer}.example");
+            let session = |thread| {
+                let token = token(&key, &issuer, &format!("of thread {thread}"));
+                verifier.verify(token.as_bytes()).unwrap()
+            };
+            (0..THREADS).map(session).collect()
+        })
+        .collect();
+    let is_revoked = |session: &Session| list.check(session) == RevocationStatus::Revoked;
+    // Not asserted at once: who panics would leave the others at the barrier.
+    let (early, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let revoke = |thread: usize| {
+        for of_issuer in &sessions {
+            let own = &of_issuer[thread];
+            early.fetch_add(usize::from(is_revoked(own)), Ordering::SeqCst);
+            start.wait();
+            let issuer = own.token().unwrap().issuer().unwrap();
+            list.revoke_session(issuer, own.id(), until());
+            lost.fetch_add(usize::from(!is_revoked(own)), Ordering::SeqCst);
+        }
+    };
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let revoke = &revoke;
+            scope.spawn(move || revoke(thread));
+        }
+    });
+    assert_eq!((early.into_inner(), lost.into_inner()), (0, 0));
+    assert!(sessions.iter().flatten().all(is_revoked));
+    assert_eq!(list.len(), THREADS * ISSUERS);
+}
+
+#[test]
+fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
+    const MAX: usize = 60_000;
+
+    let key = key("steady", 0);
+    let store = KeyStore::new(set(std::slice::from_ref(&key)));
+    let verifier = verifier(&store, MAX);
+    let tokens: Vec<_> = (0..40)
+        .map(|at| token(&key, ISSUER, &format!("session {at}")))
+        .collect();
+    let work = || {
+        for token in tokens.iter().flat_map(|it| [it; 3]) {
+            assert_eq!(refusal(&verifier, token), None);
+            assert!(verifier.cache_stats().bytes <= MAX);
+        }
+        store.replace(set(std::slice::from_ref(&key)));
+    };
+    for _ in 0..5 {
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().for_each(|it| it.join().unwrap());
+        });
+        // Anything that was counted wrong would stay, and in the end nothing would fit.
+        let stats = verifier.cache_stats();
+        assert_eq!((stats.sessions, stats.bytes), (0, 0));
+    }
+    assert_eq!(
+        verifier.cache_stats().hits + verifier.cache_stats().misses,
+        5 * 4 * 40 * 3
+    );
+}
