@@ -8,6 +8,7 @@ mod call_headers;
 mod concurrency;
 mod configuration;
 mod guards;
+mod interleaving;
 mod issuer;
 mod layer;
 mod nested;
