@@ -1,6 +1,7 @@
 //! Where in a request the token is.
 
 use base64_simd::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
@@ -288,11 +289,19 @@ fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
         return;
     }
     // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
-    let kept: Vec<_> = protocols(headers)
-        .filter(|it| !is_token(it) && !it.is_empty())
-        .collect();
-    match HeaderValue::from_bytes(&kept.join(&b", "[..])) {
-        Ok(field) if !kept.is_empty() => headers.insert(SEC_WEBSOCKET_PROTOCOL, field),
+    let kept = || protocols(headers).filter(|it| !it.is_empty() && !is_token(it));
+    // In one allocation, however many there are.
+    let len = kept().map(|it| it.len().saturating_add(2)).sum();
+    let mut list = Vec::with_capacity(len);
+    for protocol in kept() {
+        if !list.is_empty() {
+            list.extend_from_slice(b", ");
+        }
+        list.extend_from_slice(protocol);
+    }
+    let is_empty = list.is_empty();
+    match HeaderValue::from_maybe_shared(Bytes::from(list)) {
+        Ok(field) if !is_empty => headers.insert(SEC_WEBSOCKET_PROTOCOL, field),
         _ => headers.remove(SEC_WEBSOCKET_PROTOCOL),
     };
 }
