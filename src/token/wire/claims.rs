@@ -5,12 +5,14 @@ use std::fmt;
 
 use serde::{
     Serialize, Serializer,
-    de::{DeserializeSeed, Deserializer, MapAccess, Visitor},
+    de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor},
 };
 
 use super::{
     flat,
-    json::{AudienceSeed, IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed},
+    json::{
+        AudienceSeed, IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed, no_text,
+    },
     text::{Audience, PayloadText, Span},
 };
 use crate::{
@@ -66,7 +68,7 @@ impl Payload {
             Some(claims) => (claims, String::new()),
             None => Claims::parse_strictly(&json, limits)?,
         };
-        let text = PayloadText::new(json, &unescaped);
+        let text = PayloadText::new(json, unescaped);
         Ok(Self { claims, text })
     }
 
@@ -128,7 +130,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             actors: limits.max_actors(),
         };
         let mut claims = Claims::default();
-        let mut others = Vec::new();
+        let others = reading.others();
         while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
             macro_rules! claim {
                 ($place:ident, $seed:expr) => {
@@ -167,10 +169,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "scope" => claim!(scope, of(limits.scope_bytes())),
                 "act" => claim!(act, actor),
                 "cnf" => claim!(cnf, skip),
-                _ => {
-                    reading.skip(&mut map, levels)?;
-                    others.push(name);
-                }
+                _ => reading.skip(&mut map, &name, levels)?,
             }
         }
         reading.distinct(others)?;
@@ -192,7 +191,8 @@ impl<'de> DeserializeSeed<'de> for ActorSeed<'_> {
     type Value = Box<Actor>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+        // Not `deserialize_map`, whose error would hold all of a text that is none.
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -201,6 +201,10 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an actor")
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        no_text()
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -215,7 +219,7 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
             max: self.limits.claim_bytes(),
         };
         let (mut sub, mut sid, mut client_id, mut act) = (None, None, None, None);
-        let mut others = Vec::new();
+        let others = reading.others();
         while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
             match &*name {
                 "sub" => reading.member(&mut map, &mut sub, text, ACT)?,
@@ -229,10 +233,7 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
                     };
                     reading.member(&mut map, &mut act, seed, ACT)?;
                 }
-                _ => {
-                    reading.skip(&mut map, levels)?;
-                    others.push(name);
-                }
+                _ => reading.skip(&mut map, &name, levels)?,
             }
         }
         reading.distinct(others)?;
@@ -355,6 +356,39 @@ impl From<&Actor> for NewActor {
             sid: actor.session_id.clone(),
             client_id: actor.application_id.clone(),
             act: actor.actor().map(|actor| Box::new(actor.into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_in_each_object_alone() {
+        let many: String = (0..200).map(|at| format!(r#""m{at}":1,"#)).collect();
+        for (json, ok) in [
+            (r#"{"x":1,"act":{"sub":"a","x":1}}"#.to_owned(), true),
+            (r#"{"act":{"sub":"a","x":1},"x":1}"#.to_owned(), true),
+            (r#"{"x":1,"act":{"sub":"a","x":1},"x":1}"#.to_owned(), false),
+            (r#"{"x":1,"act":{"sub":"a","y":1,"y":1}}"#.to_owned(), false),
+            (r#"{"act":{"sub":"a","y":1,"\u0079":1}}"#.to_owned(), false),
+            (
+                format!(r#"{{{many}"act":{{{many}"sub":"a"}},"x":1}}"#),
+                true,
+            ),
+            (
+                format!(r#"{{{many}"act":{{{many}"sub":"a"}},"m7":1}}"#),
+                false,
+            ),
+            (
+                format!(r#"{{{many}"act":{{{many}"sub":"a","m7":1}}}}"#),
+                false,
+            ),
+        ] {
+            let refused = Claims::parse_strictly(&json, &Limits::default()).err();
+            let twice = Some(SessionError::malformed("a member occurs twice"));
+            assert_eq!(refused, if ok { None } else { twice }, "{json}");
         }
     }
 }

@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
         const TEXT: TextSeed = TextSeed { max: usize::MAX };
         let levels = self.reading.deeper(self.levels)?;
         let (mut alg, mut kid, mut typ) = (None, None, None);
-        let mut others = Vec::new();
+        let others = self.reading.others();
         while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
             match &*name {
                 "alg" => self.reading.member(&mut map, &mut alg, TEXT, MEMBER)?,
@@ -85,10 +85,7 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
                         "the JOSE header asks for an extension",
                     )));
                 }
-                _ => {
-                    self.reading.skip(&mut map, levels)?;
-                    others.push(name);
-                }
+                _ => self.reading.skip(&mut map, &name, levels)?,
             }
         }
         self.reading.distinct(others)?;
@@ -117,6 +114,10 @@ mod tests {
         let nested = |levels: usize| {
             let (open, close) = ("[".repeat(levels), "]".repeat(levels));
             format!(r#"{{"alg":"HS256","x":{open}{close}}}"#)
+        };
+        let many = |more: &str| {
+            let members = (0..200).map(|at| format!(r#","m{at}":1"#));
+            format!(r#"{{"alg":"HS256"{}{more}}}"#, members.collect::<String>())
         };
         for (json, want) in [
             (r#"{"alg":"HS256"}"#.to_owned(), ""),
@@ -155,6 +156,14 @@ mod tests {
                 r#"{"alg":"HS256","x":1,"y":2,"x":1}"#.to_owned(),
                 "a member occurs twice",
             ),
+            (
+                r#"{"alg":"HS256","x":1,"\u0078":1}"#.to_owned(),
+                "a member occurs twice",
+            ),
+            (many(""), ""),
+            (many(r#","m7":1"#), "a member occurs twice"),
+            (many(r#","\u006d7":1"#), "a member occurs twice"),
+            (many(r#","\u006d777":1"#), ""),
             (
                 r#"{"alg":"HS256","x":"\ud800"}"#.to_owned(),
                 "a part is not a JSON object",

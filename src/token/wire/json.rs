@@ -5,8 +5,10 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     fmt,
+    sync::LazyLock,
 };
 
+use memchr::memchr_iter;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
@@ -27,10 +29,18 @@ pub(super) struct Reading<'a> {
     json: &'a str,
     /// Texts that were written with escapes, and so do not stand in the JSON.
     unescaped: RefCell<String>,
+    others: RefCell<Others>,
     /// The refusal, should the value that is being read have the wrong type.
     of_type: Cell<SessionError>,
     /// The refusal for a reason of our own.
     refusal: Cell<Option<SessionError>>,
+}
+
+/// The names of members that have no place of their own, of the object that is being read and of
+/// those that it is in. What is in `unescaped` follows the JSON.
+struct Others {
+    spans: Vec<Span>,
+    unescaped: String,
 }
 
 impl<'a> Reading<'a> {
@@ -39,6 +49,10 @@ impl<'a> Reading<'a> {
         Self {
             json,
             unescaped: RefCell::new(String::new()),
+            others: RefCell::new(Others {
+                spans: Vec::new(),
+                unescaped: String::new(),
+            }),
             of_type: Cell::new(SYNTAX),
             refusal: Cell::new(None),
         }
@@ -75,15 +89,29 @@ impl<'a> Reading<'a> {
 
     /// Where `text` stands, which was read from the JSON.
     fn span(&self, text: &str) -> Span {
+        self.span_or(text, &mut self.unescaped.borrow_mut())
+    }
+
+    /// Where `text` stands in the JSON, or in what follows it, where it then is added.
+    fn span_or(&self, text: &str, unescaped: &mut String) -> Span {
         let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
         let at = at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text));
         let start = at.unwrap_or_else(|| {
-            let mut unescaped = self.unescaped.borrow_mut();
             let at = self.json.len().saturating_add(unescaped.len());
             unescaped.push_str(text);
             at
         });
         Span::new(start, text.len())
+    }
+
+    /// Adds one of the document's texts. Where there are many, it makes room for all that may
+    /// come: to grow by and by would take several times as much.
+    fn add(&self, spans: &mut Vec<Span>, span: Span) {
+        const MANY: usize = 64;
+        if spans.len() == MANY {
+            spans.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
+        }
+        spans.push(span);
     }
 
     /// Reads the value of a member that has a place of its own.
@@ -102,12 +130,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Reads the value of a member that has none, and forgets it.
+    /// Reads the value of a member that has none, and forgets it, but not its name.
     pub(super) fn skip<'de, A: MapAccess<'de>>(
         &self,
         map: &mut A,
+        name: &str,
         levels: usize,
     ) -> Result<(), A::Error> {
+        self.note_other(name);
         self.of_type.set(SYNTAX);
         map.next_value_seed(Skip {
             reading: self,
@@ -115,10 +145,29 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Checks that no name is there twice among those that have no place of their own.
-    pub(super) fn distinct<E: de::Error>(&self, mut names: Vec<Text<'_>>) -> Result<(), E> {
-        names.sort_unstable();
-        match names.windows(2).any(|pair| pair.first() == pair.last()) {
+    fn note_other(&self, name: &str) {
+        let Others { spans, unescaped } = &mut *self.others.borrow_mut();
+        let span = self.span_or(name, unescaped);
+        self.add(spans, span);
+    }
+
+    /// How many names are noted: those of an object that begins now follow them.
+    pub(super) fn others(&self) -> usize {
+        self.others.borrow().spans.len()
+    }
+
+    /// Checks that no name is there twice among those of an object that have no place of their
+    /// own, which were noted since there were `before`, and forgets them.
+    pub(super) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
+        let Others { spans, unescaped } = &mut *self.others.borrow_mut();
+        let name = |span: &Span| span.of_two(self.json, unescaped);
+        let own = spans.get_mut(before..).unwrap_or_default();
+        // Any order will do, so the one that is told soonest.
+        own.sort_unstable_by(|a, b| (a.len(), name(a)).cmp(&(b.len(), name(b))));
+        let is_same = |pair: &[Span]| pair.first().map(name) == pair.last().map(name);
+        let is_twice = own.windows(2).any(is_same);
+        spans.truncate(before);
+        match is_twice {
             true => Err(self.refuse(DUPLICATE)),
             false => Ok(()),
         }
@@ -229,7 +278,7 @@ impl<'de> Visitor<'de> for AudienceSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience, A::Error> {
         let mut spans = Vec::new();
         while let Some(span) = items.next_element_seed(self.item)? {
-            spans.push(span);
+            self.item.reading.add(&mut spans, span);
         }
         Ok(spans.into())
     }
@@ -242,9 +291,29 @@ impl<'de> DeserializeSeed<'de> for NumericDateSeed {
     type Value = NumericDate;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        // Not `deserialize_any`, which serde_json's feature `arbitrary_precision` changes.
-        deserializer.deserialize_f64(self)
+        match has_arbitrary_precision() {
+            true => deserializer.deserialize_f64(self),
+            false => deserializer.deserialize_any(self),
+        }
     }
+}
+
+/// Whether a build turns this feature of serde_json on, with which `deserialize_any` takes a number
+/// for a map.
+///
+/// It is better than a number's own method: that writes a text that is none, all of it and each odd
+/// character in ten, into an error that nobody reads.
+fn has_arbitrary_precision() -> bool {
+    static IS_KEPT: LazyLock<bool> = LazyLock::new(|| {
+        let number = serde_json::from_str::<serde_json::Number>("1.00");
+        number.is_ok_and(|it| it.to_string() == "1.00")
+    });
+    *IS_KEPT
+}
+
+/// A text where another type should be; the error does not hold it.
+pub(super) fn no_text<T, E: de::Error>() -> Result<T, E> {
+    Err(E::custom("a text"))
 }
 
 impl Visitor<'_> for NumericDateSeed {
@@ -261,6 +330,10 @@ impl Visitor<'_> for NumericDateSeed {
     fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Self::Value, E> {
         NumericDate::from_fraction(seconds).ok_or_else(|| E::custom("out of range"))
     }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        no_text()
+    }
 }
 
 /// Reads a JSON integer: no fraction, no exponent.
@@ -270,7 +343,10 @@ impl<'de> DeserializeSeed<'de> for IntegerSeed {
     type Value = i64;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_i64(self)
+        match has_arbitrary_precision() {
+            true => deserializer.deserialize_i64(self),
+            false => deserializer.deserialize_any(self),
+        }
     }
 }
 
@@ -287,6 +363,10 @@ impl Visitor<'_> for IntegerSeed {
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
         i64::try_from(number).map_err(|_| E::custom("out of range"))
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        no_text()
     }
 }
 

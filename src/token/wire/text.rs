@@ -21,6 +21,16 @@ impl Span {
         usize::try_from(self.len).unwrap_or_default()
     }
 
+    /// Of the first text, or of the second where that goes on.
+    pub(super) fn of_two<'a>(self, first: &'a str, second: &'a str) -> &'a str {
+        let start = usize::try_from(self.start).unwrap_or_default();
+        let (text, start) = match start.checked_sub(first.len()) {
+            None => (first, start),
+            Some(start) => (second, start),
+        };
+        text.get(start..start + self.len()).unwrap_or_default()
+    }
+
     pub(super) fn of(self, text: &str) -> &str {
         let start = usize::try_from(self.start).unwrap_or_default();
         let end = start.saturating_add(self.len());
@@ -34,14 +44,14 @@ impl Span {
 pub(in crate::token) struct Audience {
     first: Option<Span>,
     /// Those after it, which tokens seldom have.
-    more: Box<[Span]>,
+    more: Vec<Span>,
 }
 
 impl Audience {
     pub(super) fn one(span: Span) -> Self {
         Self {
             first: Some(span),
-            more: Box::default(),
+            more: Vec::new(),
         }
     }
 
@@ -50,7 +60,7 @@ impl Audience {
     }
 
     pub(in crate::token) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.more)
+        self.more.capacity() * size_of::<Span>()
     }
 }
 
@@ -64,11 +74,11 @@ impl From<Vec<Span>> for Audience {
     }
 }
 
-/// A payload's JSON, followed by the texts that stand there only with escapes.
+/// A payload's JSON, and the texts that stand there only with escapes, which follow it.
 #[derive(Clone)]
 pub(in crate::token) struct PayloadText {
-    text: Box<str>,
-    json_len: usize,
+    json: Box<str>,
+    unescaped: Box<str>,
 }
 
 impl PayloadText {
@@ -76,25 +86,22 @@ impl PayloadText {
     /// as long.
     pub(super) const MAX: usize = 1 << 31;
 
-    pub(super) fn new(json: String, unescaped: &str) -> Self {
-        let json_len = json.len();
-        let mut text = json;
-        text.push_str(unescaped);
+    pub(super) fn new(json: String, unescaped: String) -> Self {
         Self {
-            text: text.into_boxed_str(),
-            json_len,
+            json: json.into_boxed_str(),
+            unescaped: unescaped.into_boxed_str(),
         }
     }
 
     pub(in crate::token) fn json(&self) -> &str {
-        self.text.get(..self.json_len).unwrap_or_default()
+        &self.json
     }
 
     pub(in crate::token) fn get(&self, span: Span) -> &str {
-        span.of(&self.text)
+        span.of_two(&self.json, &self.unescaped)
     }
 
     pub(in crate::token) fn heap_bytes(&self) -> usize {
-        self.text.len()
+        self.json.len() + self.unescaped.len()
     }
 }
