@@ -337,7 +337,7 @@ fn writers_of_one_store_take_turns() {
 #[test]
 fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
     const THREADS: usize = 4;
-    const ISSUERS: usize = 150;
+    const ISSUERS: usize = 600;
 
     let key = key("steady", 0);
     let verifier = verifier(&KeyStore::new(set(std::slice::from_ref(&key))), 0);
@@ -380,6 +380,7 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
 #[test]
 fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
     const MAX: usize = 60_000;
+    const TIMES: u64 = 20;
 
     let key = key("steady", 0);
     let store = KeyStore::new(set(std::slice::from_ref(&key)));
@@ -394,7 +395,7 @@ fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
         }
         store.replace(set(std::slice::from_ref(&key)));
     };
-    for _ in 0..5 {
+    for _ in 0..TIMES {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
             threads.into_iter().for_each(|it| it.join().unwrap());
@@ -405,6 +406,6 @@ fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
     }
     assert_eq!(
         verifier.cache_stats().hits + verifier.cache_stats().misses,
-        5 * 4 * 40 * 3
+        TIMES * 4 * 40 * 3
     );
 }
