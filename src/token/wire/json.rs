@@ -5,9 +5,11 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     fmt,
+    hash::BuildHasher,
     sync::LazyLock,
 };
 
+use foldhash::fast::RandomState;
 use memchr::memchr_iter;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
@@ -21,6 +23,9 @@ pub(in crate::token) type Text<'a> = Cow<'a, str>;
 const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
 const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
 const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
+
+/// More names or audiences than a document has that is not out to cost time.
+const MANY: usize = 64;
 
 /// One reading of an object: why it fails, if it does.
 ///
@@ -107,7 +112,6 @@ impl<'a> Reading<'a> {
     /// Adds one of the document's texts. Where there are many, it makes room for all that may
     /// come: to grow by and by would take several times as much.
     fn add(&self, spans: &mut Vec<Span>, span: Span) {
-        const MANY: usize = 64;
         if spans.len() == MANY {
             spans.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
         }
@@ -161,11 +165,14 @@ impl<'a> Reading<'a> {
     pub(super) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
         let Others { spans, unescaped } = &mut *self.others.borrow_mut();
         let name = |span: &Span| span.of_two(self.json, unescaped);
-        let own = spans.get_mut(before..).unwrap_or_default();
-        // Any order will do, so the one that is told soonest.
-        own.sort_unstable_by(|a, b| (a.len(), name(a)).cmp(&(b.len(), name(b))));
-        let is_same = |pair: &[Span]| pair.first().map(name) == pair.last().map(name);
-        let is_twice = own.windows(2).any(is_same);
+        let is_twice = match spans.get_mut(before..).unwrap_or_default() {
+            few if few.len() <= MANY => {
+                few.sort_unstable_by_key(name);
+                few.windows(2)
+                    .any(|pair| pair.first().map(name) == pair.last().map(name))
+            }
+            many => is_any_twice(many, name),
+        };
         spans.truncate(before);
         match is_twice {
             true => Err(self.refuse(DUPLICATE)),
@@ -183,6 +190,29 @@ impl<'a> Reading<'a> {
     pub(super) fn deeper<E: de::Error>(&self, levels: usize) -> Result<usize, E> {
         levels.checked_sub(1).ok_or_else(|| self.refuse(NESTING))
     }
+}
+
+/// Whether two names are the same, of however many: each is looked up among those before it.
+fn is_any_twice<'n>(spans: &[Span], name: impl Fn(&Span) -> &'n str) -> bool {
+    let random = RandomState::default();
+    let mask = (spans.len() * 4 / 3).next_power_of_two() - 1;
+    // Which name is there, counted from 1; a name's place is that of its hash, or the next free.
+    let mut places = vec![0_u32; mask + 1];
+    spans.iter().zip(1..).any(|(span, number)| {
+        let hash = random.hash_one(name(span)) & u64::from(u32::MAX);
+        let mut at = usize::try_from(hash).unwrap_or_default() & mask;
+        loop {
+            let Some(place @ 1..) = places.get(at).copied() else {
+                places[at] = number;
+                return false;
+            };
+            let there = usize::try_from(place - 1).ok().and_then(|it| spans.get(it));
+            if there.map(&name) == Some(name(span)) {
+                return true;
+            }
+            at = (at + 1) & mask;
+        }
+    })
 }
 
 /// Reads text of at most so many bytes.
