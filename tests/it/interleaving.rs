@@ -308,6 +308,11 @@ async fn run(seen: &Seen) -> Vec<(Way, &'static str)> {
                     });
                     dropped.await.unwrap();
                 }
+                // Who has none has none in the scope of another either.
+                Way::WithoutToken => {
+                    let other = Session::system(User::new("other"));
+                    SessionContext::scope(other, answered).await;
+                }
                 _ => answered.await,
             }
             seen.expect(None);
