@@ -527,7 +527,7 @@ fn marker(name: &str) -> String {
     format!("Marker-of-{name}")
 }
 
-fn marked_claims(more: Value) -> Value {
+fn marked_claims(more: &Value) -> Value {
     let mut marked = serde_json::Map::new();
     for name in [
         "sub",
@@ -546,7 +546,7 @@ fn marked_claims(more: Value) -> Value {
     }
     marked.insert("email".to_owned(), json!([{ "deep": marker("email") }]));
     let mut claims = claims(&marked.into());
-    crate::support::change(&mut claims, &more);
+    crate::support::change(&mut claims, more);
     claims
 }
 
@@ -624,7 +624,7 @@ fn nothing_of_a_signed_token_is_shown() {
         ("another type", &marker("typ"), json!({})),
     ] {
         let header = json!({ "alg": "HS256", "typ": typ, "x5u": marker("x5u") });
-        let claims = marked_claims(more);
+        let claims = marked_claims(&more);
         let token = sign(&header, &claims.to_string());
         let printed = Printed::default();
         let builder = [TokenType::Session, TokenType::NestedSession, TokenType::Jwt]
