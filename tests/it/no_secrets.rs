@@ -14,7 +14,7 @@ use std::{
 
 use chrono::DateTime;
 use futures_executor::block_on;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -183,20 +183,24 @@ fn only_secret(secrets: &mut BTreeSet<String>, configured: &[&str]) {
     });
 }
 
-/// Puts a request through the layer in all three forms of refusal, and as gRPC, and prints all that
-/// there is to print on the way.
-fn print_request(printed: &Printed, verifier: &SessionVerifier, headers: &HeaderMap) {
-    let layer = || {
-        SessionLayer::new(verifier.clone())
-            .token_sources(sources())
-            .client_context(CallHeaders::all())
-            .revocation(RevocationList::new())
-    };
-    print_answer(printed, &layer(), headers);
-    print_answer(printed, &layer().optional(), headers);
-    print_answer(printed, &layer().problem_details(), headers);
+/// Puts requests with the token through the layer, and prints all that there is to print on the
+/// way: one with the token in each place alone, and one with it in all of them.
+fn print_requests(printed: &Printed, verifier: &SessionVerifier, token: &[u8]) {
+    let mut requests = everywhere(token);
+    let all = requests.pop().unwrap();
+    for headers in requests {
+        print_answer(printed, &layer(verifier), &headers);
+    }
+    print_answers(printed, verifier, &all);
+}
+
+/// In all three forms of refusal, as gRPC, and where a token is optional.
+fn print_answers(printed: &Printed, verifier: &SessionVerifier, headers: &HeaderMap) {
+    print_answer(printed, &layer(verifier), headers);
+    print_answer(printed, &layer(verifier).optional(), headers);
+    print_answer(printed, &layer(verifier).problem_details(), headers);
     let printed_too = printed.clone();
-    let own = layer().on_reject(move |head, error| {
+    let own = layer(verifier).on_reject(move |head, error| {
         printed_too.debug(&head);
         printed_too.error(error);
         head.map(|()| Body::default())
@@ -204,7 +208,14 @@ fn print_request(printed: &Printed, verifier: &SessionVerifier, headers: &Header
     print_answer(printed, &own, headers);
     let mut grpc = headers.clone();
     grpc.insert("content-type", HeaderValue::from_static("application/grpc"));
-    print_answer(printed, &layer(), &grpc);
+    print_answer(printed, &layer(verifier), &grpc);
+}
+
+fn layer(verifier: &SessionVerifier) -> SessionLayer {
+    SessionLayer::new(verifier.clone())
+        .token_sources(sources())
+        .client_context(CallHeaders::all())
+        .revocation(RevocationList::new())
 }
 
 fn sources() -> [TokenSource; 4] {
@@ -244,12 +255,16 @@ where
     *request.headers_mut() = headers.clone();
     let future = guarded.call(request);
     printed.debug(&future);
-    print_response(printed, block_on(future).unwrap());
-
-    let mut request = Request::new(());
-    *request.headers_mut() = headers.clone();
-    let service = layer.layer(guarded.into_inner().into_inner());
-    print_response(printed, block_on(service.oneshot(request)).unwrap());
+    let response = block_on(future).unwrap();
+    let by_guard = response.status() == StatusCode::FORBIDDEN;
+    print_response(printed, response);
+    if by_guard {
+        // Without the guard, so that it comes to the handler.
+        let mut request = Request::new(());
+        *request.headers_mut() = headers.clone();
+        let service = layer.layer(guarded.into_inner().into_inner());
+        print_response(printed, block_on(service.oneshot(request)).unwrap());
+    }
 }
 
 /// A service that says what it is called, as `service_fn` does not.
@@ -304,11 +319,12 @@ fn print_verifier(printed: &Printed, verifier: &SessionVerifier, token: &[u8]) {
     printed.debug(verifier);
     // The third time it comes from the cache.
     for _ in 0..3 {
-        match verifier.verify(token) {
-            Ok(session) => printed.session(&session),
-            Err(error) => printed.error(&error),
-        }
+        let verified = verifier.verify(token);
         printed.debug(&verifier.cache_stats());
+        match verified {
+            Ok(session) => printed.session(&session),
+            Err(error) => return printed.error(&error),
+        }
     }
     printed.debug(verifier);
 }
@@ -425,9 +441,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
         Some(token) => {
             add_token(&mut secrets, &token);
             print_verifier(&printed, &verifier, &token);
-            for headers in everywhere(&token) {
-                print_request(&printed, &verifier, &headers);
-            }
+            print_requests(&printed, &verifier, &token);
         }
         None => {
             let mut headers = HeaderMap::new();
@@ -446,7 +460,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
                     headers.append(field, value);
                 }
             }
-            print_request(&printed, &verifier, &headers);
+            print_answers(&printed, &verifier, &headers);
         }
     }
     let ids = keys.iter().filter_map(|key| key["kid"].as_str());
@@ -511,9 +525,8 @@ fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Va
                 .build()
                 .unwrap();
             print_verifier(&printed, &verifier, token);
-            for headers in everywhere(token) {
-                print_request(&printed, &verifier, &headers);
-            }
+            let headers = everywhere(token).pop().unwrap();
+            print_answer(&printed, &layer(&verifier), &headers);
         }
         Err(error) => printed.error(&error),
     }
@@ -634,7 +647,7 @@ fn nothing_of_a_signed_token_is_shown() {
         let verifier = builder.build().unwrap();
         print_verifier(&printed, &verifier, token.as_bytes());
         for headers in everywhere(token.as_bytes()) {
-            print_request(&printed, &verifier, &headers);
+            print_answers(&printed, &verifier, &headers);
         }
         // One letter of the signature, and a text that follows.
         let mut broken = token.clone();
