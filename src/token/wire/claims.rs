@@ -362,7 +362,35 @@ impl From<&Actor> for NewActor {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Of a hundred, about one is twice.
+    fn name() -> impl Strategy<Value = String> {
+        prop_oneof![1 => "[A-Z]{1,2}", 20 => "[A-Z]{3,9}"]
+    }
+
+    proptest! {
+        /// Few names are sorted and many looked up; with escapes or without, the answer is that of
+        /// a set.
+        #[test]
+        fn a_name_that_occurs_twice_is_found(
+            names in prop::collection::vec((name(), any::<bool>()), 0..200),
+        ) {
+            let member = |(name, is_escaped): &(String, bool)| match is_escaped {
+                true => name.bytes().map(|it| format!("\\u{it:04x}")).collect(),
+                false => name.clone(),
+            };
+            let members = names.iter().map(|it| format!(r#","{}":1"#, member(it)));
+            let json = format!(r#"{{"iss":"i"{}}}"#, members.collect::<String>());
+            let refused = Claims::parse_strictly(&json, &Limits::default()).is_err();
+            let distinct: HashSet<_> = names.iter().map(|(name, _)| name).collect();
+            prop_assert_eq!(refused, distinct.len() < names.len());
+        }
+    }
 
     #[test]
     fn names_are_told_apart_in_each_object_alone() {
