@@ -181,7 +181,7 @@ fn around_a_good_token(name: &'static str, value: &'static str) -> (Idle, Reques
 // The slowest that were found of 64 KiB, of which none may take a millisecond: the first, by far
 // the most, takes 0.4 ms where `layer` and `verify` are measured.
 #[library_benchmark]
-#[bench::members(args = [], setup = many_members, config = at_most(3_538_600))]
+#[bench::members(args = [], setup = many_members, config = at_most(3_190_100))]
 #[bench::cookies(args = ["cookie", ""], setup = around_a_good_token, config = at_most(819_315))]
 #[bench::cultures(args = ["client-culture", ""], setup = around_a_good_token, config = at_most(330_190))]
 fn worst((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {

@@ -9,7 +9,7 @@ use std::{
     sync::LazyLock,
 };
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use memchr::memchr_iter;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
@@ -34,30 +34,25 @@ pub(super) struct Reading<'a> {
     json: &'a str,
     /// Texts that were written with escapes, and so do not stand in the JSON.
     unescaped: RefCell<String>,
-    others: RefCell<Others>,
+    /// The hashes of names that have no place of their own, in the object that is being read and
+    /// in those that it is in. Two that are the same are the same name, but for a chance of one in
+    /// 2^64 that nobody without the hash's key can better.
+    others: RefCell<Vec<u64>>,
+    random: RandomState,
     /// The refusal, should the value that is being read have the wrong type.
     of_type: Cell<SessionError>,
     /// The refusal for a reason of our own.
     refusal: Cell<Option<SessionError>>,
 }
 
-/// The names of members that have no place of their own, of the object that is being read and of
-/// those that it is in. What is in `unescaped` follows the JSON.
-struct Others {
-    spans: Vec<Span>,
-    unescaped: String,
-}
-
 impl<'a> Reading<'a> {
     /// Of `json`, which is one object and nothing after it.
-    pub(super) const fn new(json: &'a str) -> Self {
+    pub(super) fn new(json: &'a str) -> Self {
         Self {
             json,
             unescaped: RefCell::new(String::new()),
-            others: RefCell::new(Others {
-                spans: Vec::new(),
-                unescaped: String::new(),
-            }),
+            others: RefCell::default(),
+            random: RandomState::default(),
             of_type: Cell::new(SYNTAX),
             refusal: Cell::new(None),
         }
@@ -94,14 +89,10 @@ impl<'a> Reading<'a> {
 
     /// Where `text` stands, which was read from the JSON.
     fn span(&self, text: &str) -> Span {
-        self.span_or(text, &mut self.unescaped.borrow_mut())
-    }
-
-    /// Where `text` stands in the JSON, or in what follows it, where it then is added.
-    fn span_or(&self, text: &str, unescaped: &mut String) -> Span {
         let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
         let at = at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text));
         let start = at.unwrap_or_else(|| {
+            let mut unescaped = self.unescaped.borrow_mut();
             let at = self.json.len().saturating_add(unescaped.len());
             unescaped.push_str(text);
             at
@@ -111,11 +102,11 @@ impl<'a> Reading<'a> {
 
     /// Adds one of the document's texts. Where there are many, it makes room for all that may
     /// come: to grow by and by would take several times as much.
-    fn add(&self, spans: &mut Vec<Span>, span: Span) {
-        if spans.len() == MANY {
-            spans.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
+    fn add<T>(&self, list: &mut Vec<T>, item: T) {
+        if list.len() == MANY {
+            list.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
         }
-        spans.push(span);
+        list.push(item);
     }
 
     /// Reads the value of a member that has a place of its own.
@@ -141,7 +132,7 @@ impl<'a> Reading<'a> {
         name: &str,
         levels: usize,
     ) -> Result<(), A::Error> {
-        self.note_other(name);
+        self.add(&mut self.others.borrow_mut(), self.random.hash_one(name));
         self.of_type.set(SYNTAX);
         map.next_value_seed(Skip {
             reading: self,
@@ -149,31 +140,19 @@ impl<'a> Reading<'a> {
         })
     }
 
-    fn note_other(&self, name: &str) {
-        let Others { spans, unescaped } = &mut *self.others.borrow_mut();
-        let span = self.span_or(name, unescaped);
-        self.add(spans, span);
-    }
-
     /// How many names are noted: those of an object that begins now follow them.
     pub(super) fn others(&self) -> usize {
-        self.others.borrow().spans.len()
+        self.others.borrow().len()
     }
 
     /// Checks that no name is there twice among those of an object that have no place of their
     /// own, which were noted since there were `before`, and forgets them.
     pub(super) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
-        let Others { spans, unescaped } = &mut *self.others.borrow_mut();
-        let name = |span: &Span| span.of_two(self.json, unescaped);
-        let is_twice = match spans.get_mut(before..).unwrap_or_default() {
-            few if few.len() <= MANY => {
-                few.sort_unstable_by_key(name);
-                few.windows(2)
-                    .any(|pair| pair.first().map(name) == pair.last().map(name))
-            }
-            many => is_any_twice(many, name),
-        };
-        spans.truncate(before);
+        let mut others = self.others.borrow_mut();
+        let own = others.get_mut(before..).unwrap_or_default();
+        own.sort_unstable();
+        let is_twice = own.windows(2).any(|pair| pair.first() == pair.last());
+        others.truncate(before);
         match is_twice {
             true => Err(self.refuse(DUPLICATE)),
             false => Ok(()),
@@ -190,29 +169,6 @@ impl<'a> Reading<'a> {
     pub(super) fn deeper<E: de::Error>(&self, levels: usize) -> Result<usize, E> {
         levels.checked_sub(1).ok_or_else(|| self.refuse(NESTING))
     }
-}
-
-/// Whether two names are the same, of however many: each is looked up among those before it.
-fn is_any_twice<'n>(spans: &[Span], name: impl Fn(&Span) -> &'n str) -> bool {
-    let random = RandomState::default();
-    let mask = (spans.len() * 4 / 3).next_power_of_two() - 1;
-    // Which name is there, counted from 1; a name's place is that of its hash, or the next free.
-    let mut places = vec![0_u32; mask + 1];
-    spans.iter().zip(1..).any(|(span, number)| {
-        let hash = random.hash_one(name(span)) & u64::from(u32::MAX);
-        let mut at = usize::try_from(hash).unwrap_or_default() & mask;
-        loop {
-            let Some(place @ 1..) = places.get(at).copied() else {
-                places[at] = number;
-                return false;
-            };
-            let there = usize::try_from(place - 1).ok().and_then(|it| spans.get(it));
-            if there.map(&name) == Some(name(span)) {
-                return true;
-            }
-            at = (at + 1) & mask;
-        }
-    })
 }
 
 /// Reads text of at most so many bytes.

@@ -28,7 +28,8 @@ impl Span {
             None => (first, start),
             Some(start) => (second, start),
         };
-        text.get(start..start + self.len()).unwrap_or_default()
+        let end = start.saturating_add(self.len());
+        text.get(start..end).unwrap_or_default()
     }
 
     pub(super) fn of(self, text: &str) -> &str {
@@ -60,7 +61,7 @@ impl Audience {
     }
 
     pub(in crate::token) fn heap_bytes(&self) -> usize {
-        self.more.capacity() * size_of::<Span>()
+        self.more.capacity().saturating_mul(size_of::<Span>())
     }
 }
 
@@ -102,6 +103,6 @@ impl PayloadText {
     }
 
     pub(in crate::token) fn heap_bytes(&self) -> usize {
-        self.json.len() + self.unescaped.len()
+        self.json.len().saturating_add(self.unescaped.len())
     }
 }
