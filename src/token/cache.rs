@@ -333,7 +333,7 @@ impl Table {
             self.clear(generation);
         }
         self.sweep(now);
-        self.give_way();
+        self.give_way(self.share());
         if self.sightings.is_empty() {
             self.renew_sightings();
         }
@@ -450,8 +450,7 @@ impl Table {
     }
 
     /// Lets some entries go where this thread has more than its share, since others have come.
-    fn give_way(&mut self) {
-        let share = self.share();
+    fn give_way(&mut self, share: usize) {
         if self.bytes <= share {
             return;
         }
@@ -625,6 +624,8 @@ mod tests {
     use super::*;
 
     const MAX_BYTES: usize = 1 << 20;
+    /// Of each entry that is made here, in bytes.
+    const SIZE: usize = 10_000;
 
     #[test]
     fn who_finds_no_room_asks_for_a_share() {
@@ -635,6 +636,7 @@ mod tests {
         assert!(first.take_bytes(MAX_BYTES - first.bytes));
         let mut second = Table::new(Arc::clone(&shared));
         assert!(second.sightings.is_empty());
+        assert_eq!(first.sightings.len() * 4 * BYTES_PER_SIGHTING, MAX_BYTES);
         let now = NumericDate::default();
         assert!(!second.note(1, 1, now) && !second.note(1, 1, now));
         assert_eq!(first.share(), MAX_BYTES / 2);
@@ -643,6 +645,125 @@ mod tests {
         assert!(!second.note(1, 1, now) && second.note(1, 1, now));
         drop(second);
         assert_eq!(first.share(), MAX_BYTES);
+    }
+
+    /// A table of so many sets, with entries in those places.
+    fn table(sets: usize, places: impl IntoIterator<Item = (usize, usize)>) -> Table {
+        let mut table = Table::new(Arc::new(Shared::new(MAX_BYTES)));
+        table.ask_for_share();
+        while table.sets.len() < sets {
+            assert!(table.grow());
+        }
+        for (set, way) in places {
+            let hash = u64::try_from(set).unwrap() | 1 << 40;
+            let entry = Entry {
+                hash,
+                token: Zeroizing::default(),
+                session: Session::system(crate::User::new("x")),
+                validity: Validity {
+                    from: NumericDate::default(),
+                    until: NumericDate::default(),
+                    is_steady: true,
+                },
+                bytes: SIZE,
+                used: false,
+            };
+            assert!(table.take_bytes(entry.bytes));
+            let (to_mark, place) = table.place(set, way).unwrap();
+            (*to_mark, *place) = (mark(hash), Some(entry));
+            table.len += 1;
+            table.shared.sessions.fetch_add(1, Ordering::Relaxed);
+        }
+        table
+    }
+
+    fn entry(table: &mut Table, set: usize, way: usize) -> Option<&mut Entry> {
+        table.place(set, way).unwrap().1.as_mut()
+    }
+
+    #[test]
+    fn of_a_full_set_one_goes_that_was_of_no_use() {
+        let mut table = table(2, (0..WAYS).flat_map(|way| [(0, way), (1, way)]));
+        for way in [0, 1, 2, 4] {
+            entry(&mut table, 1, way).unwrap().used = true;
+        }
+        assert_eq!(table.evict_one_of(1), Some((1, 3)));
+        assert!(entry(&mut table, 1, 3).is_none() && entry(&mut table, 0, 3).is_some());
+        assert_eq!(table.len, 15);
+        for way in 0..WAYS {
+            entry(&mut table, 0, way).unwrap().used = true;
+        }
+        assert_eq!(table.evict_one_of(0), Some((0, 0)));
+        assert_eq!(table.counters.evictions.load(Ordering::Relaxed), 2);
+        assert_eq!(table.evict_one_of(2), None);
+    }
+
+    #[test]
+    fn a_table_grows_when_it_is_half_full_or_a_set_is() {
+        let mut half_full = table(2, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3)]);
+        assert_eq!(half_full.free_place(0), Some((0, 3)));
+        assert_eq!(half_full.sets.len(), 2);
+        half_full.len = 8;
+        assert_eq!(half_full.free_place(0), Some((0, 3)));
+        assert_eq!(half_full.sets.len(), 4);
+        half_full.len = 7;
+
+        // A set is full of sixteen that are nearly empty, so that growing would be waste.
+        let mut skewed = table(16, (0..WAYS).map(|way| (0, way)));
+        assert_eq!(skewed.free_place(0), Some((0, 0)));
+        assert_eq!((skewed.sets.len(), skewed.len), (16, 7));
+        let others = (1..10)
+            .map(|set| (set, 0))
+            .chain((0..WAYS).map(|way| (0, way)));
+        let mut full = table(16, others);
+        assert!(full.free_place(0).is_some());
+        assert_eq!((full.sets.len(), full.len), (32, 17 - 1));
+    }
+
+    #[test]
+    fn who_waits_is_let_in_at_last() {
+        let mut table = table(1, (0..WAYS).map(|way| (0, way)));
+        entry(&mut table, 0, 1).unwrap().used = true;
+        assert!(table.take_bytes(MAX_BYTES - table.bytes));
+        for _ in 1..PATIENCE {
+            assert!(!table.make_room(SIZE));
+        }
+        assert_eq!(table.len, WAYS);
+        // It takes two of them, and the second was of use.
+        assert!(table.make_room(SIZE + SIZE / 2));
+        assert_eq!(table.len, WAYS - 2);
+        assert!(entry(&mut table, 0, 1).is_some());
+        // Patience begins anew; and what fits needs none.
+        assert!(!table.make_room(SIZE) && table.make_room(SIZE / 2));
+    }
+
+    #[test]
+    fn one_that_was_of_use_goes_the_second_time_round() {
+        // The hand comes to this place last.
+        let mut table = table(1, [(0, 0)]);
+        entry(&mut table, 0, 0).unwrap().used = true;
+        assert!(table.evict_next());
+        assert!(!table.evict_next());
+        assert_eq!(table.len, 0);
+    }
+
+    #[test]
+    fn who_has_more_than_a_share_gives_a_few_back() {
+        let mut table = table(2, (0..WAYS).map(|way| (0, way)));
+        let places = 2 * size_of::<Set>() + size_of_val(&*table.sightings);
+        assert_eq!(table.bytes, places + 8 * SIZE);
+        // The share, and the entries that are left of eight.
+        for (share, len) in [
+            (places + 8 * SIZE, 8),
+            (places + 8 * SIZE - 1, 7),
+            (places + 4 * SIZE + 1, 4),
+            (places + 4 * SIZE - 1, 3),
+            (places + 1, 0),
+        ] {
+            table.give_way(share);
+            assert_eq!(table.len, len, "{share}");
+        }
+        assert!(table.sets.is_empty() && !table.sightings.is_empty());
     }
 
     #[test]
