@@ -12,7 +12,6 @@ mod interleaving;
 mod issuer;
 mod layer;
 mod nested;
-mod no_secrets;
 mod refusals;
 mod requirements;
 mod revocation;
