@@ -883,7 +883,7 @@ fn errors_have_words_of_ours_alone() {
     ] {
         let token = crate::support::token(&changes);
         let error = verifier().verify(token.as_bytes()).unwrap_err();
-        assert!(std::error::Error::source(&error).is_none());
+        assert!(Error::source(&error).is_none());
         assert!(!format!("{error} {error:?}").contains(marker), "{error:?}");
     }
     let error = session(&json!({ "x": marker }))
