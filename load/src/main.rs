@@ -11,6 +11,10 @@ use std::{
 };
 
 use tokio::{
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
     task::{JoinSet, LocalSet},
     time::{interval, sleep_until},
 };
@@ -89,7 +93,7 @@ async fn run() -> Result<bool, Failure> {
 
     let outcome = tokio::select! {
         outcome = watch(&mut server, &keys, &requests, &report, end) => outcome,
-        _ = tokio::signal::ctrl_c() => Err("it was interrupted".into()),
+        _ = interrupted()? => Err("it was interrupted".into()),
     };
     // Those that wait for an answer have a moment for it.
     sleep_until((end.min(Instant::now()) + Duration::from_secs(2)).into()).await;
@@ -97,6 +101,17 @@ async fn run() -> Result<bool, Failure> {
     server.stop().await?;
     outcome?;
     Ok(report.borrow().print())
+}
+
+/// Ctrl-C or SIGTERM: the server has to end with this.
+fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// Each second swaps the keys and looks at the server's memory.
