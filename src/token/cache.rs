@@ -768,7 +768,7 @@ mod tests {
 
     #[test]
     fn twice_as_many_places_are_the_same_or_so_many_further() {
-        for hash in [0, 1, 0x89ab_cdef, u64::MAX, 0x0123_4567_89ab_cdef] {
+        for hash in [0, 1, 1 << 32, 0x89ab_cdef, u64::MAX, 0x0123_4567_89ab_cdef] {
             for len in (0..20).map(|bits| 1 << bits) {
                 let (few, many) = (index(hash, len), index(hash, 2 * len));
                 assert!(few < len && (many == few || many == few + len));
