@@ -5,7 +5,9 @@ use std::{
     convert::Infallible,
     future::{Future, ready},
     pin::pin,
+    sync::Barrier,
     task::{Context, Poll, Waker},
+    thread,
     time::Duration,
 };
 
@@ -71,6 +73,50 @@ fn a_session_is_as_large_as_its_text_and_its_members() {
     // For scripts/bench.
     println!("a session takes {} bytes", held.bytes_current);
     assert!((500..1500).contains(&held.bytes_current), "{held:?}");
+}
+
+/// What a verifier says that it uses is no less than what it has allocated.
+#[test]
+fn the_cache_uses_no_more_than_it_says() {
+    let used = |max_bytes: usize, tokens: &[String], threads: usize| {
+        let cached = verifier(max_bytes);
+        let (measured, end) = (Barrier::new(threads + 1), Barrier::new(threads + 1));
+        thread::scope(|scope| {
+            let work = || {
+                // What a thread has once, whatever verifies there.
+                verifier(0).verify(tokens[0].as_bytes()).unwrap();
+                let used = allocation_counter::measure(|| {
+                    for token in tokens.iter().cycle().take(3 * tokens.len()) {
+                        cached.verify(token.as_bytes()).unwrap();
+                    }
+                });
+                measured.wait();
+                end.wait();
+                used.bytes_current
+            };
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            measured.wait();
+            let said = cached.cache_stats().bytes;
+            end.wait();
+            let used = workers.into_iter().map(|it| it.join().unwrap());
+            (usize::try_from(used.sum::<i64>()).unwrap(), said)
+        })
+    };
+    let tokens: Vec<_> = (0..1000).map(|_| token()).collect();
+    for (max_bytes, count, threads) in [
+        (1, 1, 100),
+        (1 << 16, 1, 100),
+        (1 << 20, 1, 100),
+        (1 << 20, 1, 1),
+        (1 << 20, 5, 1),
+        (1 << 22, 1000, 1),
+        (1 << 22, 200, 8),
+    ] {
+        let (used, said) = used(max_bytes, &tokens[..count], threads);
+        // The set of keys remembers a header, once.
+        let is_told = used <= said + 64 && said <= max_bytes;
+        assert!(is_told, "{used} bytes, {said} said, {max_bytes} allowed");
+    }
 }
 
 #[test]

@@ -108,8 +108,8 @@ macro_rules! midstates {
                     }
                 }
                 let state = |pad: u8| {
-                    let (mut state, mut padded) = (initial, key.map(|byte| byte ^ pad));
-                    $compress(&mut state, &[padded]);
+                    let (mut state, mut padded) = (initial, [key.map(|byte| byte ^ pad)]);
+                    $compress(&mut state, &padded);
                     padded.zeroize();
                     state
                 };

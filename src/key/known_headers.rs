@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use super::VerifyingKey;
 use crate::token::TokenType;
 
-/// The first few that a set of keys met. They are never replaced: an issuer has few.
+/// The first few that a set of keys met. They are never replaced: an issuer has few. One with other
+/// members than `alg`, `kid` and `typ` is read each time.
 #[derive(Default)]
 pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; 4]);
 
@@ -28,20 +29,17 @@ impl KnownHeaders {
 
     /// Remembers what a header said that a signature of `key` covered.
     pub(crate) fn remember(&self, encoded: &[u8], key: &VerifyingKey, token_type: TokenType) {
-        if encoded.len() > Self::MAX_BYTES || self.find(encoded).is_some() {
+        if encoded.len() > Self::MAX_BYTES {
             return;
         }
         for place in &self.0 {
-            let mut is_new = false;
-            place.get_or_init(|| {
-                is_new = true;
-                KnownHeader {
-                    encoded: encoded.into(),
-                    key: key.clone(),
-                    token_type,
-                }
+            // Another thread may be the first, and with the same.
+            let known = place.get_or_init(|| KnownHeader {
+                encoded: encoded.into(),
+                key: key.clone(),
+                token_type,
             });
-            if is_new {
+            if *known.encoded == *encoded {
                 return;
             }
         }
@@ -50,7 +48,27 @@ impl KnownHeaders {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Barrier, thread};
+
     use super::*;
+
+    #[test]
+    fn one_that_several_threads_meet_first_takes_one_place() {
+        let key = VerifyingKey::hs256([7; 32]).unwrap();
+        for _ in 0..200 {
+            let (known, start) = (KnownHeaders::default(), Barrier::new(4));
+            thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        start.wait();
+                        known.remember(b"a", &key, TokenType::Jwt);
+                    });
+                }
+            });
+            let taken = known.0.iter().filter(|it| it.get().is_some());
+            assert_eq!(taken.count(), 1);
+        }
+    }
 
     #[test]
     fn the_first_few_are_remembered_once_each() {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, TokenId, User};
 use crate::{
@@ -310,7 +310,7 @@ impl Session {
 /// It needs no signature, since it came from no one else.
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
-        let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
+        let issued_at = || token.issued_at().unwrap_or_else(crate::token::now);
         let context = ClientPolicy::default().resolve_token(&token.client(), issued_at);
         Self::new(token, context)
     }

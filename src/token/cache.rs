@@ -8,7 +8,6 @@
 
 use std::{
     cell::RefCell,
-    fmt,
     hash::BuildHasher,
     mem,
     sync::{
@@ -43,6 +42,10 @@ const WAYS: usize = 8;
 
 /// How many entries are looked at for expired ones when a token was verified.
 const SWEEP: usize = 4;
+
+/// A thread that only finds what it looks for gives way to others, and drops what has expired, at
+/// each hit of so many.
+const HITS_BETWEEN_UPKEEP: u64 = 64;
 
 /// Where something has to go for it, only every so many tokens are let in: with more live sessions
 /// than there is room for, all would push each other out before they are of use.
@@ -109,16 +112,17 @@ impl TokenCache {
     }
 
     /// The session of this token, if it is there, was verified with this `generation` of keys and
-    /// `is_valid` says that it still holds.
+    /// `is_valid` says that it still holds `now`.
     pub(super) fn get(
         &self,
         token: &[u8],
         generation: u64,
-        is_valid: impl FnOnce(&Session, &Validity) -> bool,
+        now: impl FnOnce() -> NumericDate,
+        is_valid: impl FnOnce(&Session, &Validity, NumericDate) -> bool,
     ) -> Option<Session> {
         let hash = self.shared.hash(token)?;
         self.shared
-            .with_own_table(|table| table.get(hash, token, generation, is_valid))?
+            .with_own_table(|table| table.get(hash, token, generation, now, is_valid))?
     }
 
     /// Notes that this token was verified; the second time, keeps its session. Most tokens of a
@@ -162,14 +166,6 @@ impl Drop for TokenCache {
     }
 }
 
-impl fmt::Debug for TokenCache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache")
-            .field("max_bytes", &self.shared.max_bytes)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Shared {
     fn new(max_bytes: usize) -> Self {
         Self {
@@ -189,9 +185,9 @@ impl Shared {
         Some(self.random.hash_one(tail))
     }
 
-    /// Takes so many bytes of what all threads together may have.
-    fn take_bytes(&self, bytes: usize) -> bool {
-        let more = |had: usize| had.checked_add(bytes).filter(|it| *it <= self.max_bytes);
+    /// Takes so many bytes, if all threads together then have `most`.
+    fn take_bytes(&self, bytes: usize, most: usize) -> bool {
+        let more = |had: usize| had.checked_add(bytes).filter(|it| *it <= most);
         let relaxed = Ordering::Relaxed;
         self.bytes.fetch_update(relaxed, relaxed, more).is_ok()
     }
@@ -225,9 +221,11 @@ impl Shared {
             if let Some(own) = tables.iter_mut().find(|it| Arc::ptr_eq(&it.shared, self)) {
                 return f(own);
             }
-            let mut table = Table::new(Arc::clone(self));
-            f(&mut table);
-            tables.push(table);
+            if let Some(mut table) = Table::new(self) {
+                f(&mut table);
+                tables.reserve_exact(1);
+                tables.push(table);
+            }
         });
     }
 }
@@ -280,11 +278,18 @@ impl Set {
 }
 
 impl Table {
-    fn new(shared: Arc<Shared>) -> Self {
+    /// Of one that is empty: itself, what it counts, and where both are listed.
+    const BYTES: usize = size_of::<Self>() + 2 * size_of::<Counters>() + 64;
+
+    /// `None` if there is no room even for an empty one.
+    fn new(shared: &Arc<Shared>) -> Option<Self> {
+        if !shared.take_bytes(Self::BYTES, shared.max_bytes) {
+            return None;
+        }
         let counters = Arc::<Counters>::default();
         shared.threads().living.push(Arc::clone(&counters));
         let mut table = Self {
-            shared,
+            shared: Arc::clone(shared),
             counters,
             generation: 0,
             sets: Vec::new(),
@@ -294,10 +299,10 @@ impl Table {
             has_share: false,
             broom: 0,
             sightings: Box::default(),
-            bytes: 0,
+            bytes: Self::BYTES,
         };
         table.renew_sightings();
-        table
+        Some(table)
     }
 
     fn get(
@@ -305,7 +310,8 @@ impl Table {
         hash: u64,
         token: &[u8],
         generation: u64,
-        is_valid: impl FnOnce(&Session, &Validity) -> bool,
+        now: impl FnOnce() -> NumericDate,
+        is_valid: impl FnOnce(&Session, &Validity, NumericDate) -> bool,
     ) -> Option<Session> {
         if self.generation != generation {
             self.clear(generation);
@@ -317,13 +323,17 @@ impl Table {
         if !constant_time::is_same(&entry.token, token) {
             return None;
         }
-        if !is_valid(&entry.session, &entry.validity) {
+        let now = now();
+        if !is_valid(&entry.session, &entry.validity, now) {
             self.remove(set, way);
             return None;
         }
         entry.used = true;
-        count(&self.counters.hits);
-        Some(entry.session.clone())
+        let session = entry.session.clone();
+        if count(&self.counters.hits).is_multiple_of(HITS_BETWEEN_UPKEEP) {
+            self.keep_up(now);
+        }
+        Some(session)
     }
 
     /// Notes a token, and says whether it was noted before.
@@ -332,8 +342,7 @@ impl Table {
         if self.generation != generation {
             self.clear(generation);
         }
-        self.sweep(now);
-        self.give_way(self.share());
+        self.keep_up(now);
         if self.sightings.is_empty() {
             self.renew_sightings();
         }
@@ -351,14 +360,20 @@ impl Table {
         is_second
     }
 
+    /// What is not asked for itself: others' expired entries, and others' shares.
+    fn keep_up(&mut self, now: NumericDate) {
+        self.sweep(now);
+        self.give_way(self.share());
+    }
+
     fn insert(&mut self, hash: u64, token: &[u8], verified: &Verified) {
-        if let Some((set, way)) = self.find(hash) {
-            self.remove(set, way);
-        }
         self.ask_for_share();
         let bytes = token.len().saturating_add(verified.session.heap_bytes());
         if !self.make_room(bytes) {
             return;
+        }
+        if let Some((set, way)) = self.find(hash) {
+            self.remove(set, way);
         }
         let Some((set, way)) = self.free_place(hash) else {
             return self.release(bytes);
@@ -420,6 +435,7 @@ impl Table {
         if !self.take_bytes(more.saturating_mul(size_of::<Set>())) {
             return false;
         }
+        self.sets.reserve_exact(more);
         self.sets.resize_with(have, Set::default);
         let (old, new) = self.sets.split_at_mut(had);
         // An entry stays in its set or goes to the same way of the new one that is split off.
@@ -457,6 +473,10 @@ impl Table {
         // Places do not grow fewer, so that at some point they would be all of the share.
         let places = size_of_val(&*self.sets).saturating_add(size_of_val(&*self.sightings));
         if places > share / 2 {
+            let evictions = u64::try_from(self.len).unwrap_or_default();
+            self.counters
+                .evictions
+                .fetch_add(evictions, Ordering::Relaxed);
             self.clear(self.generation);
             self.renew_sightings();
         }
@@ -473,7 +493,10 @@ impl Table {
         self.release(had);
         let sets = self.share() / (4 * BYTES_PER_SIGHTING);
         let sets = sets.clamp(16, 1 << 14).next_power_of_two();
-        if self.take_bytes(sets.saturating_mul(size_of::<[u32; 4]>())) {
+        if self.take_bytes_of(
+            sets.saturating_mul(size_of::<[u32; 4]>()),
+            self.shared.max_bytes,
+        ) {
             self.sightings = vec![[0; 4]; sets].into();
         }
     }
@@ -536,7 +559,7 @@ impl Table {
         self.generation = generation;
         self.shared.sessions.fetch_sub(self.len, Ordering::Relaxed);
         (self.sets, self.len) = (Vec::new(), 0);
-        let kept = size_of_val(&*self.sightings);
+        let kept = Self::BYTES.saturating_add(size_of_val(&*self.sightings));
         self.release(self.bytes.saturating_sub(kept));
     }
 
@@ -555,9 +578,16 @@ impl Table {
         share.unwrap_or_default()
     }
 
+    /// For sessions and their places. They leave a little, so that a thread that comes finds room
+    /// to ask for its share.
     fn take_bytes(&mut self, bytes: usize) -> bool {
+        let max_bytes = self.shared.max_bytes;
+        self.take_bytes_of(bytes, max_bytes.saturating_sub(max_bytes / 16))
+    }
+
+    fn take_bytes_of(&mut self, bytes: usize, most: usize) -> bool {
         let have = self.bytes.saturating_add(bytes);
-        let taken = have <= self.share() && self.shared.take_bytes(bytes);
+        let taken = have <= self.share() && self.shared.take_bytes(bytes, most);
         if taken {
             self.bytes = have;
         }
@@ -592,9 +622,10 @@ impl Drop for Table {
 }
 
 /// Only one thread writes to it, so that nothing is lost between the two halves.
-fn count(counter: &AtomicU64) {
+fn count(counter: &AtomicU64) -> u64 {
     let count = counter.load(Ordering::Relaxed).wrapping_add(1);
     counter.store(count, Ordering::Relaxed);
+    count
 }
 
 fn add(sum: &mut u64, counter: &AtomicU64) {
@@ -630,11 +661,13 @@ mod tests {
     #[test]
     fn who_finds_no_room_asks_for_a_share() {
         let shared = Arc::new(Shared::new(MAX_BYTES));
-        let mut first = Table::new(Arc::clone(&shared));
+        let mut first = Table::new(&shared).unwrap();
         first.ask_for_share();
         assert_eq!(first.share(), MAX_BYTES);
-        assert!(first.take_bytes(MAX_BYTES - first.bytes));
-        let mut second = Table::new(Arc::clone(&shared));
+        // All but what an empty table takes.
+        let rest = MAX_BYTES - first.bytes - Table::BYTES;
+        assert!(!first.take_bytes(rest) && first.take_bytes_of(rest, MAX_BYTES));
+        let mut second = Table::new(&shared).unwrap();
         assert!(second.sightings.is_empty());
         assert_eq!(first.sightings.len() * 4 * BYTES_PER_SIGHTING, MAX_BYTES);
         let now = NumericDate::default();
@@ -649,7 +682,7 @@ mod tests {
 
     /// A table of so many sets, with entries in those places.
     fn table(sets: usize, places: impl IntoIterator<Item = (usize, usize)>) -> Table {
-        let mut table = Table::new(Arc::new(Shared::new(MAX_BYTES)));
+        let mut table = Table::new(&Arc::new(Shared::new(MAX_BYTES))).unwrap();
         table.ask_for_share();
         while table.sets.len() < sets {
             assert!(table.grow());
@@ -724,7 +757,8 @@ mod tests {
     fn who_waits_is_let_in_at_last() {
         let mut table = table(1, (0..WAYS).map(|way| (0, way)));
         entry(&mut table, 0, 1).unwrap().used = true;
-        assert!(table.take_bytes(MAX_BYTES - table.bytes));
+        let all = MAX_BYTES - MAX_BYTES / 16;
+        assert!(table.take_bytes(all - table.bytes));
         for _ in 1..PATIENCE {
             assert!(!table.make_room(SIZE));
         }
@@ -750,7 +784,7 @@ mod tests {
     #[test]
     fn who_has_more_than_a_share_gives_a_few_back() {
         let mut table = table(2, (0..WAYS).map(|way| (0, way)));
-        let places = 2 * size_of::<Set>() + size_of_val(&*table.sightings);
+        let places = 2 * size_of::<Set>() + size_of_val(&*table.sightings) + Table::BYTES;
         assert_eq!(table.bytes, places + 8 * SIZE);
         // The share, and the entries that are left of eight.
         for (share, len) in [

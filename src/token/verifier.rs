@@ -94,9 +94,9 @@ impl SessionVerifier {
             return rules.verify(token).map(|verified| verified.session);
         };
         let generation = rules.keys.generation();
-        if let Some(session) =
-            cache.get(token, generation, |it, validity| rules.holds(it, validity))
-        {
+        let now = || rules.clock.now();
+        let holds = |it: &Session, validity: &Validity, now| rules.holds(it, validity, now);
+        if let Some(session) = cache.get(token, generation, now, holds) {
             return Ok(session);
         }
         let verified = rules.verify(token)?;
@@ -170,8 +170,7 @@ impl Rules {
     }
 
     /// Whether a session that was verified before would be the same now.
-    fn holds(&self, session: &Session, validity: &Validity) -> bool {
-        let now = self.clock.now();
+    fn holds(&self, session: &Session, validity: &Validity, now: NumericDate) -> bool {
         validity.holds(now) && (validity.is_steady || self.has_same_context(session, now))
     }
 

@@ -217,10 +217,12 @@ impl SessionVerifierBuilder {
     }
 
     /// Sets how many bytes of memory the sessions of tokens that were verified before may take:
-    /// 64 MiB by default, some 30,000 sessions; 0 turns that cache off.
+    /// 64 MiB by default, some 25,000 sessions; 0 turns that cache off.
     ///
-    /// The bound is for all threads together. Each keeps sessions of its own, from the second
-    /// time on that it sees a token, so that no thread waits for another. A token is taken from
+    /// The bound is for all threads together, and for this verifier alone. Each thread keeps sessions
+    /// of its own, from the second time on that it sees a token, so that no thread waits for another;
+    /// it has a share of the bytes, and gives what is over it back as it goes on verifying. What it
+    /// has of a verifier that is gone goes when it next verifies a token that it does not know. A token is taken from
     /// there only if all of it is the same; its times and the generation of the key set are
     /// checked each time, and so is [revocation](crate::SessionLayer::revocation).
     pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {

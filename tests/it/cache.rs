@@ -12,8 +12,8 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
 use tower_session_token::{
-    CacheStats, KeySet, KeyStore, RevocationList, Session, SessionErrorKind as Kind, SessionLayer,
-    SessionVerifier, SessionVerifierBuilder, TokenType, VerifyingKey,
+    CacheStats, KeySet, KeyStore, RevocationList, Session, SessionError, SessionErrorKind as Kind,
+    SessionLayer, SessionVerifier, SessionVerifierBuilder, TokenType, VerifyingKey,
 };
 
 use crate::support::{
@@ -300,11 +300,8 @@ fn a_flood_of_tokens_stays_within_the_bound() {
         assert_eq!(stats.evictions > 0, roomy, "of {max_bytes}: {stats:?}");
         // What is of use all the time stays.
         assert_eq!(stats.hits > 1900, roomy, "of {max_bytes}: {stats:?}");
-        assert_eq!(
-            stats.bytes > max_bytes / 2,
-            roomy,
-            "of {max_bytes}: {stats:?}"
-        );
+        let is_full = stats.bytes > max_bytes / 2;
+        assert!(is_full || !roomy, "of {max_bytes}: {stats:?}");
     }
 }
 
@@ -390,6 +387,14 @@ fn a_thread_that_has_everything_gives_way_to_another() {
     for token in many.iter().cycle().take(8 * many.len()) {
         session(&verifier, token);
     }
+    let hit = many
+        .iter()
+        .find(|it| {
+            let before = verifier.cache_stats().hits;
+            session(&verifier, it);
+            verifier.cache_stats().hits > before
+        })
+        .unwrap();
     let (asked, has_given, end) = (Barrier::new(2), Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -404,8 +409,11 @@ fn a_thread_that_has_everything_gives_way_to_another() {
             end.wait();
         });
         asked.wait();
-        for token in &many {
-            session(&verifier, token);
+        let before = verifier.cache_stats();
+        // It only finds what it looks for, or what it does not give back is no other thread's.
+        while verifier.cache_stats().sessions > before.sessions / 2 {
+            session(&verifier, hit);
+            assert!(verifier.cache_stats().hits < before.hits + 100_000);
         }
         let before = verifier.cache_stats();
         has_given.wait();
@@ -498,12 +506,23 @@ proptest! {
             verifier_at(builder)
         };
         let ((cached, one), (plain, two)) = (configured(MEBIBYTE), configured(0));
+        let mut accepted = 0;
         for moment in clock {
             for _ in 0..3 {
                 one.store(moment, Ordering::SeqCst);
                 two.store(moment, Ordering::SeqCst);
-                prop_assert_eq!(refusal(&cached, &token), refusal(&plain, &token));
+                let answers = [&cached, &plain].map(|it| it.verify(token.as_bytes()));
+                prop_assert_eq!(answers.each_ref().map(|it| it.as_ref().err()).map(|it| it.map(SessionError::kind)),
+                    [refusal(&plain, &token); 2]);
+                if let [Ok(cached), Ok(plain)] = answers {
+                    prop_assert_eq!(cached.client_context(), plain.client_context());
+                    prop_assert_eq!(cached.id(), plain.id());
+                    prop_assert_eq!(cached.client_kind(), plain.client_kind());
+                    accepted += 1;
+                }
             }
         }
+        // Twice it is verified; a moment at which it is refused, or has another offset, begins anew.
+        prop_assert!(accepted < 3 || cached.cache_stats().hits > 0);
     }
 }

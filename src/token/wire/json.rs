@@ -35,8 +35,8 @@ pub(super) struct Reading<'a> {
     /// Texts that were written with escapes, and so do not stand in the JSON.
     unescaped: RefCell<String>,
     /// The hashes of names that have no place of their own, in the object that is being read and
-    /// in those that it is in. Two that are the same are the same name, but for a chance of one in
-    /// 2^64 that nobody without the hash's key can better.
+    /// in those that it is in. Two that are the same are the same name, but for a chance of about one
+    /// in 2^64, by which a token would be refused.
     others: RefCell<Vec<u64>>,
     random: RandomState,
     /// The refusal, should the value that is being read have the wrong type.
