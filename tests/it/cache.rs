@@ -410,10 +410,12 @@ fn a_thread_that_has_everything_gives_way_to_another() {
         });
         asked.wait();
         let before = verifier.cache_stats();
-        // It only finds what it looks for, or what it does not give back is no other thread's.
-        while verifier.cache_stats().sessions > before.sessions / 2 {
+        // It only finds what it looks for; what it does not give back is no other thread's.
+        for _ in 0..20_000 {
             session(&verifier, hit);
-            assert!(verifier.cache_stats().hits < before.hits + 100_000);
+            if verifier.cache_stats().sessions < before.sessions / 2 {
+                break;
+            }
         }
         let before = verifier.cache_stats();
         has_given.wait();
