@@ -28,9 +28,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
     AccessLevel, Actor, Algorithm, ApplicationId, CallHeaders, ClientKind, Culture, KeySet,
-    KeyStore, Limits, Refusal, RequireAccessLevel, RequireClientKind, Session, SessionContext,
-    SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenErrorKind,
-    TokenSource, TokenType, User,
+    KeyStore, Limits, Refusal, RequireAccessLevel, RequireClientKind, RevocationList, Session,
+    SessionContext, SessionId, SessionIssuer, SessionLayer, SessionToken, SessionVerifier,
+    SigningKey, TokenErrorKind, TokenSource, TokenType, User,
 };
 
 const HELP: &str = "\
@@ -40,6 +40,7 @@ A real HTTP server with the session layer in front.
   --hs256-secret-file FILE  raw bytes; also signs   | exactly one of these,
   --jwks FILE               a JWK Set               | or none: a key for this run
                             SIGHUP has it read again, and its keys replace those in force
+  --revoked-sessions FILE   ids, one a line; SIGHUP has it read again: those in it are revoked too
   --jwks-algorithm ALG      for keys of the set that name none, by kty; may be repeated
   --issuer URL              https://issuer.example
   --audience NAME           session-demo
@@ -83,10 +84,14 @@ async fn run() -> Result<(), Failure> {
     let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
     let jwks = args.jwks().map_err(|error| format!("--jwks: {error}"))?;
     let (verifier, issuer) = args.verifier(&clock, jwks.as_ref())?;
-    if let Some(jwks) = jwks {
-        tokio::spawn(reload(jwks)?);
-    }
+    let revoked = args.revoked()?;
     let mut layer = SessionLayer::new(verifier);
+    if let Some(revoked) = &revoked {
+        layer = layer.revocation(revoked.list.clone());
+    }
+    if jwks.is_some() || revoked.is_some() {
+        tokio::spawn(reload(jwks, revoked)?);
+    }
     for source in args.sources {
         layer = layer.token_source(source);
     }
@@ -135,15 +140,25 @@ async fn stopped() {
     }
 }
 
-/// At each SIGHUP puts the keys in force that the file has by then; if none of it can be used, those
-/// that are in force stay.
-fn reload(jwks: Jwks) -> Result<impl Future<Output = ()>, Failure> {
+/// At each SIGHUP reads the files again. If none of the key set can be used, the keys in force stay.
+fn reload(
+    jwks: Option<Jwks>,
+    revoked: Option<Revoked>,
+) -> Result<impl Future<Output = ()>, Failure> {
     let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;
     Ok(async move {
         while hangup.recv().await.is_some() {
-            match read_jwks(&jwks.path, &jwks.algorithms) {
-                Ok(keys) => println!("keys of generation {}", jwks.store.replace(keys)),
-                Err(error) => eprintln!("the keys in force stay: {error}"),
+            if let Some(revoked) = &revoked {
+                match revoked.read() {
+                    Ok(()) => println!("{} sessions are revoked", revoked.list.len()),
+                    Err(error) => eprintln!("nothing more is revoked: {error}"),
+                }
+            }
+            if let Some(jwks) = &jwks {
+                match read_jwks(&jwks.path, &jwks.algorithms) {
+                    Ok(keys) => println!("keys of generation {}", jwks.store.replace(keys)),
+                    Err(error) => eprintln!("the keys in force stay: {error}"),
+                }
             }
         }
     })
@@ -390,6 +405,25 @@ struct Jwks {
     store: KeyStore,
 }
 
+/// A file with the ids of sessions, and what was in it so far.
+struct Revoked {
+    path: String,
+    issuer: String,
+    list: RevocationList,
+}
+
+impl Revoked {
+    fn read(&self) -> Result<(), Failure> {
+        for id in fs::read_to_string(&self.path)?.lines() {
+            // For good: the file does not say when the last token of a session expires.
+            let id = SessionId::from(id);
+            self.list
+                .revoke_session(&self.issuer, &id, DateTime::<Utc>::MAX_UTC);
+        }
+        Ok(())
+    }
+}
+
 fn read_jwks(path: &str, algorithms: &[Algorithm]) -> Result<KeySet, Failure> {
     let keys = KeySet::from_jwks_with_algorithms(fs::read(path)?, algorithms)?;
     for left_out in keys.left_out() {
@@ -403,6 +437,8 @@ struct Args {
     listen: String,
     keys: Option<Keys>,
     jwks_algorithms: Vec<Algorithm>,
+    /// The path of a file.
+    revoked_sessions: Option<String>,
     issuer: Option<String>,
     audience: Option<String>,
     any_issuer: bool,
@@ -471,6 +507,7 @@ impl Args {
             "hs256-secret-file" => self.set_keys(Keys::Hs256(fs::read(value)?))?,
             "jwks" => self.set_keys(Keys::Jwks(value))?,
             "jwks-algorithm" => self.jwks_algorithms.push(value.parse()?),
+            "revoked-sessions" => self.revoked_sessions = Some(value),
             "issuer" => self.issuer = Some(value),
             "audience" => self.audience = Some(value),
             "accept-type" => self.accepted.push(value.parse()?),
@@ -512,6 +549,22 @@ impl Args {
             algorithms: self.jwks_algorithms.clone(),
             store: keys.into(),
         }))
+    }
+
+    fn revoked(&self) -> Result<Option<Revoked>, Failure> {
+        let Some(path) = self.revoked_sessions.clone() else {
+            return Ok(None);
+        };
+        if self.any_issuer {
+            return Err("--revoked-sessions: is of one issuer, not of --any-issuer".into());
+        }
+        let issuer = self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER).to_owned();
+        let list = RevocationList::new();
+        let revoked = Revoked { path, issuer, list };
+        revoked
+            .read()
+            .map_err(|error| format!("--revoked-sessions: {error}"))?;
+        Ok(Some(revoked))
     }
 
     fn verifier(

@@ -14,7 +14,7 @@ use tokio::{
 use crate::{
     Failure, Shared,
     report::Report,
-    request::{Expected, Request, Requests},
+    request::{End, Expected, Request, Requests},
     server::Keys,
 };
 
@@ -47,7 +47,7 @@ impl Client {
     pub async fn run(self, end: Instant) {
         let mut connection = None;
         while Instant::now() < end {
-            let request = self.requests.borrow_mut().any();
+            let request = self.requests.borrow_mut().any(&self.keys.borrow());
             let start = Instant::now();
             let answer = self.ask(&mut connection, &request).await;
             self.judge(&request, answer, start.elapsed());
@@ -63,29 +63,29 @@ impl Client {
             Some(open) => open,
             None => Connection::open(self.address).await?,
         };
-        let exchange = open.exchange(&request.bytes);
-        let answer = timeout(PATIENCE, exchange).await??;
-        if !matches!(request.expected, Expected::Closed(_)) {
-            *connection = Some(open);
+        let answer = timeout(PATIENCE, open.exchange(&request.bytes)).await??;
+        match request.expected {
+            Expected::Closed(_) => timeout(PATIENCE, open.until_closed()).await?,
+            _ => *connection = Some(open),
         }
         Ok(answer)
     }
 
     fn judge(&self, request: &Request, answer: Result<Answer, Failure>, took: Duration) {
         let mut report = self.report.borrow_mut();
-        // The one time when either answer is right: the machine stood still over two swaps.
-        let withdrawn = self.keys.borrow().withdrawn();
-        if request.of_swap.is_some_and(|it| it <= withdrawn) {
-            report.undecided += 1;
-            return;
-        }
-        let wrong = match answer {
-            Ok(answer) => answer.differs_from(&request.expected),
-            Err(error) => Some(error.to_string()),
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return report.wrong(request.kind, error.to_string()),
         };
-        match wrong {
-            None => report.right(request, took),
-            Some(how) => report.wrong(request.kind, how),
+        // Its session may have ended while it was under way: then either answer is right.
+        let end = request
+            .end
+            .filter(|it| it.may_have_come(&self.keys.borrow()));
+        let is_refused = |end: End| answer.differs_from(&end.refused()).is_none();
+        match answer.differs_from(&request.expected) {
+            Some(how) if !end.is_some_and(is_refused) => report.wrong(request.kind, how),
+            _ if end.is_some() => report.either += 1,
+            _ => report.right(request, took),
         }
     }
 }
@@ -97,6 +97,8 @@ pub struct Connection {
 
 pub struct Answer {
     status: u16,
+    /// `WWW-Authenticate`
+    challenge: Option<String>,
     body: String,
 }
 
@@ -118,6 +120,16 @@ impl Connection {
         };
         let (answer, ()) = tokio::join!(answer(&mut read, &mut self.buffer), send);
         answer
+    }
+
+    /// Until the server has closed it, or does not know it any more.
+    async fn until_closed(&mut self) {
+        while self
+            .stream
+            .read_buf(&mut self.buffer)
+            .await
+            .is_ok_and(|it| it > 0)
+        {}
     }
 
     pub async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
@@ -154,31 +166,51 @@ fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Failure> {
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|it| it.split(' ').nth(1));
     let status = status.ok_or("the answer has no status")?.parse()?;
-    let len = lines.find_map(|it| {
-        let (name, value) = it.split_once(':')?;
-        let is_length = name.eq_ignore_ascii_case("content-length");
-        is_length.then(|| value.trim().parse::<usize>())
-    });
-    let end = head_len + 4 + len.transpose()?.unwrap_or_default();
+    let (mut len, mut challenge) = (0, None);
+    for (name, value) in lines.filter_map(|it| it.split_once(": ")) {
+        if name.eq_ignore_ascii_case("content-length") {
+            len = value.parse()?;
+        } else if name.eq_ignore_ascii_case("www-authenticate") {
+            challenge = Some(value.to_owned());
+        }
+    }
+    let end = head_len + 4 + len;
     let Some(body) = bytes.get(head_len + 4..end) else {
         return Ok(None);
     };
-    let body = String::from_utf8(body.to_vec())?;
-    Ok(Some((Answer { status, body }, end)))
+    let answer = Answer {
+        status,
+        challenge,
+        body: String::from_utf8(body.to_vec())?,
+    };
+    Ok(Some((answer, end)))
 }
 
 impl Answer {
     /// How, if it does.
     pub fn differs_from(&self, expected: &Expected) -> Option<String> {
-        let Self { status, body } = self;
+        let Self {
+            status,
+            challenge,
+            body,
+        } = self;
         let is_right = match expected {
-            Expected::Session(parts) => *status == 200 && parts.iter().all(|it| body.contains(it)),
-            Expected::Refused(wanted, code) => {
-                status == wanted && body.contains(&format!(r#""code":"{code}""#))
+            Expected::Session(answer) => {
+                *status == 200 && challenge.is_none() && **body == **answer
+            }
+            Expected::Refused(wanted, code, error) => {
+                status == wanted
+                    && challenge.as_deref() == Some(&challenge_with(*error))
+                    && body.contains(&format!(r#""code":"{code}""#))
             }
             Expected::Closed(wanted) => status == wanted,
         };
-        let start: String = body.chars().take(200).collect();
-        (!is_right).then(|| format!("{status} {start}, where {expected:?} is right"))
+        (!is_right).then(|| format!("{status} {challenge:?} {body}, where {expected:?} is right"))
     }
+}
+
+/// What a service that names no realm answers (RFC 6750 §3).
+fn challenge_with(error: Option<&str>) -> String {
+    let error = error.map_or_else(String::new, |it| format!(r#", error="{it}""#));
+    format!(r#"Bearer realm="session"{error}"#)
 }

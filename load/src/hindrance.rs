@@ -61,8 +61,8 @@ pub fn spawn(
 impl Kind {
     async fn hinder(self, address: SocketAddr, requests: &Shared<Requests>) -> Result<(), Failure> {
         let mut connection = Connection::open(address).await?;
-        // By the key that stays, since it is under way for long.
-        let request = requests.borrow_mut().good_by_staying_key();
+        // Of a session that stays, since it is under way for long.
+        let request = requests.borrow_mut().good_that_stays();
         match self {
             Self::Slow => {
                 for byte in &request.bytes {

@@ -5,9 +5,10 @@
 use std::{
     cell::RefCell,
     error::Error,
+    ffi::OsStr,
     process::ExitCode,
     rc::Rc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::{
@@ -16,7 +17,7 @@ use tokio::{
         unix::{SignalKind, signal},
     },
     task::{JoinSet, LocalSet},
-    time::{interval, sleep_until},
+    time::{MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 mod client;
@@ -24,6 +25,7 @@ mod hindrance;
 mod report;
 mod request;
 mod server;
+mod session;
 
 use client::Client;
 use report::Report;
@@ -41,6 +43,8 @@ const HELP: &str = "\
 
 /// Until the server has taken the memory that it works with.
 const WARM_UP: Duration = Duration::from_secs(10);
+/// For the server to notice that all clients are gone.
+const CLOSING: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -77,44 +81,74 @@ async fn run() -> Result<bool, Failure> {
         }
     }
     let path = path.ok_or("--server is missing")?;
+    let interrupted = interrupted()?;
+    tokio::select! {
+        is_right = load(&path, Duration::from_secs(seconds), connections) => is_right,
+        () = interrupted => Err("it was interrupted".into()),
+    }
+}
+
+/// The server and all clients end with this, however it ends.
+async fn load(path: &OsStr, duration: Duration, connections: usize) -> Result<bool, Failure> {
     let keys = Keys::new();
-    let mut server = Server::start(&path, &keys).await?;
-    let requests = Rc::new(RefCell::new(Requests::new(&keys)?));
+    let mut server = Server::start(path, &keys).await?;
+    // It has what it needs for that by then.
+    server.swap(&keys, "").await?;
+    let sockets = server.sockets()?;
     let keys = Rc::new(RefCell::new(keys));
+    let requests = Rc::new(RefCell::new(Requests::new()?));
     let report = Rc::new(RefCell::new(Report::default()));
 
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut clients = JoinSet::new();
+    let before = server.effort()?;
+    let end = Instant::now() + duration;
+    let (mut clients, mut hindrances) = (JoinSet::new(), JoinSet::new());
     for _ in 0..connections {
         let client = Client::new(server.address, &keys, &requests, &report);
         clients.spawn_local(client.run(end));
     }
-    hindrance::spawn(&mut clients, server.address, &requests, &report, end);
+    hindrance::spawn(&mut hindrances, server.address, &requests, &report, end);
+    watch(&mut server, &keys, &requests, &report, end).await?;
+    report.borrow_mut().effort = server.effort()?.since(before);
 
-    let outcome = tokio::select! {
-        outcome = watch(&mut server, &keys, &requests, &report, end) => outcome,
-        _ = interrupted()? => Err("it was interrupted".into()),
-    };
-    // Those that wait for an answer have a moment for it.
-    sleep_until((end.min(Instant::now()) + Duration::from_secs(2)).into()).await;
-    clients.shutdown().await;
+    // Each waits for its answer, or says that there is none.
+    while let Some(client) = clients.join_next().await {
+        client?;
+    }
+    hindrances.shutdown().await;
+    report.borrow_mut().sockets[0] = sockets;
+    let left = left(&server, sockets).await?;
+    report.borrow_mut().sockets[2] = left;
     server.stop().await?;
-    outcome?;
     Ok(report.borrow().print())
 }
 
-/// Ctrl-C or SIGTERM: the server has to end with this.
+/// How many sockets the server has when it has had the time to close those of clients that are gone.
+async fn left(server: &Server, wanted: usize) -> Result<usize, Failure> {
+    let closed = async {
+        while server.sockets()? > wanted {
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok::<_, Failure>(())
+    };
+    // Whether it was enough tells the number.
+    let _ = timeout(CLOSING, closed).await;
+    server.sockets()
+}
+
+/// Ctrl-C, SIGTERM or SIGHUP: the server has to end with this.
 fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = ctrl_c() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     })
 }
 
-/// Each second swaps the keys and looks at the server's memory.
+/// Each second swaps the keys, and looks at the server's memory and sockets.
 async fn watch(
     server: &mut Server,
     keys: &Shared<Keys>,
@@ -123,15 +157,23 @@ async fn watch(
     end: Instant,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    let mut seconds = interval(Duration::from_secs(1));
+    // At each half second, since tokens expire at the full ones.
+    let since_full = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let wait = Duration::from_nanos(1_500_000_000 - u64::from(since_full.subsec_nanos()));
+    let mut seconds = interval_at((start + wait).into(), Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while Instant::now() < end {
         seconds.tick().await;
         let next = keys.borrow().next();
-        server.swap(&next).await?;
-        requests.borrow_mut().sign_with(&next)?;
+        let revoked: Vec<_> = (requests.borrow().revoked_with(next.swaps))
+            .map(str::to_owned)
+            .collect();
+        server.swap(&next, &revoked.join("\n")).await?;
+        requests.borrow_mut().go_on(&next)?;
         *keys.borrow_mut() = next;
         let mut report = report.borrow_mut();
         report.swaps += 1;
+        report.sockets[1] = report.sockets[1].max(server.sockets()?);
         if start.elapsed() > WARM_UP {
             report.memory.push(server.memory()?);
         }

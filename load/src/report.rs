@@ -4,12 +4,32 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::request::Request;
 
-/// Times are counted to the microsecond up to a second; what is longer counts as one.
+/// Times are counted to the microsecond up to a second; of what is longer, the longest is told.
 const LONGEST: usize = 1_000_000;
 /// How many wrong answers are shown.
 const SHOWN: usize = 20;
 /// Of the memory; or so many KiB.
 const GROWTH: (f64, u64) = (0.05, 2048);
+
+/// Seconds.
+#[derive(Clone, Copy, Default)]
+pub struct Effort {
+    pub elapsed: f64,
+    /// For which the server computed.
+    pub server: f64,
+    /// Of all CPUs together.
+    pub idle: f64,
+}
+
+impl Effort {
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            elapsed: self.elapsed - earlier.elapsed,
+            server: self.server - earlier.server,
+            idle: self.idle - earlier.idle,
+        }
+    }
+}
 
 #[derive(Default)]
 pub struct Report {
@@ -17,8 +37,12 @@ pub struct Report {
     good: Times,
     hostile: Times,
     wrong: u64,
+    /// The server's sockets before, at most, and after.
+    pub sockets: [usize; 3],
+    pub effort: Effort,
     shown: Vec<String>,
-    pub undecided: u64,
+    /// Whose session ended while they were under way.
+    pub either: u64,
     pub hindrances: u64,
     pub swaps: u64,
     /// Of each second, in KiB.
@@ -54,8 +78,19 @@ impl Report {
             self.hindrances, self.swaps
         );
         println!(
-            "{} undecided: two swaps passed before the answer",
-            self.undecided
+            "{} more could be accepted or refused, since their sessions ended meanwhile",
+            self.either
+        );
+        let Effort {
+            elapsed,
+            server,
+            idle,
+        } = self.effort;
+        println!(
+            "{:.0} answers a second; the server had {:.2} CPUs, and {:.2} were idle",
+            all as f64 / elapsed,
+            server / elapsed,
+            idle / elapsed
         );
         println!("microseconds           50 %     90 %     99 %   99.9 %      all");
         for (name, times) in [("accepted", &self.good), ("hostile", &self.hostile)] {
@@ -64,14 +99,21 @@ impl Report {
             println!("  {name:<16} {}", columns.join(" "));
         }
         let is_flat = self.print_memory();
+        let [before, most, after] = self.sockets;
+        println!("the server's sockets: {before} before, {most} at most, {after} after");
         println!("{} answers were wrong", self.wrong);
         self.shown.iter().for_each(|it| println!("  {it}"));
-        self.wrong == 0 && is_flat && self.good.count > 0 && hostile > 0 && self.hindrances > 0
+        let has_run = self.good.count > 0 && hostile > 0 && self.hindrances > 0;
+        self.wrong == 0 && is_flat && after <= before && has_run
     }
 
     /// Whether the last third is as the one before.
     fn print_memory(&self) -> bool {
         let third = self.memory.len() / 3;
+        if third == 0 {
+            println!("memory: the run is too short to tell");
+            return true;
+        }
         let median = |part: &[u64]| {
             let mut part = part.to_vec();
             part.sort_unstable();
@@ -95,6 +137,7 @@ impl Report {
 struct Times {
     counts: Vec<u32>,
     count: u64,
+    longest: usize,
 }
 
 impl Default for Times {
@@ -102,13 +145,15 @@ impl Default for Times {
         Self {
             counts: vec![0; LONGEST + 1],
             count: 0,
+            longest: 0,
         }
     }
 }
 
 impl Times {
     fn add(&mut self, time: Duration) {
-        let micros = usize::try_from(time.as_micros()).unwrap_or(LONGEST);
+        let micros = usize::try_from(time.as_micros()).unwrap_or(usize::MAX);
+        self.longest = self.longest.max(micros);
         self.counts[micros.min(LONGEST)] += 1;
         self.count += 1;
     }
@@ -121,6 +166,10 @@ impl Times {
             seen += u64::from(*count);
             seen >= wanted.max(1)
         };
-        self.counts.iter().position(is_enough).unwrap_or(LONGEST)
+        let share = self.counts.iter().position(is_enough).unwrap_or(LONGEST);
+        match share < LONGEST {
+            true => share,
+            false => self.longest,
+        }
     }
 }

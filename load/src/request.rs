@@ -1,6 +1,10 @@
 //! Requests, each with the answer that is right.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::VecDeque,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use tower_session_token::{SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User};
 use uuid::Uuid;
@@ -8,15 +12,17 @@ use uuid::Uuid;
 use crate::{
     Failure,
     server::{AUDIENCE, ISSUER, Keys, STAYING, jwk},
+    session::{self, Session},
 };
 
 /// So many sessions of the key that stays.
 const SESSIONS: usize = 4000;
-/// So many of each key that does not.
-const SESSIONS_OF_A_SWAP: usize = 50;
+/// So many of each swap for each way in which they end.
+const ENDING: usize = 15;
 /// Longer than any run.
 const DAY: Duration = Duration::from_secs(86_400);
-const CULTURES: [&str; 6] = ["de-CH", "en-GB", "fr", "ja-JP", "ru-RU", "zh-Hant-TW"];
+/// Over in the midst of the second swap that it is in use for, since tokens have whole seconds.
+const SHORT: Duration = Duration::from_secs(2);
 
 /// What is sent, and what has to come back.
 pub struct Request {
@@ -25,33 +31,72 @@ pub struct Request {
     /// Which of its kind, for the report.
     pub kind: &'static str,
     pub is_hostile: bool,
-    /// By the key of a swap: after two more it is withdrawn.
-    pub of_swap: Option<u64>,
+    /// From when on it is refused.
+    pub end: Option<End>,
 }
 
 #[derive(Clone, Debug)]
 pub enum Expected {
-    /// 200, and a body that has all of these.
-    Session([String; 3]),
-    /// The status, and the code in the body.
-    Refused(u16, &'static str),
+    /// 200, and this text.
+    Session(Rc<str>),
+    /// The status, the code in the body, and the `error` in the challenge.
+    Refused(u16, &'static str, Option<&'static str>),
     /// The status of the server itself, which then closes the connection.
     Closed(u16),
 }
 
-struct Signed {
-    token: String,
-    /// Parts of the answer that no other session has.
-    answer: [String; 3],
+/// What ends a session that was accepted.
+#[derive(Clone, Copy)]
+pub enum End {
+    /// The swap that withdraws its key.
+    Withdrawn(u64),
+    /// The swap with which it is revoked.
+    Revoked(u64),
+    Expired(SystemTime),
+}
+
+impl End {
+    /// Whether each request from now on is refused.
+    fn has_come(self, keys: &Keys) -> bool {
+        self.has_come_with(keys.swaps)
+    }
+
+    /// Whether one that is answered now may have been refused: the next swap may be under way.
+    pub fn may_have_come(self, keys: &Keys) -> bool {
+        self.has_come_with(keys.swaps + 1)
+    }
+
+    fn has_come_with(self, swaps: u64) -> bool {
+        match self {
+            Self::Withdrawn(swap) | Self::Revoked(swap) => swap <= swaps,
+            Self::Expired(at) => at <= SystemTime::now(),
+        }
+    }
+
+    pub fn refused(self) -> Expected {
+        invalid(match self {
+            Self::Withdrawn(_) => "token_unacceptable",
+            Self::Revoked(_) => "session_revoked",
+            Self::Expired(_) => "token_expired",
+        })
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Withdrawn(_) => "key just withdrawn",
+            Self::Revoked(_) => "just revoked",
+            Self::Expired(_) => "just expired",
+        }
+    }
 }
 
 pub struct Requests {
     random: Random,
-    staying: Vec<Signed>,
-    /// Of the newest key, and of one that is withdrawn.
-    newest: (u64, Vec<Signed>),
-    former: Vec<(u64, String)>,
-    withdrawn: Option<String>,
+    staying: Vec<Session>,
+    /// The sessions that began with each of the last swaps, the newest first.
+    ending: VecDeque<Vec<(Session, End)>>,
+    /// Those that ended with the last swap or before. Each was accepted many times.
+    ended: Vec<(Session, End)>,
     expired: String,
     early: String,
     of_others: String,
@@ -59,17 +104,16 @@ pub struct Requests {
 }
 
 impl Requests {
-    pub fn new(keys: &Keys) -> Result<Self, Failure> {
+    pub fn new() -> Result<Self, Failure> {
         let issuer = issuer(STAYING)?;
         let now = SystemTime::now();
         let sign = |it: SessionTokenBuilder| Ok::<_, Failure>(issuer.issue(&it.build()?)?);
-        let sessions = (0..SESSIONS).map(|at| signed(&issuer, at));
+        let sessions = (0..SESSIONS).map(|at| session::new(&issuer, at, DAY));
         Ok(Self {
             random: Random::new(),
             staying: sessions.collect::<Result<_, _>>()?,
-            newest: (keys.newest(), sessions_of(keys.newest())?),
-            former: Vec::new(),
-            withdrawn: None,
+            ending: VecDeque::new(),
+            ended: Vec::new(),
             expired: sign(builder().issued_at((now - 2 * DAY).into()))?,
             early: sign(builder().not_before((now + DAY / 2).into()))?,
             of_others: issuer.issue(&builder_for("invoices").build()?)?,
@@ -77,91 +121,122 @@ impl Requests {
         })
     }
 
-    /// From now on the newest key is another.
-    pub fn sign_with(&mut self, keys: &Keys) -> Result<(), Failure> {
-        let (number, sessions) = std::mem::replace(
-            &mut self.newest,
-            (keys.newest(), sessions_of(keys.newest())?),
-        );
-        self.former
-            .extend(sessions.into_iter().next().map(|it| (number, it.token)));
-        while let Some(at) = (self.former.iter()).position(|(it, _)| *it <= keys.withdrawn()) {
-            self.withdrawn = Some(self.former.remove(at).1);
+    /// The ids of the sessions that are to be revoked with this swap.
+    pub fn revoked_with(&self, swap: u64) -> impl Iterator<Item = &str> {
+        let all = self.ending.iter().flatten();
+        all.filter_map(move |(session, end)| match end {
+            End::Revoked(at) if *at == swap => Some(session.id.as_str()),
+            _ => None,
+        })
+    }
+
+    /// These keys are in force from now on.
+    pub fn go_on(&mut self, keys: &Keys) -> Result<(), Failure> {
+        let staying = issuer(STAYING)?;
+        let newest = issuer(keys.swaps)?;
+        let end = keys.withdrawn_by();
+        let mut begun = Vec::new();
+        for at in 0..ENDING {
+            let expiring = session::new(&staying, at, SHORT)?;
+            let expires_at = expiring.expires_at;
+            begun.push((session::new(&newest, at, DAY)?, End::Withdrawn(end)));
+            begun.push((session::new(&staying, at, DAY)?, End::Revoked(end)));
+            begun.push((expiring, End::Expired(expires_at)));
+        }
+        self.ending.push_front(begun);
+        if u64::try_from(self.ending.len())? > Keys::IN_FORCE {
+            self.ended = self.ending.pop_back().unwrap_or_default();
         }
         Ok(())
     }
 
     /// Any request of those that are sent at full load: 30 of 100 are hostile.
-    pub fn any(&mut self) -> Request {
+    pub fn any(&mut self, keys: &Keys) -> Request {
         match self.random.below(100) {
-            0..70 => self.good(),
-            _ => self.hostile(),
+            0..70 => self.good(keys),
+            _ => self.hostile(keys),
         }
     }
 
-    fn good(&mut self) -> Request {
+    fn good(&mut self, keys: &Keys) -> Request {
         match self.random.below(4) {
-            0 => {
-                let (number, sessions) = &self.newest;
-                let signed = &sessions[self.random.below(sessions.len())];
-                accepted(signed, Some(*number))
-            }
-            _ => self.good_by_staying_key(),
+            0 => match self.any_ending() {
+                Some((session, end)) if !end.has_come(keys) => accepted(session, Some(*end)),
+                _ => self.good_that_stays(),
+            },
+            _ => self.good_that_stays(),
         }
     }
 
-    pub fn good_by_staying_key(&mut self) -> Request {
+    /// Not of the oldest swap: the next would end what is under way.
+    fn any_ending(&mut self) -> Option<&(Session, End)> {
+        let swap = self.random.below(2);
+        self.random.of(self.ending.get(swap)?)
+    }
+
+    /// Of those that were accepted until a moment ago.
+    fn any_ended(&mut self, keys: &Keys) -> Option<&(Session, End)> {
+        let ended = match self.random.below(2) {
+            0 => self.random.of(&self.ended),
+            // While it may be in the cache: a swap empties it.
+            _ => self.random.of(self.ending.get(1)?),
+        };
+        ended.filter(|(_, end)| end.has_come(keys))
+    }
+
+    pub fn good_that_stays(&mut self) -> Request {
         accepted(&self.staying[self.random.below(SESSIONS)], None)
     }
 
-    fn hostile(&mut self) -> Request {
+    fn hostile(&mut self, keys: &Keys) -> Request {
         let good = &self.staying[self.random.below(SESSIONS)].token;
         let other = &self.staying[self.random.below(SESSIONS)].token;
         let bearer = |token: &str| format!("Bearer {token}").into_bytes();
         let one = |token: &str| get(&[("Authorization", &bearer(token))]);
-        let (kind, bytes, expected) = match self.random.below(16) {
-            0 | 1 => {
+        let (kind, bytes, expected) = match self.random.below(18) {
+            0 => {
                 let mut forged = good.clone().into_bytes();
                 let at = forged.len() - 2 - self.random.below(40);
                 forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
                 let forged = String::from_utf8_lossy(&forged).into_owned();
-                ("forged", one(&forged), refused(401, "signature_invalid"))
+                ("forged", one(&forged), invalid("signature_invalid"))
             }
-            2 => ("expired", one(&self.expired), refused(401, "token_expired")),
-            3 => (
-                "early",
-                one(&self.early),
-                refused(401, "token_not_yet_valid"),
-            ),
+            1 if good != other => {
+                let (claims, _) = good.rsplit_once('.').unwrap_or_default();
+                let (_, signature) = other.rsplit_once('.').unwrap_or_default();
+                let forged = format!("{claims}.{signature}");
+                (
+                    "signed as another",
+                    one(&forged),
+                    invalid("signature_invalid"),
+                )
+            }
+            2 => ("expired", one(&self.expired), invalid("token_expired")),
+            3 => ("early", one(&self.early), invalid("token_not_yet_valid")),
             4 => {
                 let token = format!("{good}{}", "A".repeat(9000));
-                (
-                    "oversized token",
-                    one(&token),
-                    refused(401, "token_malformed"),
-                )
+                ("oversized token", one(&token), invalid("token_malformed"))
             }
             5 => {
                 let token = self.random.text(200);
-                ("garbage", one(&token), refused(401, "token_malformed"))
+                ("garbage", one(&token), invalid("token_malformed"))
             }
             6 => {
                 let bytes: Vec<_> = (0..100).map(|_| 0x80 | self.random.byte()).collect();
                 let field = [b"Bearer ", &bytes[..]].concat();
-                let bytes = get(&[("Authorization", &field)]);
-                ("bytes", bytes, refused(400, "request_invalid"))
+                ("bytes", get(&[("Authorization", &field)]), BAD_REQUEST)
             }
             7 => {
                 let field = bearer(good);
                 let bytes = get(&[("Authorization", &field), ("Authorization", &field)]);
-                ("two fields", bytes, refused(400, "request_invalid"))
+                ("two fields", bytes, BAD_REQUEST)
             }
             8 if good != other => {
                 let bytes = get(&[
                     ("Authorization", &bearer(good)),
                     ("X-Session-Token", other.as_bytes()),
                 ]);
-                ("two tokens", bytes, refused(400, "request_invalid"))
+                ("two tokens", bytes, BAD_REQUEST)
             }
             9 => {
                 let header = base64_simd::URL_SAFE_NO_PAD
@@ -169,57 +244,62 @@ impl Requests {
                 let (_, rest) = good.split_once('.').unwrap_or_default();
                 let (payload, _) = rest.split_once('.').unwrap_or_default();
                 let token = format!("{header}.{payload}.");
-                ("alg none", one(&token), refused(401, "token_unacceptable"))
+                ("alg none", one(&token), invalid("token_unacceptable"))
             }
             10 => (
                 "unknown key",
                 one(&self.unknown_key),
-                refused(401, "token_unacceptable"),
+                invalid("token_unacceptable"),
             ),
-            11 if let Some(token) = &self.withdrawn => (
-                "withdrawn key",
-                one(token),
-                refused(401, "token_unacceptable"),
-            ),
-            12 => (
+            11 => (
                 "for others",
                 one(&self.of_others),
-                refused(401, "audience_invalid"),
+                invalid("audience_invalid"),
             ),
-            13 => {
+            12 => {
                 let bytes = [b"GET ", self.random.text(100).as_bytes(), b"\r\n\r\n"].concat();
                 ("no HTTP", bytes, Expected::Closed(400))
             }
-            14 => {
+            13 => {
                 let field = "x".repeat(600_000);
                 let bytes = get(&[("X-Large", field.as_bytes())]);
                 ("oversized field", bytes, Expected::Closed(431))
             }
-            _ => ("no token", get(&[]), refused(401, "token_missing")),
+            14 => (
+                "no token",
+                get(&[]),
+                Expected::Refused(401, "token_missing", None),
+            ),
+            _ => match self.any_ended(keys) {
+                Some((session, end)) => (end.kind(), one(&session.token), end.refused()),
+                None => ("expired", one(&self.expired), invalid("token_expired")),
+            },
         };
         Request {
             bytes,
             expected,
             kind,
             is_hostile: true,
-            of_swap: None,
+            end: None,
         }
     }
 }
 
-fn accepted(signed: &Signed, of_swap: Option<u64>) -> Request {
-    let field = format!("Bearer {}", signed.token);
+fn accepted(session: &Session, end: Option<End>) -> Request {
+    let field = format!("Bearer {}", session.token);
     Request {
         bytes: get(&[("Authorization", field.as_bytes())]),
-        expected: Expected::Session(signed.answer.clone()),
+        expected: Expected::Session(session.answer.clone()),
         kind: "accepted",
         is_hostile: false,
-        of_swap,
+        end,
     }
 }
 
-fn refused(status: u16, code: &'static str) -> Expected {
-    Expected::Refused(status, code)
+const BAD_REQUEST: Expected = Expected::Refused(400, "request_invalid", Some("invalid_request"));
+
+fn invalid(code: &'static str) -> Expected {
+    Expected::Refused(401, code, Some("invalid_token"))
 }
 
 fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
@@ -236,13 +316,6 @@ fn issuer(number: u64) -> Result<SessionIssuer, Failure> {
     Ok(SessionIssuer::new(key))
 }
 
-fn sessions_of(number: u64) -> Result<Vec<Signed>, Failure> {
-    let issuer = issuer(number)?;
-    (0..SESSIONS_OF_A_SWAP)
-        .map(|at| signed(&issuer, at))
-        .collect()
-}
-
 fn builder() -> SessionTokenBuilder {
     builder_for(AUDIENCE)
 }
@@ -253,26 +326,6 @@ fn builder_for(audience: &str) -> SessionTokenBuilder {
         .audience(audience)
         .application_id(Uuid::new_v4())
         .lifetime(DAY)
-}
-
-fn signed(issuer: &SessionIssuer, at: usize) -> Result<Signed, Failure> {
-    let (user, culture) = (Uuid::new_v4(), CULTURES[at % CULTURES.len()]);
-    let token = SessionToken::builder(User::new(user).with_name("Иван Петров"))
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .application_id(Uuid::new_v4())
-        .culture(&culture.parse()?)
-        .lifetime(DAY)
-        .build()?;
-    let session = token.claim::<String>("sid")?.ok_or("it has a session")?;
-    Ok(Signed {
-        token: issuer.issue(&token)?,
-        answer: [
-            format!(r#""id":"{session}""#),
-            format!(r#""id":"{user}""#),
-            format!(r#""client_culture":{{"source":"token","value":"{culture}"}}"#),
-        ],
-    })
 }
 
 /// Good enough to choose by (xorshift64*).
@@ -293,6 +346,10 @@ impl Random {
 
     fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() >> 33).unwrap_or_default() % end
+    }
+
+    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.below(all.len().max(1)))
     }
 
     fn byte(&mut self) -> u8 {

@@ -1,20 +1,33 @@
 //! The example server as a process of its own, and the keys that it is given.
 
-use std::{ffi::OsStr, fs, net::SocketAddr, path::PathBuf, process::Stdio};
+use std::{
+    ffi::OsStr,
+    fs,
+    net::SocketAddr,
+    ops::Range,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    time::timeout,
 };
 
-use crate::Failure;
+use crate::{Failure, report::Effort};
 
 pub const ISSUER: &str = "https://id.example.com";
 pub const AUDIENCE: &str = "orders";
 
-/// Which keys there are: one that stays, and one for each swap, which is in force until the swap
-/// after the next.
+/// The server has to say within this time that it did what it was told.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// In which the kernel counts time, whatever the machine (`proc_pid_stat(5)`).
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// Which keys there are: one that stays, and one for each swap, which is in force for three swaps.
 #[derive(Clone, Debug)]
 pub struct Keys {
     pub swaps: u64,
@@ -24,8 +37,13 @@ pub struct Keys {
 pub const STAYING: u64 = u64::MAX;
 
 impl Keys {
+    /// So many keys besides the one that stays.
+    pub const IN_FORCE: u64 = 3;
+
     pub fn new() -> Self {
-        Self { swaps: 2 }
+        Self {
+            swaps: Self::IN_FORCE,
+        }
     }
 
     pub fn next(&self) -> Self {
@@ -34,17 +52,14 @@ impl Keys {
         }
     }
 
-    pub fn newest(&self) -> u64 {
-        self.swaps
-    }
-
-    /// The newest of those that are withdrawn.
-    pub fn withdrawn(&self) -> u64 {
-        self.swaps - 2
+    /// The swap that withdraws the newest of them.
+    pub fn withdrawn_by(&self) -> u64 {
+        self.swaps + Self::IN_FORCE
     }
 
     fn jwks(&self) -> Value {
-        let keys = [STAYING, self.swaps - 1, self.swaps].map(jwk);
+        let in_force = self.swaps - Self::IN_FORCE + 1..=self.swaps;
+        let keys: Vec<_> = in_force.chain([STAYING]).map(jwk).collect();
         json!({ "keys": keys })
     }
 }
@@ -58,16 +73,41 @@ pub fn jwk(number: u64) -> Value {
 pub struct Server {
     pub address: SocketAddr,
     process: Child,
+    start: Instant,
     lines: Lines<BufReader<ChildStdout>>,
-    jwks: PathBuf,
+    folder: Folder,
+}
+
+/// With what the server reads; it goes with this.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("load-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn jwks(&self) -> PathBuf {
+        self.0.join("jwks.json")
+    }
+
+    fn revoked(&self) -> PathBuf {
+        self.0.join("revoked")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Server {
     pub async fn start(path: &OsStr, keys: &Keys) -> Result<Self, Failure> {
-        let folder = std::env::temp_dir().join(format!("load-{}", uuid::Uuid::new_v4()));
-        fs::create_dir(&folder)?;
-        let jwks = folder.join("jwks.json");
-        fs::write(&jwks, keys.jwks().to_string())?;
+        let folder = Folder::new()?;
+        fs::write(folder.jwks(), keys.jwks().to_string())?;
+        fs::write(folder.revoked(), "")?;
         let mut process = Command::new(path)
             .args([
                 "--listen",
@@ -76,54 +116,98 @@ impl Server {
                 "--call-context",
             ])
             .args(["--issuer", ISSUER, "--audience", AUDIENCE])
-            .args(["--header", "x-session-token", "--jwks"])
-            .arg(&jwks)
+            .args(["--leeway", "0", "--header", "x-session-token"])
+            .arg("--jwks")
+            .arg(folder.jwks())
+            .arg("--revoked-sessions")
+            .arg(folder.revoked())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let stdout = process.stdout.take().ok_or("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let line = lines.next_line().await?.ok_or("the server ended")?;
+        let line = timeout(PATIENCE, lines.next_line()).await??;
+        let line = line.ok_or("the server ended")?;
         let address = line.strip_prefix("listening on http://");
         Ok(Self {
             address: address.ok_or("the server says no address")?.parse()?,
             process,
+            start: Instant::now(),
             lines,
-            jwks,
+            folder,
         })
     }
 
-    /// Returns when the keys are in force.
-    pub async fn swap(&mut self, keys: &Keys) -> Result<(), Failure> {
-        fs::write(&self.jwks, keys.jwks().to_string())?;
-        let id = self.process.id().ok_or("the server ended")?;
+    /// Returns when the keys are in force, and the sessions of these ids revoked.
+    pub async fn swap(&mut self, keys: &Keys, revoked: &str) -> Result<(), Failure> {
+        fs::write(self.folder.jwks(), keys.jwks().to_string())?;
+        fs::write(self.folder.revoked(), revoked)?;
+        let id = self.id()?;
         let kill = Command::new("kill")
             .args(["-HUP", &id.to_string()])
             .status();
         if !kill.await?.success() {
             return Err("the server does not hear".into());
         }
+        timeout(PATIENCE, async {
+            self.expect("sessions are revoked").await?;
+            self.expect("keys of generation").await
+        })
+        .await?
+    }
+
+    /// Waits for the next line that it says.
+    async fn expect(&mut self, words: &str) -> Result<(), Failure> {
         let line = self.lines.next_line().await?.ok_or("the server ended")?;
-        match line.starts_with("keys of generation ") {
+        match line.contains(words) {
             true => Ok(()),
             false => Err(format!("the server says {line:?}").into()),
         }
     }
 
+    /// How many sockets it has.
+    pub fn sockets(&self) -> Result<usize, Failure> {
+        let mut sockets = 0;
+        for file in fs::read_dir(format!("/proc/{}/fd", self.id()?))? {
+            // It may be closed by now.
+            let link = fs::read_link(file?.path()).unwrap_or_default();
+            sockets += usize::from(link.to_string_lossy().starts_with("socket:"));
+        }
+        Ok(sockets)
+    }
+
+    /// What it took so far, and what it could have had.
+    pub fn effort(&self) -> Result<Effort, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
+        // What follows the name, which may have spaces.
+        let (_, fields) = stat.rsplit_once(')').ok_or("its time is not told")?;
+        Ok(Effort {
+            elapsed: self.start.elapsed().as_secs_f64(),
+            server: seconds(fields, 11..13)?,
+            idle: seconds(&fs::read_to_string("/proc/stat")?, 4..5)?,
+        })
+    }
+
     /// Its resident memory, in KiB (`proc_pid_status(5)`).
     pub fn memory(&self) -> Result<u64, Failure> {
-        let id = self.process.id().ok_or("the server ended")?;
-        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
         let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
         let memory = line.and_then(|it| it.trim().strip_suffix(" kB"));
         Ok(memory.ok_or("its memory is not told")?.parse()?)
     }
 
     pub async fn stop(mut self) -> Result<(), Failure> {
-        self.process.kill().await?;
-        if let Some(folder) = self.jwks.parent() {
-            fs::remove_dir_all(folder)?;
-        }
-        Ok(())
+        Ok(self.process.kill().await?)
     }
+
+    fn id(&self) -> Result<u32, Failure> {
+        Ok(self.process.id().ok_or("the server ended")?)
+    }
+}
+
+/// The sum of these fields, which are ticks.
+fn seconds(fields: &str, which: Range<usize>) -> Result<f64, Failure> {
+    let ticks = fields.split_whitespace().take(which.end).skip(which.start);
+    let ticks: Vec<f64> = ticks.map(str::parse).collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / TICKS_A_SECOND)
 }

@@ -1,4 +1,4 @@
-"""How the example server starts, refuses to start, reads its keys again, and stops."""
+"""How the example server starts, refuses to start, reads its files again, and stops."""
 
 import json
 import re
@@ -25,6 +25,12 @@ def run(bench: Bench) -> None:
     with bench.rotating_server("reads its keys again", "rotated") as server:
         with bench.report.check("keys: a signal has them read again"):
             _check_rotation(bench, server)
+    revoked = bench.directory / "revoked"
+    revoked.touch()
+    options = ["--revoked-sessions", str(revoked)]
+    with bench.jwks_server("reads revocations again", *options) as server:
+        with bench.report.check("revocation: a signal has the file read again"):
+            _check_revocation(bench, server, revoked)
     with bench.secret_server("stops with a request in flight") as server:
         with bench.report.check("stop: a request in flight is finished"):
             _check_request_in_flight(bench, server)
@@ -53,6 +59,11 @@ def _bad_starts(bench: Bench) -> list[tuple[str, list[str], str]]:
             "an ill-formed culture",
             [*jwks, "--default-culture", "e"],
             "--default-culture",
+        ),
+        (
+            "an unreadable list of revocations",
+            [*jwks, "--revoked-sessions", missing],
+            "--revoked-sessions",
         ),
         ("an option without a value", [*jwks, "--issuer"], "--issuer"),
         ("an unknown option", [*jwks, "--frobnicate"], "--frobnicate"),
@@ -96,6 +107,25 @@ def _check_rotation(bench: Bench, server: ExampleServer) -> None:
         expect_same(statuses(), wanted)
     path.write_text("{")
     server.reload("the keys in force stay")
+    expect_same(statuses(), [401, 200])
+
+
+def _check_revocation(bench: Bench, server: ExampleServer, path: Path) -> None:
+    claims, others = full_claims(), full_claims()
+    tokens = [
+        bench.pyjwt.mint(bench.keys["EdDSA"], "session+jwt", it)
+        for it in (claims, others)
+    ]
+
+    def statuses() -> list[int]:
+        return [server.session(token).status for token in tokens]
+
+    expect_same(statuses(), [200, 200])
+    path.write_text(f"{claims['sid']}\n")
+    server.reload("1 sessions are revoked")
+    expect_same(statuses(), [401, 200])
+    path.unlink()
+    server.reload("nothing more is revoked")
     expect_same(statuses(), [401, 200])
 
 
