@@ -54,6 +54,9 @@ const PATIENCE: u8 = 8;
 /// How many go at most for one that is let in: a token may be as large as many others.
 const MAX_EVICTIONS: usize = 32;
 
+/// How many places are looked at for one that goes: most may be empty, or all of use.
+const LOOKS: usize = 128;
+
 /// How often a verifier's cache of verified tokens was of use, and how large it is; from
 /// [`SessionVerifier::cache_stats`](crate::SessionVerifier::cache_stats).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -501,14 +504,14 @@ impl Table {
         }
     }
 
-    /// Lets the next entry go that was of no use since it was looked at last; `false` if there is
-    /// none at all.
+    /// Lets the next entry go that was of no use since it was looked at last; `false` if the next
+    /// few places have none.
     fn evict_next(&mut self) -> bool {
-        // Twice round: the first time, all may have been of use.
-        for _ in 0..self.sets.len().saturating_mul(2 * WAYS) {
-            if self.len == 0 {
-                break;
-            }
+        if self.len == 0 {
+            return false;
+        }
+        // Twice round at most: the first time, all may have been of use.
+        for _ in 0..self.sets.len().saturating_mul(2 * WAYS).min(LOOKS) {
             let (set, way) = step(&mut self.hand, self.sets.len());
             match self.place(set, way) {
                 Some((_, Some(entry))) if entry.used => entry.used = false,
@@ -779,6 +782,18 @@ mod tests {
         assert!(table.evict_next());
         assert!(!table.evict_next());
         assert_eq!(table.len, 0);
+    }
+
+    #[test]
+    fn the_search_for_one_that_goes_is_bounded() {
+        let mut table = table(32, [(31, 0)]);
+        assert!(!table.evict_next());
+        assert_eq!(table.hand, LOOKS);
+        // It goes on from where it was.
+        assert!(table.evict_next());
+        assert_eq!((table.len, table.hand), (0, 31 * WAYS));
+        assert!(!table.evict_next());
+        assert_eq!(table.hand, 31 * WAYS);
     }
 
     #[test]
