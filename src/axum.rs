@@ -7,7 +7,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, request::Parts};
+use http::{StatusCode, request::Parts};
 
 use crate::{
     client::ClientContext,
@@ -24,7 +24,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        optional_session(parts)?.ok_or_else(|| SessionRejection::missing(&parts.headers))
+        optional_session(parts)?.ok_or_else(|| SessionRejection::missing(parts))
     }
 }
 
@@ -72,9 +72,10 @@ enum Reason {
 }
 
 impl SessionRejection {
-    fn missing(headers: &HeaderMap) -> Self {
+    fn missing(parts: &Parts) -> Self {
         let error = SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
-        let response = Refuser::default().refuse::<Body>(headers.clone(), error);
+        let headers = parts.headers.clone();
+        let response = Refuser::default().refuse::<Body>(&parts.method, headers, error);
         Self(Reason::Missing(Box::new(response)))
     }
 }

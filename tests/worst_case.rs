@@ -560,7 +560,8 @@ fn send<S>(service: &mut S, headers: HeaderMap) -> Option<Kind>
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
-    let mut request = Request::new(());
+    // As gRPC is.
+    let mut request = Request::post("/").body(()).unwrap();
     *request.headers_mut() = headers;
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(service.call(request)).poll(&mut cx) {

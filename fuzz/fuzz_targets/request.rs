@@ -10,7 +10,7 @@ use std::{cell::LazyCell, convert::Infallible, future};
 
 use bytes::Bytes;
 use futures_executor::block_on;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
@@ -154,6 +154,10 @@ impl World {
                 b'2' => "client-ui-culture",
                 b'3' => "client-utc-offset",
                 b'4' => "client-time-zone",
+                b'p' => {
+                    *request.method_mut() = Method::POST;
+                    continue;
+                }
                 _ => continue,
             };
             let mut bytes = Vec::new();
@@ -198,7 +202,7 @@ struct Handed(Request<()>);
 
 impl Layered {
     fn judge(&self, world: &World, mut request: Request<()>) {
-        let headers = request.headers().clone();
+        let (method, headers) = (request.method().clone(), request.headers().clone());
         let expected = self.expected(world, &headers);
         // From a proxy, say.
         let forged = Session::system(tower_session_token::User::new("forged"));
@@ -212,7 +216,10 @@ impl Layered {
                 self.check_handed(request);
                 self.check_negotiation(request, response.headers());
             }
-            (Err(code), None) => self.check_refusal(code, &headers, response),
+            (Err(code), None) => {
+                let grpc_type = grpc_type(&method, &headers);
+                self.check_refusal(code, grpc_type, response);
+            }
             (expected, handed) => panic!("{expected:?}, but handed on: {}", handed.is_some()),
         }
     }
@@ -246,7 +253,7 @@ impl Layered {
     }
 
     /// The answer of the table in section 4, and nothing else.
-    fn check_refusal(&self, code: &str, headers: &HeaderMap, response: Response<Body>) {
+    fn check_refusal(&self, code: &str, grpc_type: Option<&str>, response: Response<Body>) {
         let error = response.extensions().get::<SessionError>();
         assert_eq!(error.map(SessionError::code), Some(code));
         let (head, body) = response.into_parts();
@@ -276,7 +283,7 @@ impl Layered {
             Form::OnReject => format!("refused: {code}"),
         };
         let mut message = None;
-        if let Some(content_type) = grpc_type(headers) {
+        if let Some(content_type) = grpc_type {
             assert_eq!(head.status, 200);
             expected = vec![("content-type", content_type), ("grpc-status", grpc)];
             message = head.headers.get("grpc-message");
@@ -384,15 +391,15 @@ fn cookie(pair: &[u8]) -> Option<Vec<u8>> {
     is_ours.then(|| unquoted.unwrap_or(value).to_vec())
 }
 
-fn grpc_type(headers: &HeaderMap) -> Option<&'static str> {
+fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     let asked = headers.get(HeaderName::from_static("content-type"))?;
     let asked = asked.as_bytes().to_ascii_lowercase();
+    let asked = asked.split(|byte| b" \t;+".contains(byte)).next()?;
     let types = [
         "application/grpc-web-text",
         "application/grpc-web",
         "application/grpc",
     ];
-    types
-        .into_iter()
-        .find(|it| asked.starts_with(it.as_bytes()))
+    let found = types.into_iter().find(|it| asked == it.as_bytes());
+    found.filter(|_| method == "POST")
 }

@@ -276,10 +276,9 @@ where
         match self.shared.rule.check(request.extensions().get()) {
             Ok(()) => ResponseFuture::guarded(self.inner.call(request)),
             Err(error) => {
-                let response = self
-                    .shared
-                    .refuser
-                    .refuse(mem::take(request.headers_mut()), error);
+                let headers = mem::take(request.headers_mut());
+                let refuser = &self.shared.refuser;
+                let response = refuser.refuse(request.method(), headers, error);
                 ResponseFuture::refused(Ok(response))
             }
         }

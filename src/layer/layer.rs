@@ -28,7 +28,9 @@ use crate::{
 ///    extensions, and the inner service runs in the scope of the session
 ///    ([`SessionContext`](crate::SessionContext)).
 ///
-/// A CORS preflight carries no token: put the CORS layer outside of this one.
+/// A CORS preflight carries no token: put the CORS layer outside of this one. Limits of
+/// concurrency or rate go outside too: as with any layer that answers in place of the service
+/// inside, what that service had reserved in `poll_ready` stays so, until the next call or drop.
 ///
 /// `R` is the form of a refusal's body: [`Challenge`], which is empty,
 /// [`ProblemDetails`](Self::problem_details), or [your own](Self::on_reject). The
@@ -183,8 +185,8 @@ impl<R> SessionLayer<R> {
 
     /// Answers refusals with what `respond` makes of the finished status and headers.
     ///
-    /// A refused gRPC request is answered in headers alone: where these have a `grpc-status`, the
-    /// body has to stay empty.
+    /// A refused gRPC request (`POST` of `application/grpc`, `-web` or `-web-text`) is answered in
+    /// headers alone: where these have a `grpc-status`, the body has to stay empty.
     ///
     /// # Examples
     ///

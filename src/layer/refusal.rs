@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
@@ -136,15 +136,20 @@ impl<R> Refuser<R> {
         self
     }
 
-    /// Answers a request that had these headers. They are emptied, and their memory serves the
-    /// answer, since refusing has to be cheap.
-    pub(crate) fn refuse<B>(&self, request: HeaderMap, error: SessionError) -> Response<B>
+    /// Answers a request that had this method and these headers. They are emptied, and their
+    /// memory serves the answer, since refusing has to be cheap.
+    pub(crate) fn refuse<B>(
+        &self,
+        method: &Method,
+        headers: HeaderMap,
+        error: SessionError,
+    ) -> Response<B>
     where
         R: Refusal<B>,
     {
-        let grpc_type = grpc_type(&request);
+        let grpc_type = grpc_type(method, &headers);
         let mut head = Response::new(());
-        *head.headers_mut() = request;
+        *head.headers_mut() = headers;
         head.headers_mut().clear();
         match grpc_type {
             Some(content_type) => grpc_head(content_type, error.kind(), &mut head),
@@ -207,17 +212,25 @@ impl Challenges {
 }
 
 /// The content type of the answer, if the request is one of gRPC.
-fn grpc_type(request: &HeaderMap) -> Option<&'static str> {
+///
+/// Those are always `POST`. A proxy that asks whether it may let a request pass, and goes by the
+/// status, sends `GET` with the headers of that request; it must not hear 200 for a content type.
+fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     const TYPES: [&str; 3] = [
         "application/grpc-web-text",
         "application/grpc-web",
         "application/grpc",
     ];
-    let asked = request.get(CONTENT_TYPE)?.as_bytes();
-    TYPES.into_iter().find(|it| {
-        let start = asked.get(..it.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(it.as_bytes()))
-    })
+    if method != Method::POST {
+        return None;
+    }
+    let asked = headers.get(CONTENT_TYPE)?.as_bytes();
+    // Before a message's format, or a parameter.
+    let end = asked.iter().position(|byte| b"+; \t".contains(byte));
+    let asked = asked.get(..end.unwrap_or(asked.len()))?;
+    TYPES
+        .into_iter()
+        .find(|it| asked.eq_ignore_ascii_case(it.as_bytes()))
 }
 
 /// gRPC tells its outcome in headers of a response that HTTP takes for a success.

@@ -91,7 +91,8 @@ where
         let mut session = match options.session(request.headers()) {
             Ok(session) => session,
             Err(error) => {
-                let response = refuser.refuse(mem::take(request.headers_mut()), error);
+                let headers = mem::take(request.headers_mut());
+                let response = refuser.refuse(request.method(), headers, error);
                 return ResponseFuture::refused(Ok(response));
             }
         };

@@ -1,6 +1,6 @@
 //! What a refused request is answered: the table of the profile, in its three forms.
 
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower_session_token::{
     RequireScope, RevocationCheck, RevocationStatus, Session, SessionErrorKind as Kind,
@@ -129,8 +129,7 @@ fn problem_details_when_asked() {
 #[test]
 fn grpc_hears_it_in_grpc() {
     for (mut request, kind) in rows() {
-        let content_type = "application/grpc+proto".parse().unwrap();
-        request.headers_mut().insert("content-type", content_type);
+        make_grpc(&mut request, "application/grpc+proto");
         let answer = send(&layer().problem_details(), request);
         assert_eq!(answer.status, StatusCode::OK, "{kind:?}");
         assert_eq!(answer.header("grpc-status"), Some("16"), "{kind:?}");
@@ -140,11 +139,45 @@ fn grpc_hears_it_in_grpc() {
     }
 }
 
+fn make_grpc(request: &mut Request<()>, content_type: &str) {
+    *request.method_mut() = Method::POST;
+    let content_type = content_type.parse().unwrap();
+    request.headers_mut().insert("content-type", content_type);
+}
+
+/// A proxy that asks with `GET` and the client's headers takes 200 for a yes.
+#[test]
+fn what_is_not_grpc_never_hears_200() {
+    let guard = RequireScope::new("orders.read").unwrap();
+    for (method, content_type) in [
+        (Method::GET, "application/grpc"),
+        (Method::HEAD, "application/grpc-web"),
+        (Method::PUT, "application/grpc+proto"),
+        (Method::POST, "application/grpcx"),
+        (Method::POST, "application/grpc-"),
+        (Method::POST, "application/grpc-web-text-x"),
+        (Method::POST, "application/grp"),
+        (Method::POST, "text/application/grpc"),
+        (Method::POST, "application/json;application/grpc"),
+        (Method::POST, ""),
+    ] {
+        let mut asked = request(&[("content-type", content_type)]);
+        *asked.method_mut() = method;
+        for answer in [send(&layer(), asked.clone()), send(&guard, asked)] {
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{content_type}");
+            assert_eq!(answer.header("grpc-status"), None, "{content_type}");
+            assert!(answer.header("www-authenticate").is_some());
+        }
+    }
+}
+
 #[test]
 fn every_kind_of_grpc_is_answered_in_kind() {
     for (asked, answered) in [
         ("application/grpc", Some("application/grpc")),
         ("Application/gRPC+json", Some("application/grpc")),
+        ("application/grpc;charset=utf-8", Some("application/grpc")),
+        ("application/grpc ;x", Some("application/grpc")),
         ("application/grpc-web+proto", Some("application/grpc-web")),
         (
             "application/grpc-web-text",
@@ -153,11 +186,9 @@ fn every_kind_of_grpc_is_answered_in_kind() {
         ("application/json", None),
     ] {
         let guard = RequireScope::new("orders.read").unwrap();
-        let headers = [("content-type", asked)];
-        for answer in [
-            send(&layer(), request(&headers)),
-            send(&guard, request(&headers)),
-        ] {
+        let mut request = Request::new(());
+        make_grpc(&mut request, asked);
+        for answer in [send(&layer(), request.clone()), send(&guard, request)] {
             let status = answered.map_or(StatusCode::UNAUTHORIZED, |_| StatusCode::OK);
             assert_eq!(answer.status, status, "{asked}");
             assert_eq!(answer.header("content-type"), answered, "{asked}");
@@ -203,8 +234,7 @@ fn an_unknown_revocation_asks_to_try_again() {
     assert_eq!(answer.error.unwrap().kind(), Kind::RevocationUnavailable);
 
     let mut grpc = bearer(&good_token());
-    grpc.headers_mut()
-        .insert("content-type", "application/grpc".parse().unwrap());
+    make_grpc(&mut grpc, "application/grpc");
     assert_eq!(send(&layer, grpc).header("grpc-status"), Some("14"));
 
     let open = layer.clone().accept_unknown_revocation();
@@ -243,9 +273,7 @@ fn no_answer_echoes_the_request() {
         for grpc in [false, true] {
             let mut request = request(&[("authorization", &header)]);
             if grpc {
-                request
-                    .headers_mut()
-                    .insert("content-type", "application/grpc".parse().unwrap());
+                make_grpc(&mut request, "application/grpc");
             }
             let answer = send(&layer().problem_details(), request);
             assert!(answer.error.is_some());
@@ -278,8 +306,7 @@ fn guards_answer_in_the_same_forms() {
     assert_eq!(alone.status, StatusCode::UNAUTHORIZED);
     assert!(String::from_utf8_lossy(&alone.body).contains("token_missing"));
     let mut grpc = bearer(&good_token());
-    grpc.headers_mut()
-        .insert("content-type", "application/grpc".parse().unwrap());
+    make_grpc(&mut grpc, "application/grpc");
     assert_eq!(both(grpc).header("grpc-status"), Some("7"));
 }
 

@@ -253,7 +253,8 @@ where
     printed.debug(&guard);
     let mut guarded = layer.layer(guard.layer(Named(handler)));
     printed.debug(&guarded);
-    let mut request = Request::new(());
+    // As gRPC is.
+    let mut request = Request::post("/").body(()).unwrap();
     *request.headers_mut() = headers.clone();
     let future = guarded.call(request);
     printed.debug(&future);
