@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     future::Future,
+    iter,
     pin::Pin,
     sync::{
         Arc, LazyLock,
@@ -42,12 +43,25 @@ struct Token {
     typ: &'static str,
     sub: &'static str,
     sid: &'static str,
-    outer_sid: Option<&'static str>,
+    /// User and session of the one that it is nested in.
+    outer: Option<(&'static str, &'static str)>,
     jti: String,
     nbf: i64,
     iat: i64,
     exp: i64,
     zone: Option<chrono_tz::Tz>,
+}
+
+impl Token {
+    /// Its session and the one that it is nested in.
+    fn sids(&self) -> impl Iterator<Item = &'static str> {
+        iter::once(self.sid).chain(self.outer.map(|(_, sid)| sid))
+    }
+
+    /// Whose these are.
+    fn subs(&self) -> impl Iterator<Item = &'static str> {
+        iter::once(self.sub).chain(self.outer.map(|(sub, _)| sub))
+    }
 }
 
 static TOKENS: LazyLock<Vec<Token>> =
@@ -59,13 +73,13 @@ static TOKENS: LazyLock<Vec<Token>> =
         (Some(1), 1, "session+jwt", "bob", "s1", None, -600, DAY),
         (Some(0), 1, "session+jwt", "bob", "s2", None, 0, 600),
         (None, 0, "session+jwt", "ann", "s3", None, 0, 7 * DAY),
-        (Some(1), 1, "nested-session+jwt", "cid", "s4", Some("s1"), 0, 600),
+        (Some(1), 1, "nested-session+jwt", "cid", "s4", Some(("bob", "s1")), 0, 600),
         (Some(0), 0, "at+jwt", "ann", "s5", None, 0, 400 * DAY),
         (Some(1), 1, "at+jwt", "dan", "s6", None, 0, 400 * DAY),
     ]
     .into_iter()
     .enumerate()
-    .map(|(at, (kid, secret, typ, sub, sid, outer_sid, nbf, exp))| {
+    .map(|(at, (kid, secret, typ, sub, sid, outer, nbf, exp))| {
         let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
         let zone = (typ == "at+jwt").then_some(chrono_tz::Europe::Berlin);
         let jti = format!("t{at}");
@@ -77,8 +91,8 @@ static TOKENS: LazyLock<Vec<Token>> =
             "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "sid": sid, "jti": jti, "client_id": "c",
             "nbf": nbf, "iat": iat, "exp": exp,
         });
-        if let Some(sid) = outer_sid {
-            claims["act"] = json!({ "sub": "bob", "sid": sid });
+        if let Some((sub, sid)) = outer {
+            claims["act"] = json!({ "sub": sub, "sid": sid });
         }
         if let Some(zone) = zone {
             claims["zoneinfo"] = zone.name().into();
@@ -94,7 +108,7 @@ static TOKENS: LazyLock<Vec<Token>> =
             typ,
             sub,
             sid,
-            outer_sid,
+            outer,
             jti,
             nbf,
             iat,
@@ -340,7 +354,7 @@ impl World {
 
     fn revoke_session(&mut self, token: &'static Token) {
         let id = SessionId::from(token.sid);
-        let until = self.last(|it| it.sid == token.sid || it.outer_sid == Some(token.sid));
+        let until = self.last(|it| it.sids().any(|sid| sid == token.sid));
         self.revoked.revoke_session(ISSUER, &id, date(until));
         self.model.sessions.insert(token.sid, until);
     }
@@ -353,7 +367,7 @@ impl World {
 
     fn revoke_user(&mut self, token: &'static Token, before: i16) {
         let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
-        let until = self.last(|it| it.sub == token.sub);
+        let until = self.last(|it| it.subs().any(|sub| sub == token.sub));
         let list = &self.revoked;
         list.revoke_user_before(ISSUER, &id, date(before), date(until));
         // What was forgotten meanwhile counts no more, but that can not be seen here.
@@ -416,15 +430,13 @@ impl World {
             return Expected::Refused(code);
         }
         let model = &self.model;
-        let sessions = [Some(token.sid), token.outer_sid].into_iter().flatten();
-        let user = model.users.get(token.sub);
-        let untils: Vec<_> = sessions
+        let users = token.subs().filter_map(|sub| model.users.get(sub));
+        let users = users.filter(|(before, _)| token.iat < *before);
+        let untils: Vec<_> = token
+            .sids()
             .filter_map(|sid| model.sessions.get(sid))
             .chain(model.tokens.get(&*token.jti))
-            .chain(
-                user.filter(|(before, _)| token.iat < *before)
-                    .map(|(_, until)| until),
-            )
+            .chain(users.map(|(_, until)| until))
             .collect();
         match untils.iter().max() {
             None => Expected::Accepted,

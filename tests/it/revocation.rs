@@ -95,6 +95,28 @@ fn a_session_ends_with_those_that_it_is_nested_in() {
 }
 
 #[test]
+fn who_is_revoked_acts_for_nobody() {
+    let outer = session(&json!({ "sub": "ann" }));
+    let nest = |session: &Session, user| {
+        let nested = session.nested(User::new(user)).issued_at(now());
+        Session::from(nested.build().unwrap())
+    };
+    let inner = nest(&nest(&outer, "bob"), "cid");
+    let revoked_before = |user: &str, before| {
+        let list = list();
+        list.revoke_user_before(ISSUER, &UserId::from(user), before, until());
+        list.check(&inner) == RevocationStatus::Revoked
+    };
+    let later = now() + Duration::from_secs(1);
+    for user in ["ann", "bob", "cid"] {
+        assert!(revoked_before(user, later), "{user}");
+        // What was issued since then is another matter.
+        assert!(!revoked_before(user, now()), "{user}");
+    }
+    assert!(!revoked_before("dan", later));
+}
+
+#[test]
 fn an_issuer_s_entries_are_its_own() {
     let list = list();
     list.revoke_session("https://other.example", session(&json!({})).id(), until());
