@@ -1,11 +1,11 @@
 //! HMAC (RFC 2104) for the HS algorithms, with the key set up once.
 
-use serde_json::Value;
+use memchr::memmem;
 use sha2::{
     Digest, Sha256, Sha384, Sha512,
     block_api::{compress256, compress512},
 };
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Algorithm;
 use crate::constant_time;
@@ -167,29 +167,17 @@ midstates!(Midstates512, u64, 128, compress512);
 /// Whether a secret is text that holds a key: PEM, SSH or JWK. Who mistakes a public key for a
 /// secret lets everybody sign (the attack that RFC 8725 §2.1 tells of).
 fn looks_like_public_key(secret: &[u8]) -> bool {
-    const MARKS: [&str; 8] = [
-        "-----BEGIN ",
-        "---- BEGIN ",
-        "ssh-rsa AAAA",
-        "ssh-dss AAAA",
-        "ssh-ed25519 AAAA",
-        "ecdsa-sha2-nistp256 AAAA",
-        "ecdsa-sha2-nistp384 AAAA",
-        "ecdsa-sha2-nistp521 AAAA",
-    ];
-    // UTF-16 and C strings have zeros between and behind the letters.
-    let text: Vec<u8> = secret.iter().copied().filter(|byte| *byte != 0).collect();
-    let text = String::from_utf8_lossy(&text);
-    MARKS.iter().any(|mark| text.contains(mark)) || is_jwk(&text)
-}
-
-fn is_jwk(text: &str) -> bool {
-    let has_key = |json: &Value| json.get("kty").is_some() || json.get("keys").is_some();
-    match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
-        Ok(Value::Array(several)) => several.iter().any(has_key),
-        Ok(json) => has_key(&json),
-        Err(_) => false,
-    }
+    // UTF-16 and C strings have zeros between and behind the letters; white space and quotes come
+    // in many ways.
+    let is_kept = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, 0 | b'\\');
+    let mut text = Zeroizing::new(Vec::with_capacity(secret.len()));
+    text.extend(secret.iter().copied().filter(is_kept));
+    let has = |mark: &[u8]| memmem::find(&text, mark).is_some();
+    let is_pem = has(b"-----BEGIN") || has(b"----BEGIN");
+    // The name of a kind of key, and the length of that name in base64.
+    let is_ssh = has(b"AAAA") && (has(b"ssh-") || has(b"ecdsa-sha2-"));
+    let is_jwk = has(b"\"kty\":") || has(b"\"keys\":");
+    is_pem || is_ssh || is_jwk
 }
 
 #[cfg(test)]
@@ -246,6 +234,9 @@ mod tests {
                 "\u{feff}-----BEGIN PUBLIC KEY-----",
                 "-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0",
                 "restrict ssh-rsa AAAA",
+                "ssh-rsa\tAAAA",
+                "ssh-rsa  AAAA",
+                "sk-ssh-ed25519@openssh.com AAAA",
                 "ssh-ed25519 AAAA",
                 "ecdsa-sha2-nistp256 AAAA",
             ] {
@@ -257,8 +248,20 @@ mod tests {
                 format!("\u{feff}{jwk}"),
                 format!("{jwk}\0"),
                 format!("[{jwk}]"),
+                format!("{jwk},"),
+                format!("{jwk}\n{jwk}"),
+                format!("{{\"a\":{jwk}}}"),
+                serde_json::to_string(&jwk).unwrap(),
+                jwk.replace(':', "\n: "),
             ] {
                 assert!(HmacKey::new(algorithm, jwk.as_bytes()).is_err(), "{jwk}");
+                let units = || "\u{feff}".encode_utf16().chain(jwk.encode_utf16());
+                for utf16 in [
+                    units().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+                    units().flat_map(u16::to_be_bytes).collect(),
+                ] {
+                    assert!(HmacKey::new(algorithm, &utf16).is_err(), "{jwk}");
+                }
             }
             let jwks = format!("{{\"keys\":[\"{}\"]}}", "x".repeat(64));
             assert!(HmacKey::new(algorithm, jwks.as_bytes()).is_err());

@@ -126,7 +126,7 @@ fn check_identifier(identifier: &[u8], family: Family) -> Result<(), &'static st
 }
 
 /// Refuses an RSA key that is too weak or too odd to use: under 2,048 or over 8,192 bits, an
-/// exponent that is even or under 3.
+/// even modulus, an exponent that is even or under 3.
 fn check_rsa(key: Option<(&[u8], &[u8])>) -> Result<(), &'static str> {
     let (n, e) = key.ok_or(INVALID)?;
     let (n, e) = (without_zeros(n), without_zeros(e));
@@ -136,6 +136,7 @@ fn check_rsa(key: Option<(&[u8], &[u8])>) -> Result<(), &'static str> {
     match e {
         _ if bits < 2048 => Err("the RSA key is under 2,048 bits"),
         _ if bits > 8192 => Err("the RSA key is over 8,192 bits"),
+        _ if n.last().is_some_and(|last| last % 2 == 0) => Err("the RSA modulus is even"),
         [] | [1] => Err("the RSA exponent is under 3"),
         [.., last] if last % 2 == 0 => Err("the RSA exponent is even"),
         e if e.len() > 4 => Err("the RSA exponent is over 32 bits"),

@@ -101,6 +101,8 @@ impl KeySet {
     /// A key that can not be used is [left out](Self::left_out), and the rest is used: one that
     /// names no algorithm and is of no curve that has one, one for encryption, one that is too
     /// weak or broken, the second of two with one `kid`, and of several one without a `kid`.
+    /// aws-lc-rs does not tell whether the `x` of an Ed25519 key is a point of the curve: if it is
+    /// none, the key is taken, and nothing verifies with it.
     ///
     /// # Errors
     ///

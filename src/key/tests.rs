@@ -423,6 +423,8 @@ fn a_public_jwk_is_read_strictly() {
     let secret =
         json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE", "alg": "HS256" });
     let x = p256["x"].as_str().unwrap();
+    let mut even = octets(&rsa, "n");
+    *even.last_mut().unwrap() &= 0xfe;
     for (jwk, changes, why) in [
         (
             &rsa,
@@ -464,6 +466,7 @@ fn a_public_jwk_is_read_strictly() {
         (&rsa, json!({ "e": "" }), "under 3"),
         (&rsa, json!({ "e": "AQAAAAAB" }), "32 bits"),
         (&rsa, json!({ "n": "AQAB" }), "2,048 bits"),
+        (&rsa, json!({ "n": base64url(&even) }), "even"),
         (&rsa, json!({ "n": "not base64url!" }), "base64url"),
         (&rsa, json!({ "kty": "EC" }), "curve"),
         (&rsa, json!({ "kty": null }), "`kty` is missing"),
