@@ -29,6 +29,11 @@ thread_local! {
 /// a spawned task or thread. Wrap a future that is spawned in [`propagate`](Self::propagate).
 /// It needs no particular runtime.
 ///
+/// What runs in the midst of a scope does see it, whoever it belongs to: a future that several
+/// requests share runs in the scope of the one that polls it, and a scope that waits for a pool of
+/// threads that steal work may run another's job meanwhile. Wrap what is shared in a
+/// [`scope`](Self::scope) of its own.
+///
 /// # Examples
 ///
 /// ```

@@ -110,13 +110,22 @@ impl Session {
     #[must_use]
     pub fn with_session_type(self, session_type: SessionType) -> Self {
         let context = self.client_context().clone();
-        Self::of(Origin::Session(self), context, session_type)
+        Self::of(self.origin(), context, session_type)
     }
 
     /// The same session with the context that the headers of one call gave it.
     pub(crate) fn with_call_context(self, context: ClientContext) -> Self {
         let session_type = self.session_type();
-        Self::of(Origin::Session(self), context, session_type)
+        Self::of(self.origin(), context, session_type)
+    }
+
+    /// What another session keeps that differs from this one in context or type.
+    fn origin(self) -> Origin {
+        match &self.shared.origin {
+            // Not a chain of them.
+            Origin::Session(first) => Origin::Session(first.clone()),
+            _ => Origin::Session(self),
+        }
     }
 
     /// How much memory its clones share, counted generously: as if each text of the token were
