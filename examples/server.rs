@@ -414,7 +414,8 @@ struct Revoked {
 
 impl Revoked {
     fn read(&self) -> Result<(), Failure> {
-        for id in fs::read_to_string(&self.path)?.lines() {
+        let text = fs::read_to_string(&self.path)?;
+        for id in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
             // For good: the file does not say when the last token of a session expires.
             let id = SessionId::from(id);
             self.list

@@ -221,10 +221,13 @@ impl SessionVerifierBuilder {
     ///
     /// The bound is for all threads together, and for this verifier alone. Each thread keeps sessions
     /// of its own, from the second time on that it sees a token, so that no thread waits for another;
-    /// it has a share of the bytes, and gives what is over it back as it goes on verifying. What it
-    /// has of a verifier that is gone goes when it next verifies a token that it does not know. A token is taken from
-    /// there only if all of it is the same; its times and the generation of the key set are
-    /// checked each time, and so is [revocation](crate::SessionLayer::revocation).
+    /// it has a share of the bytes, of which up to a 128th go to the memory of tokens seen once, and
+    /// gives what is over it back as it goes on verifying. What it has of a verifier that is gone goes
+    /// when it next verifies a token that it does not know. A token is taken from there only if all
+    /// of it is the same; its times and the generation of the key set are checked each time, and so
+    /// is [revocation](crate::SessionLayer::revocation).
+    ///
+    /// A program with hundreds of verifiers gives each of them less.
     pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {
         self.cache_bytes = cache_bytes;
         self

@@ -1,5 +1,6 @@
 //! What the headers of a call change, and what the response says of it.
 
+use chrono::FixedOffset;
 use http::{Request, Response, header::VARY};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
@@ -183,6 +184,24 @@ fn the_token_comes_before_accept_language() {
     let got = see(&optional, anonymous, look).unwrap();
     assert_eq!(got.culture().to_string(), "de");
     assert_eq!(got.ui_culture_source(), ClientSource::AcceptLanguage);
+}
+
+#[test]
+fn without_a_token_the_service_s_defaults_count() {
+    let builder = builder().default_culture("de-CH".parse().unwrap());
+    let offset = FixedOffset::east_opt(3600).unwrap();
+    let verifier = builder.default_utc_offset(offset).build().unwrap();
+    for call_headers in [CallHeaders::none(), CallHeaders::all()] {
+        let layer = SessionLayer::new(verifier.clone()).optional();
+        let look =
+            |request: &Request<()>| request.extensions().get::<ClientContext>().unwrap().clone();
+        let layer = layer.client_context(call_headers);
+        let got = see(&layer, Request::new(()), look).unwrap();
+        assert_eq!(got.culture().to_string(), "de-CH");
+        assert_eq!(got.ui_culture().to_string(), "de-CH");
+        assert_eq!(got.utc_offset(), offset);
+        assert_eq!(got.culture_source(), ClientSource::Default);
+    }
 }
 
 #[test]
