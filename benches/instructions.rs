@@ -83,11 +83,11 @@ fn absent() -> (Idle, Request<()>) {
 }
 
 #[library_benchmark]
-#[bench::cached(args = [], setup = accepted, config = at_most(3_653))]
-#[bench::absent(args = [], setup = absent, config = at_most(1_895))]
-#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = refused, config = at_most(3_995))]
-#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = refused_with, config = at_most(3_973))]
-#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = refused_with, config = at_most(4_267))]
+#[bench::cached(args = [], setup = accepted, config = at_most(3_684))]
+#[bench::absent(args = [], setup = absent, config = at_most(1_772))]
+#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = refused, config = at_most(3_668))]
+#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = refused_with, config = at_most(3_870))]
+#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = refused_with, config = at_most(4_182))]
 fn layer((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     let response = run(black_box(&mut service).call(black_box(request)));
     // What is returned is dropped uncounted.
@@ -107,7 +107,7 @@ fn remembered() -> (SessionVerifier, String) {
 }
 
 #[library_benchmark]
-#[bench::cached(args = [], setup = remembered, config = at_most(649))]
+#[bench::cached(args = [], setup = remembered, config = at_most(673))]
 fn verify((verifier, token): (SessionVerifier, String)) -> (SessionVerifier, String, Session) {
     let session = black_box(&verifier).verify(black_box(token.as_bytes()));
     (verifier, token, session.expect("it is accepted"))
