@@ -52,7 +52,8 @@ impl TokenSource {
         }
     }
 
-    /// The cookie of this name (RFC 6265 §4.2).
+    /// The cookie of this name (RFC 6265 §4.2). One that is empty is a bad token, and not none: at
+    /// the end of a session let the browser delete it, by `Max-Age=0`.
     ///
     /// # Security
     ///
