@@ -14,7 +14,6 @@ use super::{
     refusal::Refuser, source,
 };
 use crate::{
-    client::ClientContext,
     error::{SessionError, SessionErrorKind},
     session::{Entered, Session, SessionScope},
     token::RevocationStatus,
@@ -84,9 +83,8 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let Shared { options, refuser } = &*self.shared;
         // What an outer layer or a forwarded request left here was not verified by this one.
-        let extensions = request.extensions_mut();
-        extensions.remove::<Session>();
-        extensions.remove::<ClientContext>();
+        // A `ClientContext` is replaced in any case.
+        request.extensions_mut().remove::<Session>();
 
         let mut session = match options.session(request.headers()) {
             Ok(session) => session,

@@ -332,3 +332,22 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         shard.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_never_counted_forgets_too() {
+        let table = Table::<u64, ()>::default();
+        let moment = |at| DateTime::from_timestamp(1_768_478_400 + at, 0).unwrap();
+        // Each entry is needed for ten moments and five minutes, and the table is only added to.
+        for number in 0..200_000_i64 {
+            let (now, until) = (moment(number), moment(number + 10));
+            table.insert(&number.unsigned_abs(), until, NumericDate::from(now), ());
+        }
+        // Not `Table::len`, which sweeps.
+        let held = table.len.load(Ordering::SeqCst);
+        assert!((310..=64 * 64).contains(&held), "{held}");
+    }
+}

@@ -341,3 +341,25 @@ impl fmt::Debug for SessionVerifier {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_forged_token_is_not_remembered() {
+        let verifier = SessionVerifier::builder()
+            .key(VerifyingKey::hs256([7; 32]).unwrap())
+            .any_issuer()
+            .any_audience()
+            .build()
+            .unwrap();
+        // {"alg":"HS256","typ":"session+jwt"}
+        let header = "eyJhbGciOiJIUzI1NiIsInR5cCI6InNlc3Npb24rand0In0";
+        let forged = format!("{header}.e30.{}", "A".repeat(43));
+        let error = verifier.verify(forged.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::SignatureInvalid);
+        let keys = verifier.rules.keys.load();
+        assert!(keys.known_headers().find(header.as_bytes()).is_none());
+    }
+}

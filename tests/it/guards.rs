@@ -66,7 +66,10 @@ fn what_is_not_enough_is_forbidden_and_the_challenge_says_so() {
     let readers = RequireScope::new("orders.read").unwrap();
     let plain = "Bearer realm=\"session\", error=\"insufficient_scope\"";
     let named = format!("{plain}, scope=\"orders.read\"");
+    let ours = RequireScope::new("orders.read").unwrap().realm("shop");
+    let of_ours = named.replace("\"session\"", "\"shop\"");
     for (answer, challenge) in [
+        (send(&(session(), ours.unwrap()), regular()), &*of_ours),
         (send(&(session(), desktop), regular()), plain),
         (send(&(session(), administrators), regular()), plain),
         (send(&(session(), readers), regular()), &named),

@@ -16,7 +16,10 @@ use tower::{
     Layer, Service, ServiceBuilder, ServiceExt, buffer::BufferLayer, limit::ConcurrencyLimitLayer,
     service_fn,
 };
-use tower_session_token::{Session, SessionLayer};
+use tower_session_token::{
+    AccessLevel, ClientKind, RequireAccessLevel, RequireClientKind, RequireScope, Session,
+    SessionLayer,
+};
 
 use crate::support::{Body, bearer, good_token, verifier};
 
@@ -85,6 +88,7 @@ async fn limits_and_buffers_in_front_and_behind() {
 
 #[test]
 fn readiness_is_the_inner_service_s() {
+    #[derive(Clone, Copy)]
     struct NotReady;
     impl Service<Request<()>> for NotReady {
         type Response = Response<Body>;
@@ -99,9 +103,14 @@ fn readiness_is_the_inner_service_s() {
             unreachable!("it is never ready")
         }
     }
-    let service = SessionLayer::new(verifier()).layer(NotReady);
-    let error = block_on(service.oneshot(bearer(&good_token()))).unwrap_err();
-    assert_eq!(error, "not ready", "the error is the inner service's own");
+    fn check(service: impl Service<Request<()>, Response = Response<Body>, Error = &'static str>) {
+        let error = block_on(service.oneshot(bearer(&good_token()))).unwrap_err();
+        assert_eq!(error, "not ready", "the error is the inner service's own");
+    }
+    check(SessionLayer::new(verifier()).layer(NotReady));
+    check(RequireClientKind::new(ClientKind::Web).layer(NotReady));
+    check(RequireAccessLevel::new(AccessLevel::Regular).layer(NotReady));
+    check(RequireScope::new("a").unwrap().layer(NotReady));
 }
 
 #[tokio::test]

@@ -173,23 +173,6 @@ fn entries_are_forgotten_when_their_tokens_have_expired() {
 }
 
 #[test]
-fn a_list_that_is_never_counted_forgets_too() {
-    let time = Arc::new(AtomicI64::new(NOW));
-    let clock = Arc::clone(&time);
-    let list = RevocationList::with_clock(move || {
-        DateTime::from_timestamp(clock.load(Ordering::SeqCst), 0).unwrap()
-    });
-    // Each entry lasts ten moments and the list is only ever added to.
-    for number in 0..200_000_i64 {
-        let moment = NOW + number;
-        time.store(moment, Ordering::SeqCst);
-        let until = DateTime::from_timestamp(moment + 10, 0).unwrap();
-        list.revoke_session(ISSUER, &SessionId::from(format!("s-{number}")), until);
-    }
-    assert!(list.len() <= 311, "{}", list.len());
-}
-
-#[test]
 fn a_later_end_is_kept() {
     let list = list();
     let id = SessionId::from("s");

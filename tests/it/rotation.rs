@@ -5,13 +5,15 @@ use std::{
     thread,
 };
 
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
+use sha2::Sha256;
 use tower_session_token::{
-    KeySet, KeyStore, SessionErrorKind as Kind, SessionIssuer, SessionToken, SessionVerifier,
-    SigningKey, User, VerifyingKey,
+    KeySet, KeyStore, Limits, SessionErrorKind as Kind, SessionIssuer, SessionToken,
+    SessionVerifier, SigningKey, TokenType, User, VerifyingKey,
 };
 
-use crate::support::{AUDIENCE, ISSUER, claims, now, refusal, sign};
+use crate::support::{AUDIENCE, ISSUER, base64, claims, now, refusal, sign};
 
 fn key(id: &str) -> SigningKey {
     let byte = id.bytes().next().unwrap();
@@ -42,6 +44,52 @@ fn verifier(store: &KeyStore) -> SessionVerifier {
         .clock(now)
         .build()
         .unwrap()
+}
+
+#[test]
+fn verifiers_that_share_keys_keep_their_own_rules() {
+    // What a header said is remembered beside the keys, so it is shared as well.
+    let store = KeyStore::new(set(&["a"]));
+    let builder = || {
+        SessionVerifier::builder()
+            .key_store(store.clone())
+            .issuer(ISSUER)
+            .audience(AUDIENCE)
+            .clock(now)
+    };
+    let lenient = builder()
+        .accept_type(TokenType::Session)
+        .accept_type(TokenType::Jwt)
+        .build()
+        .unwrap();
+    let strict = builder().limits(Limits::default().with_nesting(2));
+    let strict = strict.build().unwrap();
+    let signed = |header: &str| {
+        let input = format!(
+            "{}.{}",
+            base64(header.as_bytes()),
+            base64(claims(&json!({})).to_string().as_bytes())
+        );
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[b'a'; 32]).unwrap();
+        mac.update(input.as_bytes());
+        format!("{input}.{}", base64(&mac.finalize().into_bytes()))
+    };
+    for (header, refused) in [
+        (
+            r#"{"alg":"HS256","typ":"JWT","kid":"a"}"#,
+            Kind::TokenUnacceptable,
+        ),
+        (
+            r#"{"alg":"HS256","typ":"session+jwt","kid":"a","x":{"y":{}}}"#,
+            Kind::TokenMalformed,
+        ),
+    ] {
+        let token = signed(header);
+        for _ in 0..2 {
+            assert_eq!(refusal(&lenient, &token), None, "{header}");
+            assert_eq!(refusal(&strict, &token), Some(refused), "{header}");
+        }
+    }
 }
 
 #[test]

@@ -164,18 +164,42 @@ fn no_handler_sees_a_token_as_a_subprotocol() {
 #[test]
 fn what_held_a_token_is_sensitive() {
     let token = good_token();
-    let request = request(&[
-        ("authorization", &format!("Bearer {token}")),
-        ("cookie", &format!("session={token}")),
-        ("x-session-token", &token),
-        ("x-other", "seen"),
+    let backwards = SessionLayer::new(verifier()).token_sources([
+        TokenSource::websocket_protocol("bearer.").unwrap(),
+        TokenSource::cookie("session").unwrap(),
+        TokenSource::header("x-session-token").unwrap(),
+        TokenSource::bearer(),
     ]);
-    let shown = see(&everywhere(), request, |request| {
+    for layer in [everywhere(), backwards] {
+        let request = request(&[
+            ("sec-websocket-protocol", &format!("bearer.{token}, chat")),
+            ("authorization", &format!("Bearer {token}")),
+            // HTTP/2 may split them.
+            ("cookie", "a=b"),
+            ("cookie", &format!("session={token}")),
+            ("x-session-token", &token),
+            ("x-session-token", &token),
+            ("x-other", "seen"),
+        ]);
+        let shown = see(&layer, request, |request| {
+            format!("{:?}", request.headers())
+        })
+        .unwrap();
+        assert!(shown.contains("seen"));
+        assert!(!shown.contains(&token[..20]), "{shown}");
+    }
+}
+
+#[test]
+fn credentials_of_another_scheme_are_sensitive_too() {
+    let optional = SessionLayer::new(verifier()).optional();
+    let basic = request(&[("authorization", "Basic eDp5")]);
+    let shown = see(&optional, basic, |request| {
         format!("{:?}", request.headers())
     })
     .unwrap();
-    assert!(shown.contains("seen"));
-    assert!(!shown.contains(&token[..20]), "{shown}");
+    assert!(shown.contains("authorization"));
+    assert!(!shown.contains("eDp5"), "{shown}");
 }
 
 #[test]
