@@ -5,16 +5,22 @@ use std::{
     convert::Infallible,
     future::{Future, ready},
     pin::pin,
-    sync::{Mutex, mpsc},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+        mpsc,
+    },
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    Session, SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, User,
+    KeySet, KeyStore, RevocationList, Session, SessionId, SessionIssuer, SessionLayer,
+    SessionToken, SessionVerifier, SigningKey, User,
 };
 
 fn key() -> SigningKey {
@@ -43,6 +49,13 @@ fn token() -> String {
         .build()
         .unwrap();
     SessionIssuer::new(key()).issue(&token).unwrap()
+}
+
+/// With another signature.
+fn forged(mut token: String) -> String {
+    let last = if token.ends_with('A') { "E" } else { "A" };
+    token.replace_range(token.len() - 1.., last);
+    token
 }
 
 /// By then what is there only once is there, and the cache has its entry.
@@ -149,9 +162,7 @@ fn what_a_verifier_kept_goes_after_it() {
 
 #[test]
 fn a_refused_token_costs_nothing() {
-    let (verifier, mut token) = (verifier(0), token());
-    let last = if token.ends_with('A') { "E" } else { "A" };
-    token.replace_range(token.len() - 1.., last);
+    let (verifier, token) = (verifier(0), forged(token()));
     for token in [token.as_str(), "a.b.c", "", "not a token"] {
         let count = allocations_at_the_third_time(|| {
             verifier.verify(token.as_bytes()).unwrap_err();
@@ -198,4 +209,83 @@ fn the_layer_adds_what_extensions_take() {
         });
         assert_eq!(count, own + EXTENSIONS);
     }
+}
+
+/// Minutes in each of which keys are swapped, and sessions begin, are revoked and expire.
+#[test]
+fn what_requests_leave_behind_does_not_add_up() {
+    const MINUTES: usize = 400;
+    const SESSIONS: usize = 20;
+    const LIFETIME: u16 = 300;
+
+    let time = Arc::new(AtomicI64::new(1_768_478_400));
+    let seconds = Arc::clone(&time);
+    let now = move || -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds.load(Ordering::Relaxed), 0).unwrap()
+    };
+    let new_key = |minute: usize| {
+        let mut secret = [7; 32];
+        secret[..8].copy_from_slice(&minute.to_le_bytes());
+        SigningKey::hs256(secret)
+            .unwrap()
+            .with_id(format!("k-{minute}"))
+    };
+    let set = |key: &SigningKey| KeySet::new([key.verifying_key()]).unwrap();
+    let store = KeyStore::new(set(&key()));
+    let verifier = SessionVerifier::builder()
+        .key_store(store.clone())
+        .issuer("https://id.example.com")
+        .audience("orders")
+        .cache_bytes(1 << 14)
+        .clock(now.clone())
+        .build()
+        .unwrap();
+    let revoked = RevocationList::with_clock(now.clone());
+    let layer = SessionLayer::new(verifier.clone()).revocation(revoked.clone());
+    let mut service = layer.layer(service_fn(|_: Request<()>| {
+        ready(Ok::<_, Infallible>(Response::new(())))
+    }));
+    let mut status = |token: &str| {
+        let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+        let future = service.call(request.body(()).unwrap());
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(response)) => response.status(),
+            _ => unreachable!("it is ready"),
+        }
+    };
+
+    let mut minute = |number: usize| {
+        time.fetch_add(60, Ordering::Relaxed);
+        let key = new_key(number);
+        store.replace(set(&key));
+        let issuer = SessionIssuer::new(key);
+        for session in 0..SESSIONS {
+            let id = format!("s-{number}-{session}");
+            let token = SessionToken::builder(User::new(format!("u-{number}-{session}")))
+                .issuer("https://id.example.com")
+                .audience("orders")
+                .application_id("web-shop")
+                .session_id(id.as_str())
+                .issued_at(now())
+                .lifetime(Duration::from_secs(LIFETIME.into()))
+                .build()
+                .unwrap();
+            let token = issuer.issue(&token).unwrap();
+            for _ in 0..3 {
+                assert_eq!(status(&token), StatusCode::OK);
+            }
+            let until = now() + TimeDelta::seconds(LIFETIME.into());
+            revoked.revoke_session("https://id.example.com", &SessionId::from(id), until);
+            assert_eq!(status(&token), StatusCode::UNAUTHORIZED);
+            assert_eq!(status(&forged(token)), StatusCode::UNAUTHORIZED);
+        }
+    };
+    // Until what forgets has as much as it lets lie.
+    (0..MINUTES).for_each(&mut minute);
+    let left = allocation_counter::measure(|| (MINUTES..2 * MINUTES).for_each(&mut minute));
+    println!("{left:?} {:?}", verifier.cache_stats());
+    // Mostly 0; a table may have become larger, which is far from a few bytes for each session.
+    assert!(left.count_current < 10, "{left:?}");
+    assert!(left.bytes_current < 32_000, "{left:?}");
+    assert!(verifier.cache_stats().evictions > 0);
 }

@@ -41,8 +41,9 @@ const HELP: &str = "\
   --connections N    each sends its next request when it has its answer, 32
 ";
 
-/// Until the server has taken the memory that it works with.
-const WARM_UP: Duration = Duration::from_secs(10);
+/// Until the server has taken the memory that it works with: at some moment it holds as many of the longest requests
+/// at once as it ever will, and does not give all of that back.
+const WARM_UP: Duration = Duration::from_secs(60);
 /// For the server to notice that all clients are gone.
 const CLOSING: Duration = Duration::from_secs(10);
 

@@ -8,6 +8,8 @@ use crate::request::Request;
 const LONGEST: usize = 1_000_000;
 /// How many wrong answers are shown.
 const SHOWN: usize = 20;
+/// Seconds after the warm-up, from which on the memory is judged.
+const ENOUGH: usize = 55;
 /// Of the memory; or so many KiB.
 const GROWTH: (f64, u64) = (0.05, 2048);
 
@@ -45,7 +47,7 @@ pub struct Report {
     pub either: u64,
     pub hindrances: u64,
     pub swaps: u64,
-    /// Of each second, in KiB.
+    /// Of each second after the warm-up, in KiB.
     pub memory: Vec<u64>,
 }
 
@@ -110,8 +112,8 @@ impl Report {
     /// Whether the last third is as the one before.
     fn print_memory(&self) -> bool {
         let third = self.memory.len() / 3;
-        if third == 0 {
-            println!("memory: the run is too short to tell");
+        if self.memory.len() < ENOUGH {
+            println!("memory: the run is too short to tell whether it is flat");
             return true;
         }
         let median = |part: &[u64]| {
