@@ -117,7 +117,7 @@
 // Nothing that a request sends may stop the service.
 #![cfg_attr(
     not(test),
-    warn(
+    deny(
         clippy::arithmetic_side_effects,
         clippy::expect_used,
         clippy::indexing_slicing,

@@ -393,6 +393,30 @@ mod tests {
     }
 
     #[test]
+    fn actors_count_as_levels() {
+        let deep = SessionError::malformed("JSON is nested too deeply");
+        for (json, want) in [
+            (r#"{"act":{"sub":"a","act":{"sub":"b","x":[1]}}}"#, None),
+            (
+                r#"{"act":{"sub":"a","act":{"sub":"b","x":[[1]]}}}"#,
+                Some(deep),
+            ),
+            (
+                r#"{"act":{"sub":"a","act":{"sub":"b","act":{"sub":"c"}}}}"#,
+                None,
+            ),
+            (
+                r#"{"act":{"sub":"a","act":{"sub":"b","act":{"sub":"c","act":{"sub":"d"}}}}}"#,
+                Some(deep),
+            ),
+        ] {
+            let limits = Limits::default().with_nesting(4);
+            let refused = Claims::parse_strictly(json, &limits).err();
+            assert_eq!(refused, want, "{json}");
+        }
+    }
+
+    #[test]
     fn names_are_told_apart_in_each_object_alone() {
         let many: String = (0..200).map(|at| format!(r#""m{at}":1,"#)).collect();
         for (json, ok) in [
