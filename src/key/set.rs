@@ -114,6 +114,9 @@ impl KeySet {
     /// The keys of a JWK Set, where keys that name no algorithm get the one of these that fits
     /// their type. Several large providers publish RSA keys without `alg`.
     ///
+    /// This is no list of what is allowed: a key that names an algorithm, or is of a curve that has
+    /// one, is used with that.
+    ///
     /// # Errors
     ///
     /// As [`from_jwks`](Self::from_jwks); also if two of the algorithms are for one type of key.

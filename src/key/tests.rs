@@ -99,6 +99,39 @@ fn what_a_private_key_signs_its_public_key_verifies() {
     }
 }
 
+/// RFC 8017 §5.2.2 (1): a number beyond the modulus, of which it leaves the same rest, is no
+/// signature. One token would have two spellings.
+#[test]
+fn a_signature_of_rsa_is_less_than_the_modulus() {
+    let modulus = octets(&jwk("rsa.public"), "n");
+    for (algorithm, name, sign) in signing_constructors() {
+        if name != "rsa" {
+            continue;
+        }
+        let key = sign(file("rsa.private.pem")).unwrap();
+        // About one sum in two is too long, and depends on the message or the salt.
+        let (message, sum) = (0..200_u8)
+            .find_map(|at| {
+                let signature = key.sign(&[at]).unwrap();
+                let mut carry = 0;
+                let mut sum: Vec<_> = signature
+                    .iter()
+                    .zip(&modulus)
+                    .rev()
+                    .map(|(a, b)| {
+                        let digit = u16::from(*a) + u16::from(*b) + carry;
+                        carry = digit >> 8;
+                        u8::try_from(digit & 0xff).unwrap()
+                    })
+                    .collect();
+                sum.reverse();
+                (carry == 0).then_some(([at], sum))
+            })
+            .unwrap();
+        assert!(!key.verifying_key().verify(&message, &sum), "{algorithm}");
+    }
+}
+
 /// R and S are as long as a coordinate each, also when they begin with zeros (RFC 7518 §3.4).
 #[test]
 fn a_signature_of_ecdsa_keeps_its_leading_zeros() {
@@ -611,7 +644,11 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
     let rsa = with(jwk("rsa.public"), &json!({ "alg": null }));
     let p256 = with(jwk("p256.public"), &json!({ "alg": null }));
     assert!(set(std::slice::from_ref(&rsa), &[]).is_err());
-    let keys = set(&[rsa.clone(), p256], &[Algorithm::PS256, Algorithm::HS256]).unwrap();
+    let keys = set(
+        &[rsa.clone(), p256.clone()],
+        &[Algorithm::PS256, Algorithm::HS256],
+    )
+    .unwrap();
     assert_eq!(
         keys.select(Some("rsa")).unwrap().algorithm(),
         Algorithm::PS256

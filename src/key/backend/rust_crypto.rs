@@ -12,7 +12,7 @@ use rsa::{
     BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey, pkcs1,
     pkcs8::{PrivateKeyInfo, SubjectPublicKeyInfoRef},
     sha2::{Digest, Sha256, Sha384, Sha512},
-    traits::PrivateKeyParts,
+    traits::{PrivateKeyParts, PublicKeyParts},
 };
 
 use crate::key::{
@@ -127,6 +127,10 @@ impl RsaScheme {
     }
 
     fn verify(self, key: &RsaPublicKey, message: &[u8], signature: &[u8]) -> bool {
+        // The crate's PSS takes a number beyond the modulus, which RFC 8017 §5.2.2 refuses.
+        if BigUint::from_bytes_be(signature) >= *key.n() {
+            return false;
+        }
         let digest = self.digest(message);
         match self {
             Self::Rs256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, signature),
