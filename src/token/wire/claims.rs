@@ -144,13 +144,14 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             }
             let of = |max| SpanSeed { reading, max };
             let text = of(limits.claim_bytes());
+            let moment = NumericDateSeed { reading };
             match &*name {
                 "iss" => claim!(iss, text),
                 "aud" => claim!(aud, AudienceSeed { item: text }),
                 "sub" => claim!(sub, text),
-                "exp" => claim!(exp, NumericDateSeed),
-                "nbf" => claim!(nbf, NumericDateSeed),
-                "iat" => claim!(iat, NumericDateSeed),
+                "exp" => claim!(exp, moment),
+                "nbf" => claim!(nbf, moment),
+                "iat" => claim!(iat, moment),
                 "jti" => claim!(jti, text),
                 "sid" => claim!(sid, text),
                 "client_id" => claim!(client_id, text),
@@ -161,7 +162,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                 "access_level" => claim!(access_level, text),
                 "locale" => claim!(locale, of(limits.locale_bytes())),
                 "ui_locale" => claim!(ui_locale, of(limits.locale_bytes())),
-                "utc_offset" => claim!(utc_offset, IntegerSeed),
+                "utc_offset" => claim!(utc_offset, IntegerSeed { reading }),
                 // How long it may be depends on the type of the token; see `form`.
                 "zoneinfo" => claim!(zoneinfo, of(usize::MAX)),
                 "server" => claim!(server, text),
@@ -412,6 +413,38 @@ mod tests {
         ] {
             let limits = Limits::default().with_nesting(4);
             let refused = Claims::parse_strictly(json, &limits).err();
+            assert_eq!(refused, want, "{json}");
+        }
+    }
+
+    /// serde_json takes a number for an object with this member where a build turns its feature
+    /// `arbitrary_precision` on; the tests run with it and without.
+    #[test]
+    fn no_object_is_a_number_and_no_number_an_object() {
+        let exp = Some(SessionError::claim("exp"));
+        let utc_offset = Some(SessionError::claim("utc_offset"));
+        for (json, want) in [
+            (r#"{"x":{"$serde_json::private::Number":1}}"#, None),
+            (
+                r#"{"x":{"$serde_json::private::Number":"no number"}}"#,
+                None,
+            ),
+            (r#"{"x":{"$serde_json::private::Number":"1","y":[]}}"#, None),
+            (r#"{"exp":{"$serde_json::private::Number":"1"}}"#, exp),
+            (r#"{"exp":{"\u0024serde_json::private::Number":"1"}}"#, exp),
+            (r#"{"exp":{}}"#, exp),
+            (r#"{"exp":1.5e3}"#, None),
+            (r#"{"exp":1e999}"#, exp),
+            (r#"{"exp":"1"}"#, exp),
+            (
+                r#"{"utc_offset":{"$serde_json::private::Number":"1"}}"#,
+                utc_offset,
+            ),
+            (r#"{"utc_offset":-60,"x":[1,-0.5,1e3]}"#, None),
+            (r#"{"utc_offset":-0,"x":[]}"#, utc_offset),
+            (r#"{"utc_offset":6e1}"#, utc_offset),
+        ] {
+            let refused = Claims::parse_strictly(json, &Limits::default()).err();
             assert_eq!(refused, want, "{json}");
         }
     }

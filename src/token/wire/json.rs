@@ -6,7 +6,6 @@ use std::{
     cell::{Cell, RefCell},
     fmt,
     hash::BuildHasher,
-    sync::LazyLock,
 };
 
 use foldhash::quality::RandomState;
@@ -87,17 +86,38 @@ impl<'a> Reading<'a> {
         self.unescaped.into_inner()
     }
 
+    /// Where in the JSON this very text is, if it was not copied from there.
+    fn place(&self, text: &str) -> Option<usize> {
+        let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
+        at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text))
+    }
+
     /// Where `text` stands, which was read from the JSON.
     fn span(&self, text: &str) -> Span {
-        let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
-        let at = at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text));
-        let start = at.unwrap_or_else(|| {
+        let start = self.place(text).unwrap_or_else(|| {
             let mut unescaped = self.unescaped.borrow_mut();
             let at = self.json.len().saturating_add(unescaped.len());
             unescaped.push_str(text);
             at
         });
         Span::new(start, text.len())
+    }
+
+    /// Whether this is the name of the one member of a number, and not of an object's, which
+    /// stands in the JSON or was copied from there.
+    fn is_number(&self, name: &Text<'_>) -> bool {
+        match name {
+            Cow::Borrowed(name) => *name == NUMBER && self.place(name).is_none(),
+            Cow::Owned(_) => false,
+        }
+    }
+
+    /// The text of a number that is taken for a map; see [`NUMBER`].
+    fn number<'de, A: MapAccess<'de>>(&self, mut members: A) -> Result<Text<'de>, A::Error> {
+        match members.next_key_seed(TextSeed::NAME)? {
+            Some(name) if self.is_number(&name) => members.next_value_seed(TextSeed::NAME),
+            _ => Err(de::Error::custom("an object")),
+        }
     }
 
     /// Adds one of the document's texts. Where there are many, it makes room for all that may
@@ -271,30 +291,20 @@ impl<'de> Visitor<'de> for AudienceSeed<'_> {
 }
 
 /// Reads a number as a moment: an integer or a fraction (RFC 7519 §2 "NumericDate").
-pub(super) struct NumericDateSeed;
+///
+/// It asks for any value, and not for a number: serde_json's own method for that writes a text that
+/// is none, all of it and each odd character in ten, into an error that nobody reads.
+#[derive(Clone, Copy)]
+pub(super) struct NumericDateSeed<'r> {
+    pub(super) reading: &'r Reading<'r>,
+}
 
-impl<'de> DeserializeSeed<'de> for NumericDateSeed {
+impl<'de> DeserializeSeed<'de> for NumericDateSeed<'_> {
     type Value = NumericDate;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match has_arbitrary_precision() {
-            true => deserializer.deserialize_f64(self),
-            false => deserializer.deserialize_any(self),
-        }
+        deserializer.deserialize_any(self)
     }
-}
-
-/// Whether a build turns this feature of serde_json on, with which `deserialize_any` takes a number
-/// for a map.
-///
-/// It is better than a number's own method: that writes a text that is none, all of it and each odd
-/// character in ten, into an error that nobody reads.
-fn has_arbitrary_precision() -> bool {
-    static IS_KEPT: LazyLock<bool> = LazyLock::new(|| {
-        let number = serde_json::from_str::<serde_json::Number>("1.00");
-        number.is_ok_and(|it| it.to_string() == "1.00")
-    });
-    *IS_KEPT
 }
 
 /// A text where another type should be; the error does not hold it.
@@ -302,7 +312,7 @@ pub(super) fn no_text<T, E: de::Error>() -> Result<T, E> {
     Err(E::custom("a text"))
 }
 
-impl Visitor<'_> for NumericDateSeed {
+impl<'de> Visitor<'de> for NumericDateSeed<'_> {
     type Value = NumericDate;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -320,23 +330,32 @@ impl Visitor<'_> for NumericDateSeed {
     fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
         no_text()
     }
-}
 
-/// Reads a JSON integer: no fraction, no exponent.
-pub(super) struct IntegerSeed;
-
-impl<'de> DeserializeSeed<'de> for IntegerSeed {
-    type Value = i64;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        match has_arbitrary_precision() {
-            true => deserializer.deserialize_i64(self),
-            false => deserializer.deserialize_any(self),
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        let number = self.reading.number(members)?;
+        match number.parse() {
+            Ok(seconds) => self.visit_u64(seconds),
+            Err(_) => self.visit_f64(number.parse().map_err(de::Error::custom)?),
         }
     }
 }
 
-impl Visitor<'_> for IntegerSeed {
+/// Reads a JSON integer: no fraction, no exponent, and not `-0`, which serde_json takes for a
+/// fraction.
+#[derive(Clone, Copy)]
+pub(super) struct IntegerSeed<'r> {
+    pub(super) reading: &'r Reading<'r>,
+}
+
+impl<'de> DeserializeSeed<'de> for IntegerSeed<'_> {
+    type Value = i64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for IntegerSeed<'_> {
     type Value = i64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -353,6 +372,14 @@ impl Visitor<'_> for IntegerSeed {
 
     fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
         no_text()
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        let number = self.reading.number(members)?;
+        match &*number {
+            "-0" => Err(de::Error::custom("a fraction")),
+            number => number.parse().map_err(de::Error::custom),
+        }
     }
 }
 
@@ -415,8 +442,13 @@ impl<'de> Visitor<'de> for Skip<'_> {
         let Some(first) = members.next_key_seed(TextSeed::NAME)? else {
             return self.reading.deeper(self.levels).map(|_| ());
         };
-        if first == NUMBER {
-            return self.number(members);
+        if self.reading.is_number(&first) {
+            // It is no level, and has to be one without the feature too.
+            let number = members.next_value_seed(TextSeed::NAME)?.parse::<f64>();
+            return match number.is_ok_and(f64::is_finite) {
+                true => Ok(()),
+                false => Err(self.reading.refuse(SYNTAX)),
+            };
         }
         let levels = self.reading.deeper(self.levels)?;
         loop {
@@ -428,18 +460,6 @@ impl<'de> Visitor<'de> for Skip<'_> {
     }
 }
 
-/// The name of the one member of a number, where a build turns serde_json's feature
-/// `arbitrary_precision` on.
+/// The name of the one member of a number, which serde_json takes for a map where a build turns its
+/// feature `arbitrary_precision` on.
 const NUMBER: &str = "$serde_json::private::Number";
-
-impl Skip<'_> {
-    /// Judges such a number as one is judged without the feature: it is no level, and an `f64`.
-    fn number<'de, A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let number = members.next_value_seed(TextSeed::NAME)?.parse::<f64>();
-        let alone = members.next_key_seed(TextSeed::NAME)?.is_none();
-        match alone && number.is_ok_and(f64::is_finite) {
-            true => Ok(()),
-            false => Err(self.reading.refuse(SYNTAX)),
-        }
-    }
-}
