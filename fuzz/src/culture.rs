@@ -120,6 +120,7 @@ fn language_range(member: &str) -> Option<(u16, String)> {
     };
     match tag {
         "" | "*" => None,
+        tag if tag.len() > 64 => None,
         tag => Some((weight, canonical(tag)?)),
     }
 }

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use super::{Culture, culture::truncations};
 
-/// The longest `Accept-Language` that is read, in bytes.
-const MAX_BYTES: usize = 500;
-/// How many of its ranges are read.
+/// How many ranges of `Accept-Language` are read.
 const MAX_RANGES: usize = 10;
+/// The longest of them that is taken, in bytes: as long as the claims and the other fields of a
+/// call that name a culture, or no nested token could say what was chosen.
+const MAX_RANGE_BYTES: usize = 64;
 
 /// The cultures that a service supports, sorted; none means that it takes any.
 #[derive(Clone, Debug, Default)]
@@ -62,13 +63,17 @@ struct Range {
 }
 
 impl AcceptLanguage {
+    /// The longest field that is read.
+    pub(crate) const MAX_BYTES: usize = 500;
+
     /// Reads the field's value; of several fields, their values joined by commas.
     ///
     /// It is `None`, one bad value, if it is longer than 500 bytes or if none of its ranges is
-    /// well-formed. Else ill-formed ranges are passed over, and those after the tenth are not
-    /// read. `*` is well-formed, and says nothing that could be chosen.
+    /// well-formed. Else ill-formed ranges and those of more than 64 bytes are passed over, and
+    /// those after the tenth are not read. `*` is well-formed, and says nothing that could be
+    /// chosen.
     pub(crate) fn parse(field: &[u8]) -> Option<Self> {
-        if field.len() > MAX_BYTES {
+        if field.len() > Self::MAX_BYTES {
             return None;
         }
         let members = field
@@ -85,7 +90,9 @@ impl AcceptLanguage {
             };
             if tag == "*" {
                 readable = true;
-            } else if let Ok(culture) = tag.parse() {
+            } else if tag.len() <= MAX_RANGE_BYTES
+                && let Ok(culture) = tag.parse()
+            {
                 readable = true;
                 ranges.push(Range { culture, weight });
             }

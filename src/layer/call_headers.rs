@@ -1,11 +1,14 @@
 //! What the headers of one call say of the client, and what the response says of that.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Response,
     header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, Entry, VARY},
 };
 
-use crate::client::{self, ClientContext, ClientPolicy, ClientSource, Culture, Offer};
+use crate::{
+    client::{self, AcceptLanguage, ClientContext, ClientPolicy, ClientSource, Culture, Offer},
+    error::SessionError,
+};
 
 static CLIENT_CULTURE: HeaderName = HeaderName::from_static("client-culture");
 static CLIENT_UI_CULTURE: HeaderName = HeaderName::from_static("client-ui-culture");
@@ -172,19 +175,20 @@ impl Fields<'_> {
         read
     }
 
-    fn languages(&mut self) -> Option<client::AcceptLanguage> {
-        let mut values = self.headers.get_all(ACCEPT_LANGUAGE).iter();
-        let first = values.next()?.as_bytes();
+    fn languages(&mut self) -> Option<AcceptLanguage> {
+        let values = || self.headers.get_all(ACCEPT_LANGUAGE).iter();
+        let first = values().next()?.as_bytes();
         // Several fields are one list (RFC 9110 §5.3).
-        let languages = match values.next() {
-            None => client::AcceptLanguage::parse(first),
-            Some(second) => {
-                let all = [first, second.as_bytes()];
-                let all: Vec<_> = all
-                    .into_iter()
-                    .chain(values.map(HeaderValue::as_bytes))
-                    .collect();
-                client::AcceptLanguage::parse(&all.join(&b","[..]))
+        let commas = values().count().saturating_sub(1);
+        let len = values()
+            .map(HeaderValue::len)
+            .fold(commas, usize::saturating_add);
+        let languages = match commas {
+            0 => AcceptLanguage::parse(first),
+            _ if len > AcceptLanguage::MAX_BYTES => None,
+            _ => {
+                let all: Vec<_> = values().map(HeaderValue::as_bytes).collect();
+                AcceptLanguage::parse(&all.join(&b","[..]))
             }
         };
         if languages.is_none() {
@@ -228,12 +232,15 @@ impl NegotiationHeaders {
         }))
     }
 
-    /// Adds to what the handler set.
-    pub(super) fn apply(self, headers: &mut HeaderMap) {
+    /// Adds to what the handler set. The refusal of a layer further in has no language: it holds
+    /// constants alone, and nothing of the request.
+    pub(super) fn apply<B>(self, response: &mut Response<B>) {
+        let is_refusal = response.extensions().get::<SessionError>().is_some();
+        let headers = response.headers_mut();
         if let Some(vary) = self.vary {
             add_vary(headers, vary);
         }
-        if let Some(language) = self.content_language
+        if let Some(language) = self.content_language.filter(|_| !is_refusal)
             && let Entry::Vacant(entry) = headers.entry(CONTENT_LANGUAGE)
         {
             entry.insert(language);

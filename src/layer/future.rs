@@ -79,7 +79,7 @@ where
             StateProjection::Session { future, headers } => {
                 let mut result = ready!(future.poll(cx));
                 if let (Ok(response), Some(headers)) = (&mut result, headers.take()) {
-                    headers.apply(response.headers_mut());
+                    headers.apply(response);
                 }
                 Poll::Ready(result)
             }

@@ -5,13 +5,14 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
+    AccessLevel, CallHeaders, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
     SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, TokenType,
     User,
 };
 
 use crate::support::{
-    NOW, bearer, builder, now, refusal, see_session, send, session, signing_key, verifier,
+    NOW, bearer, builder, now, refusal, request, see_session, send, session, signing_key, token,
+    verifier,
 };
 
 fn nest(parent: &Session, user: &str) -> SessionToken {
@@ -72,6 +73,24 @@ fn the_invariant_culture_is_inherited_where_the_client_said_it() {
         (&claims["locale"], &claims["ui_locale"]),
         (&json!("und"), &json!("und"))
     );
+}
+
+/// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
+#[test]
+fn whatever_a_call_asks_for_can_be_inherited() {
+    let layer = SessionLayer::new(verifier()).client_context(CallHeaders::all());
+    let parent = token(&json!({ "locale": null, "ui_locale": null }));
+    let bearer = format!("Bearer {parent}");
+    for (bytes, want) in [(64, true), (66, false)] {
+        let tag = format!("en-x{}", "-a".repeat((bytes - 4) / 2));
+        for name in ["accept-language", "client-culture"] {
+            let request = request(&[("authorization", &bearer), (name, &tag)]);
+            let parent = see_session(&layer, request).unwrap().unwrap();
+            assert_eq!(parent.client_culture().to_string() == tag, want, "{name}");
+            let nested = Session::from(nest(&parent, "bob"));
+            assert_eq!(nested.client_culture(), parent.client_culture());
+        }
+    }
 }
 
 #[test]

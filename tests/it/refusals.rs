@@ -3,8 +3,8 @@
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower_session_token::{
-    RequireScope, RevocationCheck, RevocationStatus, Session, SessionErrorKind as Kind,
-    SessionLayer,
+    AccessLevel, CallHeaders, RequireAccessLevel, RequireScope, RevocationCheck, RevocationStatus,
+    Session, SessionErrorKind as Kind, SessionLayer,
 };
 
 use crate::support::{
@@ -280,6 +280,35 @@ fn no_answer_echoes_the_request() {
             assert!(!format!("{answer:?}").contains(marker), "{answer:?}");
         }
     }
+}
+
+#[test]
+fn no_refusal_further_in_names_the_language_of_the_request() {
+    let marker = "en-x-zq7mark";
+    let outer = SessionLayer::new(verifier())
+        .client_context(CallHeaders::all())
+        .optional();
+    let guard = RequireAccessLevel::new(AccessLevel::Administrator).problem_details();
+    let bearer = format!("Bearer {}", good_token());
+    let culture = [("client-culture", marker), ("authorization", &*bearer)];
+    let language = [("accept-language", marker)];
+    for (answer, kind) in [
+        (
+            send(&(outer.clone(), guard), request(&culture)),
+            Kind::AccessLevelInsufficient,
+        ),
+        (
+            send(&(outer.clone(), layer()), request(&language)),
+            Kind::TokenMissing,
+        ),
+    ] {
+        assert_eq!(answer.error.unwrap().kind(), kind);
+        assert!(!format!("{answer:?}").contains(marker), "{answer:?}");
+        // What caches have to know stays.
+        assert!(answer.header("vary").unwrap().contains("client-culture"));
+    }
+    let accepted = send(&outer, request(&culture));
+    assert_eq!(accepted.header("content-language"), Some(marker));
 }
 
 #[test]
