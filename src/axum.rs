@@ -7,7 +7,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::{StatusCode, header::CONTENT_TYPE, request::Parts};
 
 use crate::{
     client::ClientContext,
@@ -74,7 +74,12 @@ enum Reason {
 impl SessionRejection {
     fn missing(parts: &Parts) -> Self {
         let error = SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
-        let headers = parts.headers.clone();
+        // All of them that the answer depends on.
+        let content_type = parts.headers.get(CONTENT_TYPE);
+        let headers = content_type
+            .map(|it| (CONTENT_TYPE, it.clone()))
+            .into_iter()
+            .collect();
         let response = Refuser::default().refuse::<Body>(&parts.method, headers, error);
         Self(Reason::Missing(Box::new(response)))
     }

@@ -19,8 +19,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    KeySet, KeyStore, RevocationList, Session, SessionId, SessionIssuer, SessionLayer,
-    SessionToken, SessionVerifier, SigningKey, User,
+    CallHeaders, ClientContext, KeySet, KeyStore, RevocationList, Session, SessionId,
+    SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType,
+    User,
 };
 
 fn key() -> SigningKey {
@@ -139,6 +140,120 @@ fn the_cache_uses_no_more_than_it_says() {
         let is_told = used <= said + 64 && said <= max_bytes;
         assert!(is_told, "{used} bytes, {said} said, {max_bytes} allowed");
     }
+}
+
+/// Without `sid`, `jti` is two identifiers; they are read after the session was kept.
+#[test]
+fn what_a_kept_session_reads_later_is_counted() {
+    use hmac::{KeyInit, Mac};
+
+    const MAX_BYTES: usize = 4 << 20;
+    let base64 = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let token = |at: usize| {
+        let claims = serde_json::json!({
+            "sub": "a", "exp": 4_000_000_000_u64, "jti": format!("{at:04}{}", "x".repeat(240)),
+        });
+        let payload = base64(claims.to_string().as_bytes());
+        let input = format!("{}.{payload}", base64(br#"{"alg":"HS256","typ":"JWT"}"#));
+        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&[7; 32]).unwrap();
+        mac.update(input.as_bytes());
+        format!("{input}.{}", base64(&mac.finalize().into_bytes()))
+    };
+    let verifier = SessionVerifier::builder()
+        .key(key().verifying_key())
+        .any_issuer()
+        .any_audience()
+        .accept_type(TokenType::Jwt)
+        .cache_bytes(MAX_BYTES)
+        .build()
+        .unwrap();
+    let tokens: Vec<_> = (0..4000).map(token).collect();
+    let held = allocation_counter::measure(|| {
+        for token in &tokens {
+            for _ in 0..3 {
+                let session = verifier.verify(token.as_bytes()).unwrap();
+                assert_eq!(session.id().to_string().len(), 244);
+            }
+        }
+    });
+    let stats = verifier.cache_stats();
+    assert!(stats.evictions > 0, "{stats:?}");
+    let held = usize::try_from(held.bytes_current).unwrap();
+    assert!(
+        held <= stats.bytes && stats.bytes <= MAX_BYTES,
+        "{held}, {stats:?}"
+    );
+}
+
+/// So many fields that a map has no place for one more without twice as many.
+fn full_map(mut request: Request<()>) -> Request<()> {
+    let headers = request.headers_mut();
+    for at in headers.len()..6144 {
+        let name: http::HeaderName = format!("x{at:x}").parse().unwrap();
+        headers.insert(name, http::HeaderValue::from_static(""));
+    }
+    request
+}
+
+#[test]
+fn a_map_of_many_fields_is_not_copied() {
+    use axum_core::extract::FromRequestParts;
+
+    let source = TokenSource::websocket_protocol("bearer.").unwrap();
+    let layer = SessionLayer::new(verifier(0)).token_sources([source]);
+    let mut service = layer.layer(service_fn(|_: Request<()>| {
+        ready(Ok::<_, Infallible>(Response::new(())))
+    }));
+    let offered = format!("chat, bearer.{}", token());
+    let request = Request::get("/").header("sec-websocket-protocol", offered);
+    let mut request = Some(full_map(request.body(()).unwrap()));
+    let of_layer = allocation_counter::measure(|| {
+        let future = service.call(request.take().unwrap());
+        let ready = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Ok(it)) if it.status() == StatusCode::OK));
+    });
+    assert!(of_layer.bytes_total < 4096, "{of_layer:?}");
+
+    // As an optional layer leaves a request that has no token.
+    let (mut parts, ()) = full_map(Request::new(())).into_parts();
+    parts.extensions.insert(ClientContext::default());
+    let of_extractor = allocation_counter::measure(|| {
+        let session = pin!(<Session as FromRequestParts<()>>::from_request_parts(
+            &mut parts,
+            &()
+        ));
+        let ready = session.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Err(_))));
+    });
+    assert!(of_extractor.bytes_total < 4096, "{of_extractor:?}");
+}
+
+#[test]
+fn long_lists_of_languages_are_refused_before_they_are_joined() {
+    let layer = SessionLayer::new(verifier(0)).client_context(CallHeaders::all());
+    let mut service = layer.layer(service_fn(|request: Request<()>| {
+        assert_eq!(
+            request
+                .extensions()
+                .get::<ClientContext>()
+                .unwrap()
+                .ignored(),
+            1
+        );
+        ready(Ok::<_, Infallible>(Response::new(())))
+    }));
+    let long = "a".repeat(100_000);
+    let request = Request::get("/")
+        .header("authorization", format!("Bearer {}", token()))
+        .header("accept-language", &long)
+        .header("accept-language", &long);
+    let mut request = Some(request.body(()).unwrap());
+    let allocated = allocation_counter::measure(|| {
+        let future = service.call(request.take().unwrap());
+        let ready = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Ok(_))));
+    });
+    assert!(allocated.bytes_total < 16_384, "{allocated:?}");
 }
 
 #[test]

@@ -297,8 +297,11 @@ fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
         list.extend_from_slice(protocol);
     }
     let is_empty = list.is_empty();
-    match HeaderValue::from_maybe_shared(Bytes::from(list)) {
-        Ok(field) if !is_empty => headers.insert(SEC_WEBSOCKET_PROTOCOL, field),
-        _ => headers.remove(SEC_WEBSOCKET_PROTOCOL),
-    };
+    let field = HeaderValue::from_maybe_shared(Bytes::from(list));
+    // Before one is put in, for which a full map would have no place.
+    headers.remove(SEC_WEBSOCKET_PROTOCOL);
+    if let (Ok(field), false) = (field, is_empty) {
+        // It fits: there was one. Should it not, no subprotocol is offered.
+        let _ = headers.try_insert(SEC_WEBSOCKET_PROTOCOL, field);
+    }
 }

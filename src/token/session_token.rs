@@ -12,7 +12,7 @@ use super::{
     SessionTokenBuilder, TokenType,
     form::{self, Checked},
     time::NumericDate,
-    wire::claims::Payload,
+    wire::{claims::Payload, text::Span},
 };
 use crate::{
     client::{ClientKind, Offer},
@@ -92,9 +92,28 @@ impl SessionToken {
         form::client(self.token_type, &self.payload).unwrap_or_default()
     }
 
-    /// Generously counted: as if the members had each text on the heap again.
+    /// Generously counted: as if members, cultures and actors held each text of the payload once
+    /// more, on its own.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.payload.heap_bytes().saturating_mul(2)
+        /// The counts in front of a text, and what is left over behind it.
+        const AROUND: usize = 3 * size_of::<usize>();
+        /// Four identifiers, name, login and two cultures.
+        const TEXTS: usize = 8;
+        const OF_ACTOR: usize = size_of::<Actor>() + 3 * AROUND;
+
+        let claims = &self.payload.claims;
+        let actors = self.actor().into_iter().flat_map(Actor::chain).count();
+        // `jti` is two identifiers then.
+        let again = claims.jti.filter(|_| claims.sid.is_none());
+        let payload = self.payload.heap_bytes();
+        let parts = [
+            payload,
+            payload,
+            again.map_or(0, Span::len),
+            TEXTS * AROUND,
+            actors.saturating_mul(OF_ACTOR),
+        ];
+        parts.iter().sum()
     }
 
     pub(super) fn issued_at_date(&self) -> Option<NumericDate> {

@@ -141,6 +141,27 @@ fn sources_can_be_replaced() {
 }
 
 #[test]
+fn a_subprotocol_is_taken_out_of_a_full_map() {
+    // As many as it holds.
+    const MAX_FIELDS: usize = 24_576;
+    let offered = format!("chat, bearer.{}", good_token());
+    let mut request = request(&[("sec-websocket-protocol", &offered)]);
+    let headers = request.headers_mut();
+    for at in 1..MAX_FIELDS {
+        let name: http::HeaderName = format!("x{at:x}").parse().unwrap();
+        headers.insert(name, http::HeaderValue::from_static(""));
+    }
+    let seen = see(&everywhere(), request, |request| {
+        let headers = request.headers();
+        (headers.len(), headers["sec-websocket-protocol"].clone())
+    });
+    assert_eq!(
+        seen.unwrap(),
+        (MAX_FIELDS, http::HeaderValue::from_static("chat"))
+    );
+}
+
+#[test]
 fn no_handler_sees_a_token_as_a_subprotocol() {
     let token = good_token();
     for (offered, left) in [

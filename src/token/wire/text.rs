@@ -17,7 +17,7 @@ impl Span {
         }
     }
 
-    pub(super) fn len(self) -> usize {
+    pub(in crate::token) fn len(self) -> usize {
         usize::try_from(self.len).unwrap_or_default()
     }
 
