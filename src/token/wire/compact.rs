@@ -166,6 +166,16 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_any_length_is_decoded() {
+        for len in [0, 1, 64, 65, 1024, 1025, 5000] {
+            let bytes = vec![0xa5; len];
+            let text = URL_SAFE_NO_PAD.encode_to_string(&bytes);
+            let same = with_decoded(text.as_bytes(), |it| it == bytes);
+            assert_eq!(same, Ok(true), "{len}");
+        }
+    }
+
+    #[test]
     fn there_are_three_parts() {
         for (text, ok) in [
             ("", false),
