@@ -3,12 +3,42 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     Algorithm, SigningKey, VerifyingKey,
     algorithm::Family,
     material::{PrivateMaterial, PublicMaterial, RsaComponents},
 };
+
+/// JSON whose texts are wiped when it goes, since there may be secrets among them.
+pub(super) struct Json(Value);
+
+impl Json {
+    pub(super) fn read(json: &[u8]) -> Option<Self> {
+        // serde's error would quote the text.
+        serde_json::from_slice(json).ok().map(Self)
+    }
+
+    pub(super) fn get(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Drop for Json {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
 
 /// One key of a set, as it stands there. A reason for refusal names members, never values.
 pub(super) struct Jwk<'a>(&'a Map<String, Value>);
@@ -21,8 +51,8 @@ impl<'a> Jwk<'a> {
         json: &[u8],
         read: impl FnOnce(&Jwk<'_>) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
-        let value: Value = serde_json::from_slice(json).or(Err("the text is no JSON"))?;
-        read(&Jwk::of(&value)?)
+        let value = Json::read(json).ok_or("the text is no JSON")?;
+        read(&Jwk::of(value.get())?)
     }
 
     pub(super) fn of(value: &'a Value) -> Result<Self, Refused> {
@@ -189,7 +219,7 @@ impl<'a> Jwk<'a> {
             if coordinate.len() != len {
                 return Err("a coordinate has not its full length (RFC 7518 §6.2.1.2)");
             }
-            point.extend(coordinate);
+            point.extend_from_slice(&coordinate);
         }
         Ok(point)
     }
@@ -202,10 +232,27 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    fn bytes(&self, name: &str, missing: Refused) -> Result<Vec<u8>, Refused> {
+    /// They may be a key's private part.
+    fn bytes(&self, name: &str, missing: Refused) -> Result<Zeroizing<Vec<u8>>, Refused> {
         let text = self.text(name)?.ok_or(missing)?;
         base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(text)
+            .map(Zeroizing::new)
             .or(Err("a member is not base64url"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_texts_are_wiped() {
+        let mut jwks = json!({ "keys": [{ "k": "c2VjcmV0", "x": [["a"], { "y": "b" }], "n": 1 }] });
+        wipe(&mut jwks);
+        let wiped = json!({ "keys": [{ "k": "", "x": [[""], { "y": "" }], "n": 1 }] });
+        assert_eq!(jwks, wiped);
     }
 }

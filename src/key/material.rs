@@ -1,6 +1,7 @@
 //! What keys are made of, before a backend prepares them.
 
 use rustls_pki_types::alg_id;
+use zeroize::Zeroizing;
 
 use super::{Algorithm, algorithm::Family, der};
 
@@ -36,14 +37,14 @@ pub(super) enum PrivateMaterial<'a> {
 
 #[derive(Default)]
 pub(super) struct RsaComponents {
-    pub(super) n: Vec<u8>,
-    pub(super) e: Vec<u8>,
-    pub(super) d: Vec<u8>,
-    pub(super) p: Vec<u8>,
-    pub(super) q: Vec<u8>,
-    pub(super) dp: Vec<u8>,
-    pub(super) dq: Vec<u8>,
-    pub(super) qi: Vec<u8>,
+    pub(super) n: Zeroizing<Vec<u8>>,
+    pub(super) e: Zeroizing<Vec<u8>>,
+    pub(super) d: Zeroizing<Vec<u8>>,
+    pub(super) p: Zeroizing<Vec<u8>>,
+    pub(super) q: Zeroizing<Vec<u8>>,
+    pub(super) dp: Zeroizing<Vec<u8>>,
+    pub(super) dq: Zeroizing<Vec<u8>>,
+    pub(super) qi: Zeroizing<Vec<u8>>,
 }
 
 pub(super) const UNFIT: &str = "the key does not fit the algorithm";

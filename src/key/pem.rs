@@ -1,6 +1,7 @@
 //! PEM (RFC 7468): what a text holds, and which key that is.
 
 use rustls_pki_types::pem::{PemObject, SectionKind};
+use zeroize::Zeroizing;
 
 use super::material::{PrivateMaterial, PublicMaterial};
 
@@ -45,10 +46,10 @@ pub(super) fn with_private<T>(
 }
 
 /// The one section of the text. Of several it could not be told which one is meant.
-fn section(pem: &[u8]) -> Result<(SectionKind, Vec<u8>), &'static str> {
+fn section(pem: &[u8]) -> Result<(SectionKind, Zeroizing<Vec<u8>>), &'static str> {
     let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
     let first = match sections.next() {
-        Some(Ok(first)) => first,
+        Some(Ok((kind, der))) => (kind, Zeroizing::new(der)),
         Some(Err(_)) => return Err("the PEM text is broken"),
         // The reader passes over labels that it does not know.
         None => return Err("there is no PEM section `PUBLIC KEY` or `PRIVATE KEY`"),

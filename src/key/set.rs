@@ -2,9 +2,10 @@
 
 use std::{collections::HashMap, fmt};
 
-use serde_json::Value;
-
-use super::{Algorithm, VerifyingKey, jwk::Jwk};
+use super::{
+    Algorithm, VerifyingKey,
+    jwk::{Json, Jwk},
+};
 use crate::error::ConfigError;
 
 /// The keys that a verifier trusts, found by their ids.
@@ -130,9 +131,10 @@ impl KeySet {
                 "two are for one type of key",
             ));
         }
-        // serde's error would quote the text, which may hold secrets.
-        let set = serde_json::from_slice::<Value>(json.as_ref()).ok();
-        let keys = set.as_ref().and_then(|set| set.get("keys")?.as_array());
+        let set = Json::read(json.as_ref());
+        let keys = set
+            .as_ref()
+            .and_then(|set| set.get().get("keys")?.as_array());
         let keys = keys.ok_or(ConfigError::new("jwks", "no JWK Set (RFC 7517 §5)"))?;
         let mut used: Vec<(usize, VerifyingKey)> = Vec::new();
         let mut left_out = Vec::new();

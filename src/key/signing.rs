@@ -6,7 +6,6 @@ use super::{
     Algorithm, VerifyingKey,
     backend::PrivateKey,
     constructors::{hmac_constructors, pem_constructors},
-    hmac::HmacKey,
     jwk::Jwk,
     material::PrivateMaterial,
     pem,
@@ -29,16 +28,8 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub struct SigningKey {
     verifying: VerifyingKey,
-    sign: Arc<Sign>,
-}
-
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it is behind an `Arc`, one for each key"
-)]
-enum Sign {
-    Hmac(HmacKey),
-    Private(PrivateKey),
+    /// `None`: the secret that verifies signs too.
+    private: Option<Arc<PrivateKey>>,
 }
 
 /// The key failed, which a prepared one does only where the machine has no randomness.
@@ -83,7 +74,7 @@ impl SigningKey {
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {
         Ok(Self {
             verifying: VerifyingKey::hmac(algorithm, secret)?,
-            sign: Arc::new(Sign::Hmac(HmacKey::new(algorithm, secret)?)),
+            private: None,
         })
     }
 
@@ -94,7 +85,7 @@ impl SigningKey {
         let key = PrivateKey::new(algorithm, material)?;
         Ok(Self {
             verifying: VerifyingKey::of_public(algorithm, key.public(algorithm)?),
-            sign: Arc::new(Sign::Private(key)),
+            private: Some(Arc::new(key)),
         })
     }
 
@@ -124,10 +115,11 @@ impl SigningKey {
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
-        match &*self.sign {
-            Sign::Hmac(key) => Ok(key.sign(message)),
-            Sign::Private(key) => key.sign(message).ok_or(SigningFailed),
-        }
+        let signature = match &self.private {
+            Some(key) => key.sign(message),
+            None => self.verifying.hmac_tag(message),
+        };
+        signature.ok_or(SigningFailed)
     }
 }
 

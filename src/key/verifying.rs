@@ -129,6 +129,14 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
+    /// What a secret signs a message with; a public key signs nothing.
+    pub(super) fn hmac_tag(&self, message: &[u8]) -> Option<Vec<u8>> {
+        match &*self.check {
+            Check::Hmac(key) => Some(key.sign(message)),
+            Check::Public(_) => None,
+        }
+    }
+
     /// Whether `signature` is one of `message`.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &*self.check {

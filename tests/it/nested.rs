@@ -113,8 +113,7 @@ fn a_default_of_the_service_is_inherited() {
         .default_utc_offset(FixedOffset::east_opt(3600).unwrap())
         .build()
         .unwrap();
-    let plain =
-        crate::support::token(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
+    let plain = token(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
     let parent = verifier.verify(plain.as_bytes()).unwrap();
     let nested = Session::from(nest(&parent, "bob"));
     assert_eq!(nested.client_culture().to_string(), "de-CH");
