@@ -141,6 +141,7 @@ mod constant_time;
 mod error;
 mod key;
 mod layer;
+mod serde_text;
 mod session;
 mod token;
 #[cfg(test)]
@@ -159,8 +160,8 @@ pub use layer::{
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{
-    AccessLevel, Actor, ApplicationId, NestedTokenBuilder, Session, SessionContext, SessionId,
-    SessionScope, SessionType, TokenId, User, UserId,
+    AccessLevel, Actor, ApplicationId, NestedTokenBuilder, ParseAccessLevelError, Session,
+    SessionContext, SessionId, SessionScope, SessionType, TokenId, User, UserId,
 };
 pub use token::{
     CacheStats, Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer,

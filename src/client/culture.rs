@@ -6,7 +6,7 @@ use icu_locale_core::Locale;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use super::text;
+use crate::serde_text;
 
 /// The longest tag that is read, in bytes. RFC 5646 §4.4.1 asks for room for 35 at least.
 const MAX_BYTES: usize = 255;
@@ -214,7 +214,7 @@ impl Serialize for Culture {
 
 impl<'de> Deserialize<'de> for Culture {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::deserialize(deserializer, "a BCP 47 language tag")
+        serde_text::deserialize(deserializer, "a BCP 47 language tag")
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text;
+use crate::serde_text;
 
 /// The kind of client that opened a session.
 ///
@@ -95,7 +95,7 @@ impl Serialize for ClientKind {
 
 impl<'de> Deserialize<'de> for ClientKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::deserialize(deserializer, "a client kind")
+        serde_text::deserialize(deserializer, "a client kind")
     }
 }
 

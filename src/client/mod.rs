@@ -7,7 +7,6 @@ mod kind;
 mod negotiation;
 mod offset;
 mod policy;
-mod text;
 mod zone;
 
 pub use context::{ClientContext, ClientSource};

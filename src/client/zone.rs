@@ -5,7 +5,7 @@ use std::{error::Error, fmt, str::FromStr};
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text;
+use crate::serde_text;
 
 /// The longest name that is well-formed, in bytes. The longest of the IANA database has 32.
 const MAX_BYTES: usize = 64;
@@ -83,7 +83,7 @@ impl Serialize for TimeZone {
 
 impl<'de> Deserialize<'de> for TimeZone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text::deserialize(deserializer, "the name of a time zone")
+        serde_text::deserialize(deserializer, "the name of a time zone")
     }
 }
 

@@ -1,12 +1,12 @@
 //! The user of a session.
 
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::UserId;
-use crate::error::ConfigError;
+use crate::serde_text;
 
 /// The user that a session belongs to.
 ///
@@ -109,11 +109,8 @@ impl fmt::Debug for User {
 }
 
 /// What a user may do. Levels are ordered: a higher one includes the lower.
-#[derive(
-    Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
-)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-#[serde(rename_all = "lowercase")]
 pub enum AccessLevel {
     /// No rights beyond those that the application gives the user.
     #[default]
@@ -139,13 +136,64 @@ impl fmt::Display for AccessLevel {
     }
 }
 
+/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
 impl FromStr for AccessLevel {
-    type Err = ConfigError;
+    type Err = ParseAccessLevelError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [Self::Regular, Self::Administrator]
             .into_iter()
             .find(|level| level.as_str() == text)
-            .ok_or_else(|| ConfigError::new("access_level", "neither regular nor administrator"))
+            .ok_or(ParseAccessLevelError(()))
+    }
+}
+
+impl Serialize for AccessLevel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for AccessLevel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_text::deserialize(deserializer, "an access level")
+    }
+}
+
+/// The text is neither `regular` nor `administrator`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParseAccessLevelError(());
+
+impl fmt::Display for ParseAccessLevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither regular nor administrator")
+    }
+}
+
+impl Error for ParseAccessLevelError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_levels_are_read_as_they_are_written_and_errors_repeat_nothing() {
+        for level in [AccessLevel::Regular, AccessLevel::Administrator] {
+            assert_eq!(level.to_string().parse(), Ok(level));
+            let json = serde_json::to_string(&level).unwrap();
+            assert_eq!(json, format!("\"{level}\""));
+            assert_eq!(serde_json::from_str::<AccessLevel>(&json).unwrap(), level);
+        }
+        for json in [
+            "\"Administrator\"",
+            "\"\"",
+            "null",
+            "1",
+            "{\"administrator\":null}",
+        ] {
+            assert!(serde_json::from_str::<AccessLevel>(json).is_err(), "{json}");
+        }
+        let error = serde_json::from_str::<AccessLevel>("\"s3cret\"").unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
     }
 }

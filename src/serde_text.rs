@@ -6,7 +6,7 @@ use serde::{Deserializer, de};
 
 /// Reads a text and parses it, with no copy in between. An error holds the words of `T::Err`, none
 /// of the text.
-pub(super) fn deserialize<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
+pub(crate) fn deserialize<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,
     D: Deserializer<'de>,
