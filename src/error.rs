@@ -83,6 +83,10 @@ impl SessionError {
         Self::new(SessionErrorKind::TokenMalformed, detail)
     }
 
+    pub(crate) const fn unacceptable(detail: &'static str) -> Self {
+        Self::new(SessionErrorKind::TokenUnacceptable, detail)
+    }
+
     pub(crate) const fn claim(name: &'static str) -> Self {
         Self::new(SessionErrorKind::ClaimInvalid, name)
     }

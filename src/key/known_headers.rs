@@ -23,8 +23,8 @@ impl KnownHeaders {
     const MAX_BYTES: usize = 256;
 
     pub(crate) fn find(&self, encoded: &[u8]) -> Option<&KnownHeader> {
-        let known = self.0.iter().map_while(OnceLock::get);
-        known.into_iter().find(|it| *it.encoded == *encoded)
+        let mut known = self.0.iter().map_while(OnceLock::get);
+        known.find(|it| *it.encoded == *encoded)
     }
 
     /// Remembers what a header said that a signature of `key` covered.

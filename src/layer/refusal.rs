@@ -156,7 +156,7 @@ impl<R> Refuser<R> {
             None => self.http_head(error.kind(), &mut head),
         }
         let mut response = self.form.respond(head, &error);
-        response.extensions_mut().get_or_insert(error);
+        response.extensions_mut().insert(error);
         response
     }
 

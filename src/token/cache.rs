@@ -334,7 +334,7 @@ impl Table {
         }
         entry.used = true;
         let session = entry.session.clone();
-        if count(&self.counters.hits).is_multiple_of(HITS_BETWEEN_UPKEEP) {
+        if count(&self.counters.hits, 1).is_multiple_of(HITS_BETWEEN_UPKEEP) {
             self.keep_up(now);
         }
         Some(session)
@@ -342,7 +342,7 @@ impl Table {
 
     /// Notes a token, and says whether it was noted before.
     fn note(&mut self, hash: u64, generation: u64, now: NumericDate) -> bool {
-        count(&self.counters.misses);
+        count(&self.counters.misses, 1);
         if self.generation != generation {
             self.clear(generation);
         }
@@ -478,9 +478,7 @@ impl Table {
         let places = size_of_val(&*self.sets).saturating_add(size_of_val(&*self.sightings));
         if places > share / 2 {
             let evictions = u64::try_from(self.len).unwrap_or_default();
-            self.counters
-                .evictions
-                .fetch_add(evictions, Ordering::Relaxed);
+            count(&self.counters.evictions, evictions);
             self.clear(self.generation);
             self.renew_sightings();
         }
@@ -528,7 +526,7 @@ impl Table {
 
     fn evict(&mut self, set: usize, way: usize) {
         self.remove(set, way);
-        count(&self.counters.evictions);
+        count(&self.counters.evictions, 1);
     }
 
     /// Removes a few of those that have expired.
@@ -626,8 +624,8 @@ impl Drop for Table {
 }
 
 /// Only one thread writes to it, so that nothing is lost between the two halves.
-fn count(counter: &AtomicU64) -> u64 {
-    let count = counter.load(Ordering::Relaxed).wrapping_add(1);
+fn count(counter: &AtomicU64, more: u64) -> u64 {
+    let count = counter.load(Ordering::Relaxed).wrapping_add(more);
     counter.store(count, Ordering::Relaxed);
     count
 }

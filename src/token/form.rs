@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
-    error::{SessionError, SessionErrorKind},
+    error::SessionError,
     session::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
 };
 
@@ -60,10 +60,10 @@ impl Form {
     /// Whether the claims that the type needs are there, and none that it refuses.
     fn check_presence(&self, token_type: TokenType, claims: &Claims) -> Result<(), SessionError> {
         if claims.cnf.is_some() {
-            return Err(unacceptable("`cnf` binds the token to a key"));
+            return Err(SessionError::unacceptable("`cnf` binds the token to a key"));
         }
         if token_type == TokenType::Session && claims.act.is_some() {
-            return Err(unacceptable("`act` belongs to nested tokens"));
+            return Err(SessionError::unacceptable("`act` belongs to nested tokens"));
         }
         let ours = token_type.is_ours();
         let not_jwt = token_type != TokenType::Jwt;
@@ -172,10 +172,6 @@ fn session_id(payload: &Payload) -> SessionId {
     ]
     .join("\n");
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).into()
-}
-
-fn unacceptable(detail: &'static str) -> SessionError {
-    SessionError::new(SessionErrorKind::TokenUnacceptable, detail)
 }
 
 /// The culture that a claim names; what others mint is read with indulgence.

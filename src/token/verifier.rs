@@ -213,7 +213,7 @@ impl Rules {
     fn accept_type(&self, token_type: Option<TokenType>) -> Result<TokenType, SessionError> {
         token_type
             .filter(|it| self.accepted.contains(it))
-            .ok_or_else(|| unacceptable("its type (`typ`) is not accepted here"))
+            .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
     }
 
     fn check_time(
@@ -238,7 +238,7 @@ impl Rules {
         let issued_at = claims.iat.unwrap_or(latest);
         match self.max_lifetime_of(token_type) {
             Some(max) if expires_at.saturating_since(issued_at) > max => {
-                Err(unacceptable("its lifetime is too long"))
+                Err(SessionError::unacceptable("its lifetime is too long"))
             }
             _ => Ok(()),
         }
@@ -301,11 +301,13 @@ fn select_key<'k>(
     keys: &'k KeySet,
     header: &JoseHeader<'_>,
 ) -> Result<&'k VerifyingKey, SessionError> {
-    let key = keys
-        .select(header.kid.as_deref())
-        .ok_or_else(|| unacceptable("its key (`kid`) is not one of this service's"))?;
+    let key = keys.select(header.kid.as_deref()).ok_or_else(|| {
+        SessionError::unacceptable("its key (`kid`) is not one of this service's")
+    })?;
     if key.algorithm().as_str() != header.alg {
-        return Err(unacceptable("its algorithm (`alg`) is not that of the key"));
+        return Err(SessionError::unacceptable(
+            "its algorithm (`alg`) is not that of the key",
+        ));
     }
     Ok(key)
 }
@@ -321,10 +323,6 @@ fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), Sessi
             "it does not hold",
         )),
     }
-}
-
-fn unacceptable(detail: &'static str) -> SessionError {
-    SessionError::new(SessionErrorKind::TokenUnacceptable, detail)
 }
 
 impl fmt::Debug for SessionVerifier {
