@@ -303,7 +303,7 @@ fn soak(scale: &Scale) {
     );
 }
 
-/// Of this process; 0 where it can not be told.
+/// Of this process; 0 where it cannot be told.
 fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status

@@ -156,7 +156,7 @@ pub enum SessionErrorKind {
     AccessLevelInsufficient,
     /// The token's scope is not enough (RFC 6750 §3.1 `insufficient_scope`).
     ScopeInsufficient,
-    /// Whether the session is revoked could not be told, and the layer fails closed.
+    /// Whether the session is revoked could not be determined, and the layer fails closed.
     RevocationUnavailable,
 }
 
@@ -202,7 +202,7 @@ impl SessionErrorKind {
             Self::ClientKindForbidden => "this kind of client is not allowed here",
             Self::AccessLevelInsufficient => "the access level is not sufficient",
             Self::ScopeInsufficient => "the scope is not sufficient",
-            Self::RevocationUnavailable => "it can not be told whether the session is revoked",
+            Self::RevocationUnavailable => "whether the session is revoked cannot be determined",
         }
     }
 

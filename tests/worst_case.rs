@@ -514,7 +514,7 @@ fn requests() -> Vec<(String, HeaderMap)> {
     requests
 }
 
-/// `None` where the value can not be in a field.
+/// `None` where the value cannot be in a field.
 fn hostile(
     field: &'static str,
     value: &str,

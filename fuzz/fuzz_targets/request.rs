@@ -352,7 +352,7 @@ const TITLES: [&str; 10] = [
     "the session token is not valid yet",
     "a claim of the session token is missing or invalid",
     "the session is revoked",
-    "it can not be told whether the session is revoked",
+    "whether the session is revoked cannot be determined",
 ];
 
 /// RFC 6750 §2.1, strictly.

@@ -370,7 +370,7 @@ impl World {
         let until = self.last(|it| it.subs().any(|sub| sub == token.sub));
         let list = &self.revoked;
         list.revoke_user_before(ISSUER, &id, date(before), date(until));
-        // What was forgotten meanwhile counts no more, but that can not be seen here.
+        // What was forgotten meanwhile counts no more, but that cannot be seen here.
         let entry = self.model.users.entry(token.sub).or_insert((before, until));
         entry.0 = entry.0.max(before);
     }

@@ -31,7 +31,7 @@ struct Service {
 /// What an accepted token is held against.
 enum Opinion {
     Reference(&'static Config),
-    /// The crate jsonwebtoken, for signatures that the reference can not check.
+    /// The crate jsonwebtoken, for signatures that the reference cannot check.
     Other(DecodingKey, Box<Validation>),
 }
 

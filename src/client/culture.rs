@@ -218,13 +218,13 @@ impl<'de> Deserialize<'de> for Culture {
     }
 }
 
-/// The text is no well-formed culture.
+/// The text is not a well-formed culture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ParseCultureError(());
 
 impl fmt::Display for ParseCultureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no well-formed BCP 47 language tag")
+        f.write_str("not a well-formed BCP 47 language tag")
     }
 }
 

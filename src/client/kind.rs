@@ -105,7 +105,7 @@ pub struct ParseClientKindError(());
 
 impl fmt::Display for ParseClientKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("none of desktop, web and other")
+        f.write_str("not one of desktop, web and other")
     }
 }
 

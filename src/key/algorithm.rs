@@ -134,6 +134,6 @@ impl FromStr for Algorithm {
         Self::ALL
             .into_iter()
             .find(|it| it.as_str() == text)
-            .ok_or_else(|| ConfigError::new("algorithm", "none that is supported"))
+            .ok_or_else(|| ConfigError::new("algorithm", "is not a supported algorithm"))
     }
 }

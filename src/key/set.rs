@@ -76,16 +76,16 @@ impl KeySet {
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let mut keys: Vec<_> = keys.into_iter().collect();
         let keys = match keys.len() {
-            0 => return Err(ConfigError::new("key", "there is none")),
+            0 => return Err(ConfigError::new("key", "none is given")),
             1 => Keys::One(keys.remove(0)),
             _ => {
                 let mut by_id = HashMap::with_capacity(keys.len());
                 for key in keys {
                     let Some(id) = key.id() else {
-                        return Err(ConfigError::new("key", "one of several has no id"));
+                        return Err(ConfigError::new("key", "one of several keys has no id"));
                     };
                     if by_id.insert(id.into(), key).is_some() {
-                        return Err(ConfigError::new("key", "two have the same id"));
+                        return Err(ConfigError::new("key", "two keys have the same id"));
                     }
                 }
                 Keys::Several(by_id)
@@ -99,7 +99,7 @@ impl KeySet {
 
     /// The keys of a JWK Set (RFC 7517 §5).
     ///
-    /// A key that can not be used is [left out](Self::left_out), and the rest is used: one that
+    /// A key that cannot be used is [left out](Self::left_out), and the rest is used: one that
     /// names no algorithm and is of no curve that has one, one for encryption, one that is too
     /// weak or broken, the second of two with one `kid`, and of several one without a `kid`.
     /// aws-lc-rs does not tell whether the `x` of an Ed25519 key is a point of the curve: if it is
@@ -128,14 +128,14 @@ impl KeySet {
         if !each_of_another_type(algorithms) {
             return Err(ConfigError::new(
                 "jwks_algorithm",
-                "two are for one type of key",
+                "two algorithms are for the same type of key",
             ));
         }
         let set = Json::read(json.as_ref());
         let keys = set
             .as_ref()
             .and_then(|set| set.get().get("keys")?.as_array());
-        let keys = keys.ok_or(ConfigError::new("jwks", "no JWK Set (RFC 7517 §5)"))?;
+        let keys = keys.ok_or(ConfigError::new("jwks", "is not a JWK Set (RFC 7517 §5)"))?;
         let mut used: Vec<(usize, VerifyingKey)> = Vec::new();
         let mut left_out = Vec::new();
         let mut ids = std::collections::HashSet::new();
@@ -156,7 +156,7 @@ impl KeySet {
                 if key.id().is_none() {
                     left_out.push(LeftOutKey {
                         position: *position,
-                        reason: "without `kid` it can not be told from the others",
+                        reason: "without `kid` it cannot be told from the others",
                     });
                 }
                 key.id().is_some()

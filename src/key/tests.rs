@@ -621,7 +621,7 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
         [
             "key 1 is left out: its `use` is not `sig`",
             "key 3 is left out: a key before it has the same `kid`",
-            "key 4 is left out: without `kid` it can not be told from the others",
+            "key 4 is left out: without `kid` it cannot be told from the others",
             "key 5 is left out: it is no JSON object",
         ]
     );
@@ -662,7 +662,9 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
     assert_eq!(keys.select(None).unwrap().algorithm(), Algorithm::Ed25519);
     let error = set(&[rsa], &[Algorithm::RS256, Algorithm::PS256]).unwrap_err();
     assert!(
-        error.to_string().contains("two are for one type"),
+        error
+            .to_string()
+            .contains("two algorithms are for the same type"),
         "{error}"
     );
 }
@@ -701,7 +703,7 @@ fn a_set_of_keys_tells_them_apart() {
     let key = |id: &str| VerifyingKey::hs256([1; 32]).unwrap().with_id(id);
     let anonymous = VerifyingKey::hs256([1; 32]).unwrap();
     for (keys, why) in [
-        (vec![], "there is none"),
+        (vec![], "none is given"),
         (vec![key("a"), anonymous.clone()], "has no id"),
         (vec![key("a"), key("a")], "the same id"),
     ] {

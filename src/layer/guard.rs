@@ -208,7 +208,7 @@ impl RequireScope {
         if !words.iter().all(|word| crate::token::is_scope_word(word)) {
             return Err(ConfigError::new(
                 "scope",
-                "no words that one space separates",
+                "must be words separated by single spaces",
             ));
         }
         Ok(Self {

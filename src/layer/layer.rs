@@ -161,14 +161,14 @@ impl<R> SessionLayer<R> {
 
     /// Asks, at every request with a valid token, whether its session was revoked.
     ///
-    /// Where that can not be told the request is refused (503), unless
+    /// Where that cannot be told the request is refused (503), unless
     /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) says otherwise.
     pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
         self.options.revocation = Some(Arc::new(check));
         self
     }
 
-    /// Accepts a session of which it can not be told whether it was revoked.
+    /// Accepts a session of which it cannot be told whether it was revoked.
     ///
     /// # Security
     ///

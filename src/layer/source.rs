@@ -45,7 +45,9 @@ impl TokenSource {
     /// [`ConfigError`] if `name` is no field name, or one that has another meaning.
     pub fn header(name: &str) -> Result<Self, ConfigError> {
         let refuse = |why| ConfigError::new("header", why);
-        let name: HeaderName = name.parse().map_err(|_| refuse("no field name"))?;
+        let name: HeaderName = name
+            .parse()
+            .map_err(|_| refuse("is not a header field name"))?;
         match [AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL].contains(&name) {
             true => Err(refuse("this field is a token source of another kind")),
             false => Ok(Self(Kind::Header(name))),
@@ -67,7 +69,7 @@ impl TokenSource {
     pub fn cookie(name: &str) -> Result<Self, ConfigError> {
         match is_http_token(name) {
             true => Ok(Self(Kind::Cookie(name.into()))),
-            false => Err(ConfigError::new("cookie", "no cookie name")),
+            false => Err(ConfigError::new("cookie", "is not a cookie name")),
         }
     }
 
@@ -81,13 +83,13 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if `prefix` is empty or can not be in a subprotocol's name.
+    /// [`ConfigError`] if `prefix` is empty or cannot be in a subprotocol's name.
     pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
         match is_http_token(prefix) {
             true => Ok(Self(Kind::WebSocketProtocol(prefix.into()))),
             false => Err(ConfigError::new(
                 "websocket_protocol",
-                "no start of a subprotocol's name",
+                "cannot begin a subprotocol's name",
             )),
         }
     }

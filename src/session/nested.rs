@@ -130,7 +130,7 @@ impl NestedTokenBuilder {
     /// [`TokenError`] when the parent has expired or has no token, when the access level or the
     /// scope is above the parent's, when the parent has four actors already or names no application,
     /// and when a claim is invalid. The [`Limits`](crate::Limits) are the default ones: a parent
-    /// whose identifiers are longer, since its verifier allows that, can not be nested in.
+    /// whose identifiers are longer, since its verifier allows that, cannot be nested in.
     pub fn build(self) -> Result<SessionToken, TokenError> {
         let parent = self.parent.token().ok_or(TokenError::new(
             TokenErrorKind::ParentWithoutToken,

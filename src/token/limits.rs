@@ -95,7 +95,7 @@ impl Limits {
         ]
         .contains(&0)
         {
-            return refuse("a limit of 0 refuses every token");
+            return refuse("a limit of 0 would refuse every token");
         }
         Ok(())
     }

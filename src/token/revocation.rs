@@ -60,7 +60,7 @@ pub enum RevocationStatus {
     Valid,
     /// It was revoked: the request is refused.
     Revoked,
-    /// It can not be told: the layer refuses with 503, or accepts, as it was told to.
+    /// It cannot be told: the layer refuses with 503, or accepts, as it was told to.
     Unknown,
 }
 

@@ -83,7 +83,7 @@ impl FromStr for TokenType {
         Self::of_typ(Some(text)).ok_or_else(|| {
             ConfigError::new(
                 "accept_type",
-                "none of session+jwt, nested-session+jwt, at+jwt and JWT",
+                "is not one of session+jwt, nested-session+jwt, at+jwt and JWT",
             )
         })
     }

@@ -265,13 +265,18 @@ impl SessionVerifierBuilder {
             _ => return refuse("key", "a key store is set too; give it all the keys"),
         };
         match (&self.issuer, self.form.any_issuer) {
-            (None, false) => return refuse("issuer", "none is set; `any_issuer` says so if meant"),
+            (None, false) => {
+                return refuse("issuer", "none is set; call `any_issuer` if any will do");
+            }
             (Some(_), true) => return refuse("issuer", "contradicts `any_issuer`"),
             _ => {}
         }
         match (self.audiences.is_empty(), self.form.any_audience) {
             (true, false) => {
-                return refuse("audience", "none is set; `any_audience` says so if meant");
+                return refuse(
+                    "audience",
+                    "none is set; call `any_audience` if any will do",
+                );
             }
             (false, true) => return refuse("audience", "contradicts `any_audience`"),
             _ => {}
@@ -283,13 +288,16 @@ impl SessionVerifierBuilder {
             return refuse("audience", "is empty");
         }
         if !self.clients.has_plain_default_offset() {
-            return refuse("default_utc_offset", "no whole minutes within ±14:00");
+            return refuse(
+                "default_utc_offset",
+                "is not in whole minutes within ±14:00",
+            );
         }
         if self.leeway > MAX_LEEWAY {
-            return refuse("leeway", "above 300 seconds");
+            return refuse("leeway", "is above 300 seconds");
         }
         if self.max_lifetime.is_some_and(|it| it.is_zero()) {
-            return refuse("max_lifetime", "0 refuses every token");
+            return refuse("max_lifetime", "0 would refuse every token");
         }
         self.limits.check()?;
         if self.accepted.is_empty() {

@@ -347,7 +347,7 @@ fn everywhere(token: &[u8]) -> Vec<HeaderMap> {
     let mut all = HeaderMap::new();
     let mut each = Vec::new();
     for (name, value) in fields {
-        // What can not be in a field does not arrive.
+        // What cannot be in a field does not arrive.
         if let Ok(value) = value {
             let name = HeaderName::from_static(name);
             all.insert(name.clone(), value.clone());
