@@ -20,6 +20,15 @@ use crate::{
 ///
 /// Behind an optional layer a request without a token is refused with 401; take an
 /// `Option<Session>` where it may pass.
+///
+/// The extractor does not know the layer: that answer is always the bare challenge with the realm
+/// `session` and an empty body, even if the layer was given another realm, `problem_details` or
+/// `on_reject`. For an answer in the layer's form, put the routes that need a session behind a
+/// layer that is not optional, or behind a guard with the same settings:
+/// [`RequireAccessLevel`](crate::RequireAccessLevel) of [`AccessLevel::Regular`] lets every
+/// session pass.
+///
+/// [`AccessLevel::Regular`]: crate::AccessLevel::Regular
 impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionRejection;
 

@@ -32,7 +32,8 @@ impl ConfigError {
         }
     }
 
-    /// The option that is wrong, as its builder method or constructor is called.
+    /// What is wrong, in one word: the builder method or constructor, such as `issuer` or
+    /// `es256_pem`, or what was to be read, such as `key`, `jwks` or `algorithm`.
     #[must_use]
     pub fn option(&self) -> &'static str {
         self.option
@@ -128,9 +129,9 @@ impl Error for SessionError {}
 pub enum SessionErrorKind {
     /// No token in any configured source.
     TokenMissing,
-    /// Two tokens, or a header field that is no credential (RFC 6750 §3.1 `invalid_request`).
+    /// Two tokens, or a header field that is not a credential (RFC 6750 §3.1 `invalid_request`).
     RequestInvalid,
-    /// Not a token: its size, form, base64url, JSON, or a member that may not be there.
+    /// Not a token: its size, form, base64url, JSON, or a member that must not be there.
     TokenMalformed,
     /// A token, but not one for here: its algorithm, key, type, binding or lifetime.
     TokenUnacceptable,
@@ -150,7 +151,7 @@ pub enum SessionErrorKind {
     ClaimInvalid,
     /// The session, its token or its user's sessions were revoked.
     SessionRevoked,
-    /// This kind of client may not come here.
+    /// This kind of client is not allowed here.
     ClientKindForbidden,
     /// The user's access level is not enough.
     AccessLevelInsufficient,
@@ -284,7 +285,7 @@ pub enum TokenErrorKind {
     /// The access level is above the parent's, and was not asked for by
     /// [`elevated`](crate::NestedTokenBuilder::elevated).
     AccessLevelExceeded,
-    /// The scope is no subset of the parent's.
+    /// The scope is not a subset of the parent's.
     ScopeExceeded,
     /// There are as many actors as a token may hold.
     TooManyActors,

@@ -57,7 +57,7 @@
 //!    configured. Without one the request is refused, or passes with no session
 //!    ([`SessionLayer::optional`]).
 //! 2. The [`SessionVerifier`] judges it: size and form, JOSE header, key and algorithm, signature,
-//!    and only then its claims. One [`SessionErrorKind`] for each reason. A token that was judged
+//!    and only then its claims. One [`SessionErrorKind`] for each reason. A token that was verified
 //!    before comes from a [cache](SessionVerifierBuilder::cache_bytes), while it is valid and the
 //!    keys are the same.
 //! 3. [Revocation](RevocationCheck) is asked.
@@ -73,7 +73,7 @@
 //!
 //! | attack | why it fails |
 //! | --- | --- |
-//! | `alg: none`, in any spelling | the algorithm is the key's; no key has that one (RFC 8725 §3.1) |
+//! | `alg: none`, in any spelling | the algorithm is the key's; no key has `none` (RFC 8725 §3.1) |
 //! | a public key as HMAC secret | a key has one algorithm; HMAC constructors refuse the text of keys |
 //! | a key, or an address of one, in the token | `jwk`, `jku`, `x5u`, `x5c` are never read |
 //! | `kid` as a path or a query | it is compared with the ids of the keys, and nothing else |

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::error::ConfigError;
 
-/// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` says
+/// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
 /// another is refused.
 ///
 /// # Examples

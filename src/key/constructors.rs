@@ -6,7 +6,7 @@ macro_rules! hmac_constructors {
         $(
             #[doc = concat!("A secret of at least ", $bytes, " bytes for ", stringify!($algorithm), ".")]
             ///
-            /// Whoever has it can sign, and whoever verifies has it.
+            /// Anyone who can verify with this secret can also sign.
             ///
             /// # Errors
             ///
@@ -25,11 +25,12 @@ macro_rules! pem_constructors {
     ($($name:ident, $algorithm:ident, $key:literal;)*) => {
         $(
             #[doc = $key]
-            #[doc = concat!("for ", stringify!($algorithm), ", from PEM with one section.")]
+            #[doc = concat!("for ", stringify!($algorithm), " from a PEM text with one section.")]
             ///
             /// # Errors
             ///
-            /// [`ConfigError`] if the text is something else, or the key too weak or another's.
+            /// [`ConfigError`] if the text is something else, or the key is too weak or of another
+            /// algorithm.
             pub fn $name(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
                 Self::pem(Algorithm::$algorithm, pem.as_ref())
                     .map_err(|why| ConfigError::new(stringify!($name), why))

@@ -72,7 +72,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there are none, or if of several one has no id, or two have the same.
+    /// [`ConfigError`] if there are none, or if there are several and one has no id or two have the
+    /// same.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let mut keys: Vec<_> = keys.into_iter().collect();
         let keys = match keys.len() {
@@ -103,11 +104,11 @@ impl KeySet {
     /// names no algorithm and is of no curve that has one, one for encryption, one that is too
     /// weak or broken, the second of two with one `kid`, and of several one without a `kid`.
     /// aws-lc-rs does not tell whether the `x` of an Ed25519 key is a point of the curve: if it is
-    /// none, the key is taken, and nothing verifies with it.
+    /// not, the key is taken, and nothing verifies with it.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is no JWK Set, or no key of it can be used.
+    /// [`ConfigError`] if the text is not a JWK Set, or no key of it can be used.
     pub fn from_jwks(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::from_jwks_with_algorithms(json, &[])
     }
@@ -198,7 +199,7 @@ impl KeySet {
     }
 }
 
-/// Each algorithm has to be for another `kty`, or it could not be told which one a key gets.
+/// Each algorithm has to be for another `kty`, or it would not be clear which one a key gets.
 fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
     use super::algorithm::Family;
 

@@ -53,15 +53,15 @@ impl VerifyingKey {
     }
 
     pem_constructors! {
-        es256_pem, ES256, "The public key of P-256, `PUBLIC KEY` (RFC 7468 §13),";
-        es384_pem, ES384, "The public key of P-384, `PUBLIC KEY` (RFC 7468 §13),";
-        ed25519_pem, EdDSA, "The public key of Ed25519, `PUBLIC KEY` (RFC 7468 §13),";
-        rs256_pem, RS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        rs384_pem, RS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        rs512_pem, RS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps256_pem, PS256, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps384_pem, PS384, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps512_pem, PS512, "The public key of RSA, of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        es256_pem, ES256, "Reads a P-256 public key, `PUBLIC KEY` (RFC 7468 §13),";
+        es384_pem, ES384, "Reads a P-384 public key, `PUBLIC KEY` (RFC 7468 §13),";
+        ed25519_pem, EdDSA, "Reads an Ed25519 public key, `PUBLIC KEY` (RFC 7468 §13),";
+        rs256_pem, RS256, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        rs384_pem, RS384, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        rs512_pem, RS512, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps256_pem, PS256, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps384_pem, PS384, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
+        ps512_pem, PS512, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
     }
 
     /// A JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only. Its
@@ -69,8 +69,8 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is no such key, or one that is not for verifying (`use`,
-    /// `key_ops`), or too weak.
+    /// [`ConfigError`] if the text is no such key, or the key is not for verifying (`use`,
+    /// `key_ops`) or is too weak.
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Jwk::with(json.as_ref(), |jwk| jwk.verifying_key(&[]))
             .map_err(|why| ConfigError::new("from_jwk", why))

@@ -29,8 +29,9 @@ use crate::{
 ///    ([`SessionContext`](crate::SessionContext)).
 ///
 /// A CORS preflight carries no token: put the CORS layer outside of this one. Limits of
-/// concurrency or rate go outside too: as with any layer that answers in place of the service
-/// inside, what that service had reserved in `poll_ready` stays so, until the next call or drop.
+/// concurrency or rate go outside too: as with any layer that answers in place of the inner
+/// service, a permit that the inner service took in `poll_ready` is held until the next call or
+/// drop.
 ///
 /// `R` is the form of a refusal's body: [`Challenge`], which is empty,
 /// [`ProblemDetails`](Self::problem_details), or [your own](Self::on_reject). The
@@ -161,14 +162,14 @@ impl<R> SessionLayer<R> {
 
     /// Asks, at every request with a valid token, whether its session was revoked.
     ///
-    /// Where that cannot be told the request is refused (503), unless
+    /// Where that is not known the request is refused (503), unless
     /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) says otherwise.
     pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
         self.options.revocation = Some(Arc::new(check));
         self
     }
 
-    /// Accepts a session of which it cannot be told whether it was revoked.
+    /// Accepts a session where it is not known whether it was revoked.
     ///
     /// # Security
     ///

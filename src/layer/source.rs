@@ -37,12 +37,12 @@ impl TokenSource {
     ///
     /// # Security
     ///
-    /// Shared caches know `Authorization` (RFC 9111 §3.5), and no other field or cookie: answer
-    /// with `Cache-Control: private` or `no-store`.
+    /// Shared caches treat `Authorization` specially (RFC 9111 §3.5), and no other field or cookie:
+    /// answer with `Cache-Control: private` or `no-store`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if `name` is no field name, or one that has another meaning.
+    /// [`ConfigError`] if `name` is not a field name, or is one that has another meaning.
     pub fn header(name: &str) -> Result<Self, ConfigError> {
         let refuse = |why| ConfigError::new("header", why);
         let name: HeaderName = name
@@ -54,7 +54,7 @@ impl TokenSource {
         }
     }
 
-    /// The cookie of this name (RFC 6265 §4.2). One that is empty is a bad token, and not none: at
+    /// The cookie of this name (RFC 6265 §4.2). An empty one counts as a bad token, not as none: at
     /// the end of a session let the browser delete it, by `Max-Age=0`.
     ///
     /// # Security
@@ -65,7 +65,7 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if `name` is no cookie name (RFC 6265 §4.1.1).
+    /// [`ConfigError`] if `name` is not a cookie name (RFC 6265 §4.1.1).
     pub fn cookie(name: &str) -> Result<Self, ConfigError> {
         match is_http_token(name) {
             true => Ok(Self(Kind::Cookie(name.into()))),
@@ -78,12 +78,12 @@ impl TokenSource {
     ///
     /// The member is taken out of the field, so that no handler chooses, and so echoes, it. Browsers
     /// close a connection whose server chose none of the subprotocols that they offered: let the
-    /// client offer one more, and the handler choose that. A second layer inside of the first finds
-    /// no token any more.
+    /// client offer one more, and the handler choose that. A second layer inside the first no
+    /// longer finds a token.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if `prefix` is empty or cannot be in a subprotocol's name.
+    /// [`ConfigError`] if `prefix` is empty or cannot begin a subprotocol's name.
     pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
         match is_http_token(prefix) {
             true => Ok(Self(Kind::WebSocketProtocol(prefix.into()))),

@@ -60,7 +60,7 @@ pub enum RevocationStatus {
     Valid,
     /// It was revoked: the request is refused.
     Revoked,
-    /// It cannot be told: the layer refuses with 503, or accepts, as it was told to.
+    /// It is not known: the layer refuses with 503, or accepts, as it was configured.
     Unknown,
 }
 
@@ -68,10 +68,10 @@ pub enum RevocationStatus {
 /// some moment, each of one issuer.
 ///
 /// A clone is the same list: one goes to the layer and one stays where users log out. From the
-/// return of a `revoke_…` call on, what it names is refused. An entry may be forgotten from five
-/// minutes (the largest leeway) after the tokens that it concerns have expired, and is as the list
-/// grows, so the list is about as long as what was revoked lately. Issuers are never forgotten: each
-/// takes some 15 KiB from its first entry on.
+/// return of a `revoke_…` call on, what it names is refused. An entry can be removed five minutes
+/// (the largest leeway) after its tokens have expired, and is removed as the list grows, so the list
+/// is about as long as what was revoked lately. Issuers are never removed: each takes some 15 KiB
+/// from its first entry on.
 ///
 /// # Examples
 ///
@@ -136,6 +136,10 @@ impl RevocationList {
 
     /// Revokes a session of `issuer` with all its tokens, and with the sessions that are nested in
     /// it; the last of them expires at `until` or before.
+    ///
+    /// A token without `iss`, which
+    /// [`any_issuer`](crate::SessionVerifierBuilder::any_issuer) accepts, is looked up under the
+    /// issuer `""`, here and in the methods below.
     pub fn revoke_session(&self, issuer: &str, id: &SessionId, until: DateTime<Utc>) {
         let tables = self.tables(issuer);
         tables.sessions.insert(id, until, self.now(), ());
@@ -148,8 +152,12 @@ impl RevocationList {
         tables.tokens.insert(id, until, self.now(), ());
     }
 
-    /// Revokes what `issuer` issued to a user before `before`, nested sessions in which that user
-    /// acts included; the last of them expires at `until` or before.
+    /// Revokes what `issuer` issued before `before` to a user, and to others where that user acts in
+    /// a nested session; the last of these tokens expires at `until` or before.
+    ///
+    /// An actor carries no time, so a nested token counts by its own `iat`. One that was issued
+    /// later, in a session of that user that began before, stays valid until
+    /// [`revoke_session`](Self::revoke_session) ends that session.
     ///
     /// A token that does not say when it was issued counts as issued before. Issuers write whole
     /// seconds: what is issued within the second of `before` is older than it unless `before` is

@@ -199,7 +199,7 @@ impl SessionToken {
     ///
     /// # Errors
     ///
-    /// [`TokenError`] if the claim is no `T`.
+    /// [`TokenError`] if the claim is not a `T`.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, TokenError> {
         struct Claim<'n, T>(&'n str, std::marker::PhantomData<T>);
 
@@ -232,7 +232,7 @@ impl SessionToken {
     ///
     /// # Errors
     ///
-    /// [`TokenError`] if the claims are no `T`.
+    /// [`TokenError`] if the claims are not a `T`.
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TokenError> {
         serde_json::from_str(self.json()).map_err(|_| mistyped())
     }

@@ -81,9 +81,9 @@ impl SessionVerifier {
     /// JOSE header, key and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`,
     /// `aud`, `server`, `instance`. No claim is looked at before the signature holds.
     ///
-    /// A token that this thread verified before is taken from a
-    /// [cache](SessionVerifierBuilder::cache_bytes), if all of it is the same, the set of keys is
-    /// too, and its times still hold.
+    /// A token that this thread has verified twice is taken from a
+    /// [cache](SessionVerifierBuilder::cache_bytes) where it is still there, all of it is the same,
+    /// the set of keys is too, and its times still hold.
     ///
     /// # Errors
     ///

@@ -105,12 +105,12 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Accepts tokens of any issuer, and such as name none.
+    /// Accepts tokens of any issuer, including tokens that name none.
     ///
     /// # Security
     ///
-    /// Whoever has a key can then be anybody's issuer. Where the keys are one issuer's own, this
-    /// only gives up what tells them apart should they leak into another system.
+    /// Whoever has a key can then issue in any issuer's name. Where the keys are one issuer's own,
+    /// this only gives up the check that would help if they leaked into another system.
     pub fn any_issuer(mut self) -> Self {
         self.form.any_issuer = true;
         self
@@ -123,7 +123,7 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Accepts tokens for any audience, and such as name none.
+    /// Accepts tokens for any audience, including tokens that name none.
     ///
     /// # Security
     ///
@@ -174,7 +174,7 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Says what kind of client an application is, for issuers that do not say `client_kind`;
+    /// Says what kind of client an application is, for issuers that do not write `client_kind`;
     /// may be repeated.
     pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
         self.form.application_kinds.insert(id.into(), kind);
@@ -220,12 +220,14 @@ impl SessionVerifierBuilder {
     /// 64 MiB by default, some 25,000 sessions; 0 turns that cache off.
     ///
     /// The bound is for all threads together, and for this verifier alone. Each thread keeps sessions
-    /// of its own, from the second time on that it sees a token, so that no thread waits for another;
-    /// it has a share of the bytes, of which up to a 128th go to the memory of tokens seen once, and
-    /// gives what is over it back as it goes on verifying. What it has of a verifier that is gone goes
-    /// when it next verifies a token that it does not know. A token is taken from there only if all
-    /// of it is the same; its times and the generation of the key set are checked each time, and so
-    /// is [revocation](crate::SessionLayer::revocation).
+    /// of its own, so that no thread waits for another: it verifies a token the first two times that
+    /// it sees it, and finds it in the cache from the third time on. All of the token has to be the
+    /// same; its times and the generation of the key set are checked each time, and so is
+    /// [revocation](crate::SessionLayer::revocation).
+    ///
+    /// Each thread gets a share, up to 1/128 of which remembers tokens seen once. A thread above its
+    /// share gives memory back while it verifies. Memory of a dropped verifier is freed when the
+    /// thread next verifies an unknown token.
     ///
     /// A program with hundreds of verifiers gives each of them less.
     pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {
@@ -235,7 +237,8 @@ impl SessionVerifierBuilder {
 
     /// Sets what tells the present moment: the system's clock by default, on Linux as it was at the
     /// last tick, some milliseconds ago. Tokens that are built here go by the same; with a
-    /// [`leeway`](Self::leeway) of 0, one that another program issued this moment may be early.
+    /// [`leeway`](Self::leeway) of 0, a token that another program issued this very moment may be
+    /// refused as not yet valid.
     ///
     /// # Examples
     ///
