@@ -1,4 +1,4 @@
-//! Signs a session token with a private JWK, and prints it.
+//! Signs a session token with a private JWK or a secret, and prints it.
 //!
 //! ```text
 //! cargo run --example mint_token -- --jwk private.jwk.json --subject ann \
@@ -11,26 +11,26 @@ use std::{error::Error, fs, process::ExitCode, time::Duration};
 
 use chrono::FixedOffset;
 use tower_session_token::{
-    ApplicationId, SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User,
+    ApplicationId, ConfigError, SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User,
 };
 
 const HELP: &str = "\
-Signs a session token with a private JWK, and prints it.
+Signs a session token with a private JWK or a secret, and prints it.
 
-  --jwk FILE            the private key: a JWK with `alg` and, where the service has several
-                        keys, `kid`
-  --subject ID          the user
+  --jwk FILE                a JWK with `alg` and, where the service has several keys, `kid`;
+  --hs256-secret-file FILE  or the raw bytes of a secret: one of the two
+  --subject ID              the user
   --name NAME
-  --issuer URL          https://issuer.example
-  --audience NAME       session-demo; may be repeated
-  --client-id ID        mint-token-example
-  --client-kind KIND    desktop, web or other
+  --issuer URL              https://issuer.example
+  --audience NAME           session-demo; may be repeated
+  --client-id ID            mint-token-example
+  --client-kind KIND        desktop, web or other
   --culture TAG  --ui-culture TAG
-  --utc-offset MINUTES  positive east of Greenwich
+  --utc-offset MINUTES      positive east of Greenwich
   --time-zone NAME
   --server CODE  --instance NAME
   --scope WORDS
-  --lifetime SECONDS    3600
+  --lifetime SECONDS        3600
 ";
 
 fn main() -> ExitCode {
@@ -66,9 +66,12 @@ fn run() -> Result<String, Box<dyn Error>> {
         found.map(|(_, value)| value.as_str())
     };
 
-    let file = last("jwk").ok_or("--jwk: the private key is missing")?;
-    let json = fs::read(file).map_err(|error| format!("--jwk: {error}"))?;
-    let key = SigningKey::from_jwk(json).map_err(|error| format!("--jwk: {error}"))?;
+    let key = match (last("jwk"), last("hs256-secret-file")) {
+        (Some(file), None) => read_key("jwk", file, SigningKey::from_jwk)?,
+        (None, Some(file)) => read_key("hs256-secret-file", file, SigningKey::hs256)?,
+        (None, None) => return Err("--jwk or --hs256-secret-file: the key is missing".into()),
+        (Some(_), Some(_)) => return Err("--hs256-secret-file: contradicts --jwk".into()),
+    };
     let mut user = User::new(last("subject").ok_or("--subject: the user is missing")?);
     if let Some(name) = last("name") {
         user = user.with_name(name);
@@ -84,9 +87,26 @@ fn run() -> Result<String, Box<dyn Error>> {
         token = token.audience("session-demo");
     }
     for (name, value) in &options {
-        token = set(token, name, value).map_err(|error| format!("--{name}: {error}"))?;
+        token = set(token, name, value).map_err(|error| about(name, &*error))?;
     }
     Ok(SessionIssuer::new(key).issue(&token.build()?)?)
+}
+
+fn read_key(
+    name: &str,
+    file: &str,
+    read: fn(Vec<u8>) -> Result<SigningKey, ConfigError>,
+) -> Result<SigningKey, String> {
+    let bytes = fs::read(file).map_err(|error| format!("--{name}: {error}"))?;
+    read(bytes).map_err(|error| about(name, &error))
+}
+
+/// What is wrong with an argument, which is named in place of the library's option.
+fn about(name: &str, error: &(dyn Error + 'static)) -> String {
+    let text = error.to_string();
+    let option = error.downcast_ref().map(ConfigError::option);
+    let reason = option.and_then(|it| text.strip_prefix(it)?.strip_prefix(": "));
+    format!("--{name}: {}", reason.unwrap_or(&text))
 }
 
 fn set(
@@ -95,7 +115,7 @@ fn set(
     value: &str,
 ) -> Result<SessionTokenBuilder, Box<dyn Error>> {
     Ok(match name {
-        "jwk" | "subject" | "name" | "issuer" | "client-id" => token,
+        "jwk" | "hs256-secret-file" | "subject" | "name" | "issuer" | "client-id" => token,
         "audience" => token.audience(value),
         "client-kind" => token.client_kind(value.parse()?),
         "culture" => token.culture(&value.parse()?),
@@ -103,7 +123,7 @@ fn set(
         "utc-offset" => {
             let seconds = value.parse::<i32>()?.checked_mul(60);
             let offset = seconds.and_then(FixedOffset::east_opt);
-            token.utc_offset(offset.ok_or("no offset")?)
+            token.utc_offset(offset.ok_or("not an offset")?)
         }
         "time-zone" => token.time_zone(value.parse()?),
         "server" => token.server_code(value),
