@@ -1,0 +1,276 @@
+//! A real HTTP server with the session layer in front.
+//!
+//! ```text
+//! cargo run --example server
+//! ```
+//!
+//! It makes a key for this run, and prints a token and a line like this one to paste:
+//!
+//! ```text
+//! curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:3000/session
+//! ```
+//!
+//! `--help` lists its arguments.
+
+mod args;
+mod describe;
+
+use std::{error::Error, future::Future, process::ExitCode, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use chrono::{DateTime, FixedOffset, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, signal};
+use tower_session_token::{
+    AccessLevel, ApplicationId, CallHeaders, ClientKind, Refusal, RequireAccessLevel,
+    RequireClientKind, Session, SessionContext, SessionIssuer, SessionLayer, SessionToken,
+    TokenErrorKind, User,
+};
+
+use args::{Args, DEFAULT_AUDIENCE, DEFAULT_ISSUER, HELP, Jwks, Revoked};
+use describe::{describe, instant, locale};
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
+    let Some(args) = Args::parse()? else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    let now = args.now;
+    let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
+    let jwks = args.jwks()?;
+    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref())?;
+    let revoked = args.revoked()?;
+    let mut layer = SessionLayer::new(verifier);
+    if let Some(revoked) = &revoked {
+        layer = layer.revocation(revoked.list.clone());
+    }
+    if jwks.is_some() || revoked.is_some() {
+        tokio::spawn(reload(jwks, revoked)?);
+    }
+    for source in args.sources {
+        layer = layer.token_source(source);
+    }
+    if args.call_context {
+        layer = layer.client_context(CallHeaders::all());
+    }
+
+    let listener = TcpListener::bind(&args.listen)
+        .await
+        .map_err(|error| format!("--listen: {error}"))?;
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    if args.keys.is_none()
+        && let Some(issuer) = &issuer
+    {
+        let token = issuer.issue(&demo_token(args.issuer, args.audience, clock())?)?;
+        println!("\n  curl -H 'Authorization: Bearer {token}' http://{address}/session\n");
+    }
+
+    let state = Arc::new(App { clock, issuer });
+    let desktop = RequireClientKind::new(ClientKind::Desktop);
+    let web = RequireClientKind::new(ClientKind::Web);
+    let admin = RequireAccessLevel::new(AccessLevel::Administrator);
+    let app = match args.problem_details {
+        true => routes(
+            state,
+            layer.problem_details(),
+            (desktop.problem_details(), web.problem_details()),
+            admin.problem_details(),
+        ),
+        false => routes(state, layer, (desktop, web), admin),
+    };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stopped())
+        .await?;
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM.
+async fn stopped() {
+    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+        .expect("SIGTERM can be listened for");
+    tokio::select! {
+        _ = signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// At each SIGHUP reads the files again. If none of the key set can be used, the keys in force stay.
+fn reload(
+    jwks: Option<Jwks>,
+    revoked: Option<Revoked>,
+) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangup = signal::unix::signal(signal::unix::SignalKind::hangup())?;
+    Ok(async move {
+        while hangup.recv().await.is_some() {
+            if let Some(revoked) = &revoked {
+                match revoked.read() {
+                    Ok(()) => println!("{} sessions are revoked", revoked.list.len()),
+                    Err(error) => eprintln!("nothing more is revoked: {error}"),
+                }
+            }
+            if let Some(jwks) = &jwks {
+                match jwks.read() {
+                    Ok(keys) => println!("keys of generation {}", jwks.store.replace(keys)),
+                    Err(error) => eprintln!("the keys in force stay: {error}"),
+                }
+            }
+        }
+    })
+}
+
+type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+struct App {
+    clock: Clock,
+    /// Where there is a key that signs.
+    issuer: Option<SessionIssuer>,
+}
+
+const ROUTES: &str = "GET /session  GET /optional  GET /desktop  GET /web  GET /admin  \
+                      POST /nested  GET /time  GET /healthz\n";
+
+fn routes<R>(
+    app: Arc<App>,
+    layer: SessionLayer<R>,
+    (desktop, web): (RequireClientKind<R>, RequireClientKind<R>),
+    admin: RequireAccessLevel<R>,
+) -> Router
+where
+    R: Refusal<Body> + Send + Sync + 'static,
+{
+    let required = Router::new()
+        .route("/session", get(session))
+        .route("/desktop", get(session).layer(desktop))
+        .route("/web", get(session).layer(web))
+        .route("/admin", get(session).layer(admin))
+        .route("/nested", post(nested))
+        .route("/time", get(time))
+        .layer(layer.clone());
+    let optional = Router::new()
+        .route("/optional", get(optional))
+        .layer(layer.optional());
+    Router::new()
+        .route("/", get(|| async { ROUTES }))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(required)
+        .merge(optional)
+        .with_state(app)
+}
+
+async fn session(session: Session) -> Json<Value> {
+    Json(describe(&session))
+}
+
+async fn optional(session: Option<Session>) -> Json<Value> {
+    Json(json!({ "session": session.as_ref().map(describe) }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NestedRequest {
+    sub: String,
+    name: Option<String>,
+    access_level: Option<String>,
+}
+
+/// `None` unless the body is an object with these members.
+fn nested_request(body: &[u8]) -> Option<(User, AccessLevel)> {
+    let object: serde_json::Map<String, Value> = serde_json::from_slice(body).ok()?;
+    let request: NestedRequest = serde_json::from_value(object.into()).ok()?;
+    let level = request
+        .access_level
+        .map_or(Ok(AccessLevel::Regular), |it| it.parse());
+    let mut user = User::new(request.sub);
+    if let Some(name) = request.name {
+        user = user.with_name(name);
+    }
+    Some((user, level.ok()?))
+}
+
+async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Response {
+    let Some((user, access_level)) = nested_request(&body) else {
+        return (StatusCode::BAD_REQUEST, "the body is no nested request\n").into_response();
+    };
+    let built = outer
+        .nested(user)
+        .access_level(access_level)
+        .issued_at((app.clock)())
+        .build();
+    let token = match built {
+        Ok(token) => token,
+        Err(error) => {
+            let status = match error.kind() {
+                TokenErrorKind::ClaimInvalid => StatusCode::BAD_REQUEST,
+                _ => StatusCode::FORBIDDEN,
+            };
+            return (status, format!("{error}\n")).into_response();
+        }
+    };
+    let signed = app.issuer.as_ref().map(|issuer| issuer.issue(&token));
+    match signed.transpose() {
+        Ok(signed) => {
+            let ambient = SessionContext::scope(token, async { SessionContext::current() }).await;
+            Json(json!({
+                "session": ambient.as_ref().map(describe),
+                "outer": describe(&outer),
+                "token": signed,
+            }))
+            .into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn time(State(app): State<Arc<App>>, session: Session) -> Json<Value> {
+    let now = (app.clock)();
+    let client = session.to_client_time(now);
+    Json(json!({
+        "utc": instant(now),
+        "client": client.to_rfc3339(),
+        "zone": session.client_time_zone().map(|zone| zone.to_string()),
+        "text": client.format_localized("%c", locale(session.client_culture())).to_string(),
+    }))
+}
+
+fn demo_token(
+    issuer: Option<String>,
+    audience: Option<String>,
+    now: DateTime<Utc>,
+) -> Result<SessionToken, Failure> {
+    let token = SessionToken::builder(User::new("ann").with_name("Ann Example"))
+        .issuer(issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()))
+        .audience(audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()))
+        .application_id(ApplicationId::from("server-example"))
+        .client_kind(ClientKind::Web)
+        .culture(&"ru-RU".parse()?)
+        .ui_culture(&"en-US".parse()?)
+        .utc_offset(FixedOffset::east_opt(3 * 3600).ok_or("an offset")?)
+        .server_code("main")
+        .instance_name("default")
+        .issued_at(now)
+        .lifetime(Duration::from_secs(8 * 3600))
+        .build()?;
+    Ok(token)
+}
