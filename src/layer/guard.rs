@@ -129,7 +129,7 @@ macro_rules! guard_layer {
 }
 
 guard_layer! {
-    /// Lets pass only sessions of some kinds of clients.
+    /// Lets only sessions of some kinds of clients pass.
     ///
     /// # Examples
     ///
@@ -143,12 +143,12 @@ guard_layer! {
 }
 
 impl RequireClientKind {
-    /// Lets pass this kind alone.
+    /// Lets only this kind pass.
     pub fn new(kind: ClientKind) -> Self {
         Self::any_of([kind])
     }
 
-    /// Lets pass these kinds.
+    /// Lets these kinds pass.
     pub fn any_of(kinds: impl IntoIterator<Item = ClientKind>) -> Self {
         Self {
             rule: Rule::ClientKind(kinds.into_iter().collect()),
@@ -158,7 +158,7 @@ impl RequireClientKind {
 }
 
 guard_layer! {
-    /// Lets pass only sessions of users with an access level, or a higher one.
+    /// Lets only sessions of users with an access level, or a higher one, pass.
     ///
     /// # Examples
     ///
@@ -171,7 +171,7 @@ guard_layer! {
 }
 
 impl RequireAccessLevel {
-    /// Lets pass this level and those above.
+    /// Lets this level and those above pass.
     pub fn new(level: AccessLevel) -> Self {
         Self {
             rule: Rule::AccessLevel(level),
@@ -181,7 +181,7 @@ impl RequireAccessLevel {
 }
 
 guard_layer! {
-    /// Lets pass only sessions whose token's scope holds all of some words (RFC 6749 §3.3).
+    /// Lets only sessions pass whose token's scope holds all of some words (RFC 6749 §3.3).
     ///
     /// The challenge names them (RFC 6750 §3).
     ///
@@ -198,7 +198,7 @@ guard_layer! {
 }
 
 impl RequireScope {
-    /// Requires all of these words, which spaces separate.
+    /// Requires all of these words, which are separated by single spaces.
     ///
     /// # Errors
     ///

@@ -20,7 +20,7 @@ const DEFAULT_REALM: &str = "session";
 ///
 /// It is sealed: for an answer of your own there is `on_reject`.
 pub trait Refusal<B>: sealed::Sealed {
-    /// Puts a body to the finished status and headers.
+    /// Adds a body to the finished status and headers.
     #[doc(hidden)]
     fn respond(&self, head: Response<()>, error: &SessionError) -> Response<B>;
 }

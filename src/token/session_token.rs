@@ -137,8 +137,8 @@ impl SessionToken {
         self.members().token_id.as_ref()
     }
 
-    /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1). It is absent at most where the
-    /// service takes any issuer.
+    /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1). It can be absent only where
+    /// the service takes any issuer.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.payload.get(self.payload.claims.iss)
