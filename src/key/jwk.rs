@@ -51,12 +51,12 @@ impl<'a> Jwk<'a> {
         json: &[u8],
         read: impl FnOnce(&Jwk<'_>) -> Result<T, Refused>,
     ) -> Result<T, Refused> {
-        let value = Json::read(json).ok_or("the text is no JSON")?;
+        let value = Json::read(json).ok_or("the text is not JSON")?;
         read(&Jwk::of(value.get())?)
     }
 
     pub(super) fn of(value: &'a Value) -> Result<Self, Refused> {
-        value.as_object().map(Self).ok_or("it is no JSON object")
+        value.as_object().map(Self).ok_or("it is not a JSON object")
     }
 
     /// The key as one that verifies. `fallback` is for keys that name no algorithm.
@@ -98,7 +98,9 @@ impl<'a> Jwk<'a> {
             Family::P256 | Family::P384 => {
                 let (d, point) = (self.bytes("d", private)?, self.point(algorithm)?);
                 if d.len() != algorithm.family().coordinate_len() {
-                    return Err("the private part has not its full length (RFC 7518 §6.2.2.1)");
+                    return Err(
+                        "the private part does not have its full length (RFC 7518 §6.2.2.1)",
+                    );
                 }
                 let material = PrivateMaterial::Ec {
                     d: &d,
@@ -148,7 +150,7 @@ impl<'a> Jwk<'a> {
         let operations = match self.0.get("key_ops") {
             None => return Ok(()),
             Some(Value::Array(operations)) => operations,
-            Some(_) => return Err("its `key_ops` are no list"),
+            Some(_) => return Err("its `key_ops` are not a list"),
         };
         if !operations.iter().any(|it| it == operation) {
             return Err("its `key_ops` do not allow it");
@@ -217,7 +219,7 @@ impl<'a> Jwk<'a> {
         for (name, missing) in [("x", "`x` is missing"), ("y", "`y` is missing")] {
             let coordinate = self.bytes(name, missing)?;
             if coordinate.len() != len {
-                return Err("a coordinate has not its full length (RFC 7518 §6.2.1.2)");
+                return Err("a coordinate does not have its full length (RFC 7518 §6.2.1.2)");
             }
             point.extend_from_slice(&coordinate);
         }
@@ -228,7 +230,7 @@ impl<'a> Jwk<'a> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err("a member that has to be text is none"),
+            Some(_) => Err("a member that has to be text is not"),
         }
     }
 

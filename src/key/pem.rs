@@ -45,7 +45,7 @@ pub(super) fn with_private<T>(
     }
 }
 
-/// The one section of the text. Of several it could not be told which one is meant.
+/// The one section of the text. Of several it would not be clear which one is meant.
 fn section(pem: &[u8]) -> Result<(SectionKind, Zeroizing<Vec<u8>>), &'static str> {
     let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
     let first = match sections.next() {

@@ -44,15 +44,15 @@ impl SigningKey {
     }
 
     pem_constructors! {
-        es256_pem, ES256, "The private key of P-256, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915), not encrypted,";
-        es384_pem, ES384, "The private key of P-384, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915), not encrypted,";
-        ed25519_pem, EdDSA, "The private key of Ed25519, `PRIVATE KEY` (RFC 7468 §10), not encrypted,";
-        rs256_pem, RS256, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
-        rs384_pem, RS384, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
-        rs512_pem, RS512, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
-        ps256_pem, PS256, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
-        ps384_pem, PS384, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
-        ps512_pem, PS512, "The private key of RSA, of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017), not encrypted,";
+        es256_pem, ES256, "Reads an unencrypted P-256 private key, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915),";
+        es384_pem, ES384, "Reads an unencrypted P-384 private key, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915),";
+        ed25519_pem, EdDSA, "Reads an unencrypted Ed25519 private key, `PRIVATE KEY` (RFC 7468 §10),";
+        rs256_pem, RS256, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
+        rs384_pem, RS384, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
+        rs512_pem, RS512, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
+        ps256_pem, PS256, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
+        ps384_pem, PS384, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
+        ps512_pem, PS512, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
     }
 
     /// A private JSON Web Key (RFC 7517 §4, RFC 7518 §6) with `alg`, or of a curve that has one
@@ -60,8 +60,8 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is no such key, or one that is not for signing (`use`,
-    /// `key_ops`), or too weak, or if its private and public parts do not belong together.
+    /// [`ConfigError`] if the text is no such key, or the key is not for signing (`use`,
+    /// `key_ops`) or is too weak, or its private and public parts do not belong together.
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Jwk::with(json.as_ref(), |jwk| jwk.signing_key())
             .map_err(|why| ConfigError::new("from_jwk", why))

@@ -469,7 +469,7 @@ fn a_public_jwk_is_read_strictly() {
         (&rsa, json!({ "use": "SIG" }), "`use` is not `sig`"),
         (&rsa, json!({ "use": 1 }), "text"),
         (&rsa, json!({ "key_ops": ["sign"] }), "`key_ops`"),
-        (&rsa, json!({ "key_ops": "verify" }), "no list"),
+        (&rsa, json!({ "key_ops": "verify" }), "not a list"),
         (&rsa, json!({ "key_ops": ["verify", "encrypt"] }), ""),
         (&rsa, json!({ "key_ops": ["verify", 1] }), "text"),
         (&rsa, json!({ "key_ops": ["verify", "verify"] }), "twice"),
@@ -622,7 +622,7 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
             "key 1 is left out: its `use` is not `sig`",
             "key 3 is left out: a key before it has the same `kid`",
             "key 4 is left out: without `kid` it cannot be told from the others",
-            "key 5 is left out: it is no JSON object",
+            "key 5 is left out: it is not a JSON object",
         ]
     );
     assert_eq!(keys.left_out()[1].position(), 3);

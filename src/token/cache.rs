@@ -64,8 +64,8 @@ const LOOKS: usize = 128;
 pub struct CacheStats {
     /// Tokens whose session was there.
     pub hits: u64,
-    /// Tokens that were verified and accepted, since their session was not there; but for those of
-    /// threads for which there is no room at all.
+    /// Tokens that were verified and accepted, since their session was not there; without those
+    /// of threads for which there is no room at all.
     pub misses: u64,
     /// Sessions that went to make room for others.
     pub evictions: u64,
