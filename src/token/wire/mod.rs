@@ -6,4 +6,5 @@ pub(super) mod compact;
 mod flat;
 pub(super) mod header;
 mod json;
+mod scanner;
 pub(super) mod text;
