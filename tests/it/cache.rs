@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Barrier, OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicI64, Ordering},
     },
     thread,
@@ -17,8 +17,8 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    NOW, SECRET, bearer, builder, claims, good_token, header, now, refusal, see_session, sign,
-    token, verifier,
+    NOW, SECRET, bearer, builder, claims, good_token, header, meeting, now, refusal, see_session,
+    sign, token, verifier,
 };
 
 const MEBIBYTE: usize = 1 << 20;
@@ -353,18 +353,20 @@ fn threads_that_wait_leave_room_for_one_that_works() {
         for token in many.iter().chain(&many) {
             session(&verifier, token);
         }
-        let (waiting, go_on) = (Barrier::new(65), Barrier::new(65));
         thread::scope(|scope| {
-            for _ in 0..64 {
-                scope.spawn(|| {
+            let (host, guests) = meeting(64);
+            for guest in guests {
+                let (verifier, hot) = (&verifier, &hot);
+                scope.spawn(move || {
                     for _ in 0..times {
-                        session(&verifier, &hot[0]);
+                        session(verifier, &hot[0]);
                     }
-                    waiting.wait();
-                    go_on.wait();
+                    guest.wait();
+                    // Until the other has worked.
+                    guest.wait();
                 });
             }
-            waiting.wait();
+            host.wait();
             for token in many.iter().chain(&many) {
                 session(&verifier, token);
             }
@@ -373,7 +375,7 @@ fn threads_that_wait_leave_room_for_one_that_works() {
                 session(&verifier, token);
             }
             let after = verifier.cache_stats();
-            go_on.wait();
+            host.wait();
             let hits = after.hits - before.hits;
             assert!(hits > 800, "{hits} of 1000, {after:?}");
         });
@@ -395,20 +397,24 @@ fn a_thread_that_has_everything_gives_way_to_another() {
             verifier.cache_stats().hits > before
         })
         .unwrap();
-    let (asked, has_given, end) = (Barrier::new(2), Barrier::new(2), Barrier::new(2));
     thread::scope(|scope| {
-        scope.spawn(|| {
-            session(&verifier, &hot);
-            session(&verifier, &hot);
-            asked.wait();
-            has_given.wait();
-            // Let in at the latest when its patience ends.
-            for _ in 0..20 {
-                session(&verifier, &hot);
-            }
-            end.wait();
-        });
-        asked.wait();
+        let (host, guests) = meeting(1);
+        for guest in guests {
+            let (verifier, hot) = (&verifier, &hot);
+            scope.spawn(move || {
+                session(verifier, hot);
+                session(verifier, hot);
+                // It has asked for its share, and goes on when it was given.
+                guest.wait();
+                guest.wait();
+                // Let in at the latest when its patience ends.
+                for _ in 0..20 {
+                    session(verifier, hot);
+                }
+                guest.wait();
+            });
+        }
+        host.wait();
         let before = verifier.cache_stats();
         // It only finds what it looks for; what it does not give back is no other thread's.
         for _ in 0..20_000 {
@@ -418,8 +424,8 @@ fn a_thread_that_has_everything_gives_way_to_another() {
             }
         }
         let before = verifier.cache_stats();
-        has_given.wait();
-        end.wait();
+        host.wait();
+        host.wait();
         let hits = verifier.cache_stats().hits - before.hits;
         assert!(hits >= 10, "{hits} of 20");
     });

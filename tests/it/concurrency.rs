@@ -5,10 +5,7 @@
 //! have been the answer, however the threads ran.
 
 use std::{
-    sync::{
-        Barrier,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
 };
 
@@ -18,7 +15,7 @@ use tower_session_token::{
     SessionVerifier, SigningKey, User,
 };
 
-use crate::support::{AUDIENCE, ISSUER, bearer, now, refusal, see_session};
+use crate::support::{AUDIENCE, Guest, ISSUER, bearer, meeting, now, refusal, see_session};
 
 const SWAPS: usize = 80;
 const REVOCATIONS: usize = 80;
@@ -306,17 +303,20 @@ fn writers_of_one_store_take_turns() {
         }
         generations
     };
-    let start = Barrier::new(WRITERS);
     let mut generations: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let (write, start) = (&write, &start);
+        let (host, guests) = meeting(WRITERS);
+        let threads: Vec<_> = guests
+            .into_iter()
+            .enumerate()
+            .map(|(writer, guest)| {
+                let write = &write;
                 scope.spawn(move || {
-                    start.wait();
+                    guest.wait();
                     write(writer)
                 })
             })
             .collect();
+        host.wait();
         let ended = threads.into_iter().map(|it| it.join().unwrap());
         ended.flatten().collect()
     });
@@ -342,7 +342,6 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
     let key = key("steady", 0);
     let verifier = verifier(&KeyStore::new(set(std::slice::from_ref(&key))), 0);
     let list = RevocationList::with_clock(now);
-    let start = Barrier::new(THREADS);
     let sessions: Vec<Vec<_>> = (0..ISSUERS)
         .map(|issuer| {
             let issuer = format!("https://{issuer}.example");
@@ -354,25 +353,24 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
         })
         .collect();
     let is_revoked = |session: &Session| list.check(session) == RevocationStatus::Revoked;
-    // Not asserted at once: who panics would leave the others at the barrier.
-    let (early, lost) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let revoke = |thread: usize| {
+    let revoke = |thread: usize, guest: &Guest| {
         for of_issuer in &sessions {
             let own = &of_issuer[thread];
-            early.fetch_add(usize::from(is_revoked(own)), Ordering::SeqCst);
-            start.wait();
+            assert!(!is_revoked(own), "it was not yet");
+            guest.wait();
             let issuer = own.token().unwrap().issuer().unwrap();
             list.revoke_session(issuer, own.id(), until());
-            lost.fetch_add(usize::from(!is_revoked(own)), Ordering::SeqCst);
+            assert!(is_revoked(own), "a revocation was lost");
         }
     };
     thread::scope(|scope| {
-        for thread in 0..THREADS {
+        let (host, guests) = meeting(THREADS);
+        for (thread, guest) in guests.into_iter().enumerate() {
             let revoke = &revoke;
-            scope.spawn(move || revoke(thread));
+            scope.spawn(move || revoke(thread, &guest));
         }
+        sessions.iter().for_each(|_| host.wait());
     });
-    assert_eq!((early.into_inner(), lost.into_inner()), (0, 0));
     assert!(sessions.iter().flatten().all(is_revoked));
     assert_eq!(list.len(), THREADS * ISSUERS);
 }

@@ -1,6 +1,6 @@
 //! Keys, tokens and services that the tests share.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::mpsc};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -201,5 +201,41 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Where the threads of a test wait for each other. At a barrier all would wait for ever for one
+/// that panics; here those that are left panic too.
+pub(crate) fn meeting(guests: usize) -> (Host, Vec<Guest>) {
+    let (mut host, mut places) = (Host(Vec::new()), Vec::new());
+    for _ in 0..guests {
+        let ((came, comes), (go, goes)) = (mpsc::channel(), mpsc::channel());
+        host.0.push((comes, go));
+        places.push(Guest(came, goes));
+    }
+    (host, places)
+}
+
+/// Of the thread that starts the others: made within their scope, so that it goes when it panics.
+pub(crate) struct Host(Vec<(mpsc::Receiver<()>, mpsc::Sender<()>)>);
+
+pub(crate) struct Guest(mpsc::Sender<()>, mpsc::Receiver<()>);
+
+impl Host {
+    /// Until all guests wait.
+    pub(crate) fn wait(&self) {
+        let has_come = |(comes, _): &(mpsc::Receiver<()>, _)| comes.recv().is_ok();
+        assert!(self.0.iter().all(has_come), "a thread has panicked");
+        for (_, go) in &self.0 {
+            go.send(()).unwrap();
+        }
+    }
+}
+
+impl Guest {
+    /// Until all guests and the host wait.
+    pub(crate) fn wait(&self) {
+        self.0.send(()).unwrap();
+        self.1.recv().expect("no other thread has panicked");
     }
 }
