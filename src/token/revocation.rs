@@ -358,4 +358,24 @@ mod tests {
         let held = table.len.load(Ordering::SeqCst);
         assert!((310..=64 * 64).contains(&held), "{held}");
     }
+
+    #[test]
+    fn a_shard_is_swept_again_when_it_has_twice_what_was_left() {
+        let table = Table::<u64, ()>::default();
+        let moment = |at: i64| DateTime::from_timestamp(1_768_478_400 + at, 0).unwrap();
+        let of_one_shard = |key: &u64| std::ptr::eq(table.shard(key), &table.shards[0]);
+        let mut keys = (0..).filter(of_one_shard);
+        let mut insert = |now| {
+            let key = keys.next().unwrap();
+            table.insert(&key, moment(0), NumericDate::from(moment(now)), ());
+            table.len.load(Ordering::SeqCst)
+        };
+        let expired = 301;
+        // The 65th looks through the shard, and finds nothing that has expired.
+        let held: Vec<_> = (0..65).map(|_| insert(0)).collect();
+        assert!(held.into_iter().eq(1..=65));
+        // They have expired since, and stay until there are 128.
+        let held: Vec<_> = (0..64).map(|_| insert(expired)).collect();
+        assert!(held.into_iter().eq((66..=128).chain([1])));
+    }
 }

@@ -139,6 +139,19 @@ fn a_bad_value_is_ignored_and_counted() {
     assert_eq!(context(&all(), &same).culture().to_string(), "de");
 }
 
+#[test]
+fn a_tag_of_more_than_64_bytes_is_ignored() {
+    // Well-formed both, and no longer than a tag may be elsewhere.
+    let [longest, too_long] =
+        ["abcde", "abcdef"].map(|end| format!("en-x{}-{end}", "-abcdefgh".repeat(6)));
+    assert_eq!((longest.len(), too_long.len()), (64, 65));
+    for (tag, want, ignored) in [(&longest, longest.as_str(), 0), (&too_long, "ru-RU", 1)] {
+        tag.parse::<tower_session_token::Culture>().unwrap();
+        let got = context(&all(), &[("client-culture", tag)]);
+        assert_eq!((got.culture().as_str(), got.ignored()), (want, ignored));
+    }
+}
+
 fn speaking(cultures: &[&str]) -> SessionVerifier {
     let builder = builder().default_culture("en".parse().unwrap());
     let add = |it: tower_session_token::SessionVerifierBuilder, tag: &&str| {

@@ -23,6 +23,11 @@ fn each_source_is_found() {
         ("cookie", format!("session={token}")),
         ("cookie", format!("a=b; session={token};c=d")),
         ("cookie", format!("a; session=\"{token}\"")),
+        ("cookie", format!("a=b; session = {token} ; c=d")),
+        ("cookie", format!("session ={token}")),
+        ("cookie", format!("session= {token}")),
+        ("cookie", format!("session={token} ;c=d")),
+        ("cookie", format!("session= \"{token}\" ;c=d")),
         ("sec-websocket-protocol", format!("bearer.{token}")),
         (
             "sec-websocket-protocol",
@@ -113,20 +118,35 @@ fn what_is_no_credential() {
 
 #[test]
 fn bytes_beyond_ascii_are_refused() {
-    for value in [
-        &b"Bearer \xff"[..],
-        b"Bearer\xa0abc",
-        b"B\xebarer abc",
-        b"\xff",
+    for (value, want) in [
+        (&b"Bearer \xff"[..], Kind::RequestInvalid),
+        (b"Bearer\xa0abc", Kind::RequestInvalid),
+        // Another scheme, or none.
+        (b"B\xebarer abc", Kind::TokenMissing),
+        (b"\xff", Kind::TokenMissing),
     ] {
         let mut request = Request::new(());
-        let value = http::HeaderValue::from_bytes(value).unwrap();
-        request.headers_mut().insert("authorization", value);
+        let field = http::HeaderValue::from_bytes(value).unwrap();
+        request.headers_mut().insert("authorization", field);
         let got = see_session(&SessionLayer::new(verifier()), request);
-        assert!(matches!(
-            got,
-            Err(Kind::RequestInvalid | Kind::TokenMissing)
-        ));
+        assert_eq!(got.err(), Some(want), "{}", value.escape_ascii());
+    }
+}
+
+/// What is no credential of `Bearer` is a bad token all the same where another source holds it.
+#[test]
+fn authorization_is_not_looked_at_where_it_is_no_source() {
+    let both = request(&[
+        ("authorization", "Bearer a.b.c!"),
+        ("cookie", "session=a.b.c!"),
+    ]);
+    let cookie = TokenSource::cookie("session").unwrap();
+    let alone = SessionLayer::new(verifier()).token_sources([cookie]);
+    for (layer, want) in [
+        (alone, Kind::TokenMalformed),
+        (everywhere(), Kind::RequestInvalid),
+    ] {
+        assert_eq!(see_session(&layer, both.clone()).err(), Some(want));
     }
 }
 
