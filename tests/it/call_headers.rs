@@ -30,7 +30,7 @@ fn all() -> SessionLayer {
     SessionLayer::new(verifier()).client_context(CallHeaders::all())
 }
 
-const MOSCOW: &[(&str, &str)] = &[
+const TRAVELLING: &[(&str, &str)] = &[
     ("client-culture", "de-CH"),
     ("client-ui-culture", "fr"),
     ("client-utc-offset", "+05:30"),
@@ -40,13 +40,13 @@ const MOSCOW: &[(&str, &str)] = &[
 
 #[test]
 fn nothing_counts_unless_it_is_turned_on() {
-    let got = context(&SessionLayer::new(verifier()), MOSCOW);
+    let got = context(&SessionLayer::new(verifier()), TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 3 * 3600);
     assert_eq!(got.ignored(), 0);
 
     let layer = SessionLayer::new(verifier()).client_context(CallHeaders::none().utc_offset());
-    let got = context(&layer, MOSCOW);
+    let got = context(&layer, TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 19_800);
     assert_eq!(got.utc_offset_source(), ClientSource::Call);
@@ -55,7 +55,7 @@ fn nothing_counts_unless_it_is_turned_on() {
 
 #[test]
 fn the_call_wins_over_the_token() {
-    let got = context(&all(), MOSCOW);
+    let got = context(&all(), TRAVELLING);
     assert_eq!(got.culture().to_string(), "de-CH");
     assert_eq!(got.ui_culture().to_string(), "fr");
     let zone = got.time_zone().map(|zone| zone.name());
@@ -67,7 +67,7 @@ fn the_call_wins_over_the_token() {
     ] {
         assert_eq!(source, ClientSource::Call);
     }
-    let session = see(&all(), with(MOSCOW, bearer(&good_token())), |request| {
+    let session = see(&all(), with(TRAVELLING, bearer(&good_token())), |request| {
         request
             .extensions()
             .get::<tower_session_token::Session>()
