@@ -264,45 +264,145 @@ mod tests {
         take_and_give(false);
     }
 
-    /// `RevocationList` with one issuer: tables, of which 0 are none, and entries with their count.
+    /// `RevocationList` with one issuer, whose tables are one of these, or none, which is 0.
     struct List {
         issuer: AtomicUsize,
-        tables: [Table; 3],
+        tables: [Table; 2],
         looks_again: bool,
-    }
-
-    #[derive(Default)]
-    struct Table {
-        len: AtomicUsize,
-        entries: RwLock<Vec<usize>>,
     }
 
     impl List {
         /// `own` is the table that this thread makes, should there be none.
-        fn tables(&self, own: usize) -> usize {
+        fn tables(&self, own: usize) -> &Table {
             let there = self.issuer.load(Ordering::Acquire);
             if there != 0 {
-                return there;
+                return &self.tables[there - 1];
             }
             // `rcu`: whoever comes second keeps what is there.
             let _ = self
                 .issuer
                 .compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire);
             match self.looks_again {
-                true => self.issuer.load(Ordering::Acquire),
-                false => own,
+                true => &self.tables[self.issuer.load(Ordering::Acquire) - 1],
+                false => &self.tables[own - 1],
             }
         }
 
         fn revoke(&self, own: usize, session: usize) {
-            let table = &self.tables[self.tables(own)];
-            table.entries.write().unwrap().push(session);
-            table.len.fetch_add(1, Ordering::SeqCst);
+            self.tables(own).insert(session, LATER);
         }
 
         fn is_revoked(&self, session: usize) -> bool {
-            let table = &self.tables[self.issuer.load(Ordering::Acquire)];
-            table.len.load(Ordering::SeqCst) > 0 && table.entries.read().unwrap().contains(&session)
+            match self.issuer.load(Ordering::Acquire) {
+                0 => false,
+                there => self.tables[there - 1].get(session),
+            }
+        }
+    }
+
+    /// How entries are counted.
+    #[derive(Clone, Copy)]
+    struct Counting {
+        is_atomic: bool,
+        is_under_the_lock: bool,
+    }
+
+    const OUR_COUNTING: Counting = Counting {
+        is_atomic: true,
+        is_under_the_lock: true,
+    };
+
+    /// `Table`, with two of its shards and the count of all.
+    struct Table {
+        counting: Counting,
+        len: AtomicUsize,
+        shards: [RwLock<Shard>; 2],
+    }
+
+    /// Sessions, each with the moment until which it is needed.
+    struct Shard {
+        entries: Vec<(usize, u64)>,
+        sweep_at: usize,
+    }
+
+    const NOW: u64 = 1;
+    const LATER: u64 = 2;
+    /// Of the real 64.
+    const LEAST_SWEEP: usize = 1;
+
+    impl Table {
+        fn new(counting: Counting) -> Self {
+            let shard = || {
+                RwLock::new(Shard {
+                    entries: Vec::new(),
+                    sweep_at: LEAST_SWEEP,
+                })
+            };
+            Self {
+                counting,
+                len: AtomicUsize::new(0),
+                shards: [shard(), shard()],
+            }
+        }
+
+        fn get(&self, session: usize) -> bool {
+            if self.len.load(Ordering::SeqCst) == 0 {
+                return false;
+            }
+            let shard = self.shards[session % 2].read().unwrap();
+            shard.entries.iter().any(|(it, _)| *it == session)
+        }
+
+        fn insert(&self, session: usize, until: u64) {
+            let mut shard = self.shards[session % 2].write().unwrap();
+            if shard.entries.len() >= shard.sweep_at {
+                self.sweep(&mut shard);
+                shard.sweep_at = (2 * shard.entries.len()).max(LEAST_SWEEP);
+            }
+            if let Some(entry) = shard.entries.iter_mut().find(|it| it.0 == session) {
+                entry.1 = entry.1.max(until);
+                return;
+            }
+            shard.entries.push((session, until));
+            if !self.counting.is_under_the_lock {
+                drop(shard);
+            }
+            self.count(1);
+        }
+
+        fn len(&self) -> usize {
+            for shard in &self.shards {
+                self.sweep(&mut shard.write().unwrap());
+            }
+            self.len.load(Ordering::SeqCst)
+        }
+
+        fn sweep(&self, shard: &mut Shard) {
+            let before = shard.entries.len();
+            shard.entries.retain(|(_, until)| NOW < *until);
+            let gone = before - shard.entries.len();
+            self.count(0_usize.wrapping_sub(gone));
+        }
+
+        /// `fetch_add`, and `fetch_sub` for what goes round.
+        fn count(&self, change: usize) {
+            match self.counting.is_atomic {
+                true => {
+                    self.len.fetch_add(change, Ordering::SeqCst);
+                }
+                false => {
+                    let len = self.len.load(Ordering::SeqCst);
+                    self.len.store(len.wrapping_add(change), Ordering::SeqCst);
+                }
+            }
+        }
+
+        /// Nobody adds or sweeps meanwhile.
+        fn assert_counted(&self) {
+            let [one, other] = [0, 1].map(|at| self.shards[at].read().unwrap());
+            let there = one.entries.len() + other.entries.len();
+            let counted = self.len.load(Ordering::SeqCst);
+            assert!(counted >= there, "fewer are counted than are there");
         }
     }
 
@@ -310,7 +410,7 @@ mod tests {
         model(move || {
             let list = Arc::new(List {
                 issuer: AtomicUsize::new(0),
-                tables: Default::default(),
+                tables: [Table::new(OUR_COUNTING), Table::new(OUR_COUNTING)],
                 looks_again,
             });
             let other = {
@@ -339,5 +439,70 @@ mod tests {
     #[should_panic(expected = "a revocation was lost")]
     fn tables_of_its_own_would_not_do() {
         revoke_first(false);
+    }
+
+    const REVOKED: usize = 10;
+    const EXPIRED: usize = 1;
+    const ANOTHER: usize = 3;
+
+    /// One thread revokes, while another sweeps a shard of what has expired, in one of two ways.
+    fn insert_against(counting: Counting, sweep: fn(&Table)) {
+        model(move || {
+            let table = Arc::new(Table::new(counting));
+            table.insert(EXPIRED, NOW);
+            let done = Arc::new(AtomicBool::new(false));
+            let other = {
+                let (table, done) = (table.clone(), done.clone());
+                thread::spawn(move || {
+                    table.insert(REVOKED, LATER);
+                    done.store(true, Ordering::Release);
+                    assert!(table.get(REVOKED), "a revocation was lost");
+                })
+            };
+            sweep(&table);
+            let after = done.load(Ordering::Acquire);
+            assert!(!after || table.get(REVOKED), "a revocation was lost");
+            other.join().unwrap();
+            assert!(table.get(REVOKED), "a revocation was lost");
+            assert!(!table.get(EXPIRED), "what has expired was not swept");
+            table.assert_counted();
+        });
+    }
+
+    fn count(table: &Table) {
+        table.len();
+    }
+
+    /// The shard is full, and is swept first.
+    fn insert(table: &Table) {
+        table.insert(ANOTHER, LATER);
+        table.assert_counted();
+        assert!(table.get(ANOTHER), "a revocation was lost");
+    }
+
+    #[test]
+    fn what_is_revoked_is_found_whatever_is_swept() {
+        insert_against(OUR_COUNTING, count);
+        insert_against(OUR_COUNTING, insert);
+    }
+
+    #[test]
+    #[should_panic(expected = "a revocation was lost")]
+    fn a_count_that_is_loaded_and_stored_would_not_do() {
+        let counting = Counting {
+            is_atomic: false,
+            ..OUR_COUNTING
+        };
+        insert_against(counting, count);
+    }
+
+    #[test]
+    #[should_panic(expected = "fewer are counted than are there")]
+    fn a_count_after_the_lock_would_not_do() {
+        let counting = Counting {
+            is_under_the_lock: false,
+            ..OUR_COUNTING
+        };
+        insert_against(counting, insert);
     }
 }
