@@ -39,6 +39,8 @@ const HELP: &str = "\
   --server PATH      the built example server
   --seconds N        how long, 300
   --connections N    each sends its next request when it has its answer, 32
+  --seed N           the one that a run has printed: the same choices in the same order; ids, times and which
+                     connection sends what still differ
 ";
 
 /// Until the server has taken the memory that it works with: at some moment it holds as many of the longest requests
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
 
 async fn run() -> Result<bool, Failure> {
     let (mut path, mut seconds, mut connections) = (None, 300, 32);
+    let (mut seed, _) = uuid::Uuid::new_v4().as_u64_pair();
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         use lexopt::{Arg::Long, ValueExt};
@@ -74,6 +77,7 @@ async fn run() -> Result<bool, Failure> {
             Long("server") => path = Some(words.value()?),
             Long("seconds") => seconds = words.value()?.parse()?,
             Long("connections") => connections = words.value()?.parse()?,
+            Long("seed") => seed = words.value()?.parse()?,
             Long("help") => {
                 print!("{HELP}");
                 return Ok(true);
@@ -83,21 +87,27 @@ async fn run() -> Result<bool, Failure> {
     }
     let path = path.ok_or("--server is missing")?;
     let interrupted = interrupted()?;
+    println!("seed {seed}");
     tokio::select! {
-        is_right = load(&path, Duration::from_secs(seconds), connections) => is_right,
+        is_right = load(&path, Duration::from_secs(seconds), connections, seed) => is_right,
         () = interrupted => Err("it was interrupted".into()),
     }
 }
 
 /// The server and all clients end with this, however it ends.
-async fn load(path: &OsStr, duration: Duration, connections: usize) -> Result<bool, Failure> {
+async fn load(
+    path: &OsStr,
+    duration: Duration,
+    connections: usize,
+    seed: u64,
+) -> Result<bool, Failure> {
     let keys = Keys::new();
     let mut server = Server::start(path, &keys).await?;
     // It has what it needs for that by then.
     server.swap(&keys, "").await?;
     let sockets = server.sockets()?;
     let keys = Rc::new(RefCell::new(keys));
-    let requests = Rc::new(RefCell::new(Requests::new()?));
+    let requests = Rc::new(RefCell::new(Requests::new(seed)?));
     let report = Rc::new(RefCell::new(Report::default()));
 
     let before = server.effort()?;
