@@ -12,6 +12,7 @@ mod interleaving;
 mod issuer;
 mod layer;
 mod nested;
+mod printed;
 mod refusals;
 mod requirements;
 mod revocation;
