@@ -37,6 +37,7 @@ struct Requirement {
     cases: Vec<String>,
     not_applicable: Option<String>,
     untested: Option<String>,
+    decided_otherwise: Option<String>,
 }
 
 impl Table {
@@ -54,9 +55,17 @@ impl Requirement {
         self.tests.as_deref().unwrap_or_default()
     }
 
-    /// Why no test is named, if none is.
+    /// Whether tests show it as it stands.
+    fn is_shown(&self) -> bool {
+        self.tests.is_some() && self.decided_otherwise.is_none()
+    }
+
+    /// Why it is not shown as it stands, if it is not.
     fn reason(&self) -> Option<&str> {
-        self.not_applicable.as_deref().or(self.untested.as_deref())
+        self.not_applicable
+            .as_deref()
+            .or(self.untested.as_deref())
+            .or(self.decided_otherwise.as_deref())
     }
 }
 
@@ -81,9 +90,10 @@ fn rows_are_complete_and_in_order() {
             let start = format!("{}-{}-", document.id, row.section);
             assert!(id.len() > start.len() && id.starts_with(&start), "{id}");
             let states = [
-                row.tests.is_some(),
+                row.is_shown(),
                 row.not_applicable.is_some(),
                 row.untested.is_some(),
+                row.decided_otherwise.is_some(),
             ];
             assert_eq!(states.iter().filter(|it| **it).count(), 1, "{id}");
             assert_eq!(row.tests.is_some(), !row.tests().is_empty(), "{id}");
@@ -250,9 +260,10 @@ fn page(table: &Table) -> String {
          `{UPDATE}=1 cargo test --test it requirements` makes it anew. A test is named as\n\
          `cargo test` names it; those of `tests/it` begin with `it`. Cases are classes or names of the\n\
          [vectors](../tests/vectors/README.md).\n\n\
-         | document | shown by tests | not applicable | untested | all |\n| --- | --- | --- | --- | --- |\n"
+         | document | shown by tests | not applicable | untested | decided otherwise | all |\n\
+         | --- | --- | --- | --- | --- | --- |\n"
     );
-    let mut sums = [0; 4];
+    let mut sums = [0; 5];
     for Document {
         id,
         title,
@@ -262,27 +273,18 @@ fn page(table: &Table) -> String {
         let count =
             |state: fn(&Requirement) -> bool| requirements.iter().filter(|it| state(it)).count();
         let counts = [
-            count(|it| it.tests.is_some()),
+            count(Requirement::is_shown),
             count(|it| it.not_applicable.is_some()),
             count(|it| it.untested.is_some()),
+            count(|it| it.decided_otherwise.is_some()),
             requirements.len(),
         ];
         for (sum, count) in sums.iter_mut().zip(counts) {
             *sum += count;
         }
-        let [shown, not_applicable, untested, all] = counts;
-        writeln!(
-            page,
-            "| [{title}](#{id}) | {shown} | {not_applicable} | {untested} | {all} |"
-        )
-        .unwrap();
+        writeln!(page, "| [{title}](#{id}) | {} |", cells(&counts)).unwrap();
     }
-    let [shown, not_applicable, untested, all] = sums;
-    writeln!(
-        page,
-        "| all | {shown} | {not_applicable} | {untested} | {all} |"
-    )
-    .unwrap();
+    writeln!(page, "| all | {} |", cells(&sums)).unwrap();
     for document in &table.documents {
         let Document { id, title, .. } = document;
         write!(
@@ -297,15 +299,25 @@ fn page(table: &Table) -> String {
     page
 }
 
+fn cells(counts: &[usize]) -> String {
+    let cells: Vec<_> = counts.iter().map(ToString::to_string).collect();
+    cells.join(" | ")
+}
+
 fn shown_by(row: &Requirement) -> String {
     let quoted = |names: &[String]| {
         let names: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
         names.join(", ")
     };
-    match (&row.not_applicable, &row.untested) {
-        (Some(reason), _) => format!("not applicable: {reason}"),
-        (_, Some(reason)) => format!("**untested:** {reason}"),
-        _ if row.cases.is_empty() => quoted(row.tests()),
-        _ => format!("{}; cases {}", quoted(row.tests()), quoted(&row.cases)),
+    let tests = match row.cases.is_empty() {
+        true => quoted(row.tests()),
+        false => format!("{}; cases {}", quoted(row.tests()), quoted(&row.cases)),
+    };
+    match (&row.not_applicable, &row.untested, &row.decided_otherwise) {
+        (Some(reason), ..) => format!("not applicable: {reason}"),
+        (_, Some(reason), _) => format!("**untested:** {reason}"),
+        (.., Some(reason)) if tests.is_empty() => format!("**decided otherwise:** {reason}"),
+        (.., Some(reason)) => format!("**decided otherwise:** {reason}: {tests}"),
+        _ => tests,
     }
 }
