@@ -360,6 +360,13 @@ mod tests {
     }
 
     #[test]
+    fn entries_are_in_all_shards() {
+        let table = Table::<u64, ()>::default();
+        let shards = (0..10_000).map(|key| std::ptr::from_ref(table.shard(&key)));
+        assert_eq!(shards.collect::<std::collections::HashSet<_>>().len(), 64);
+    }
+
+    #[test]
     fn a_shard_is_swept_again_when_it_has_twice_what_was_left() {
         let table = Table::<u64, ()>::default();
         let moment = |at: i64| DateTime::from_timestamp(1_768_478_400 + at, 0).unwrap();
