@@ -626,6 +626,10 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
         ]
     );
     assert_eq!(keys.left_out()[1].position(), 3);
+    assert_eq!(
+        keys.left_out()[1].reason(),
+        "a key before it has the same `kid`"
+    );
 
     let more = json!({ "keys": [ed], "ours": { "keys": [] } }).to_string();
     assert_eq!(KeySet::from_jwks(more).unwrap().len(), 1);

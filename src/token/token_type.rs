@@ -94,6 +94,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_type_is_printed_as_typ_spells_it() {
+        for (token_type, typ) in [
+            (TokenType::Session, "session+jwt"),
+            (TokenType::NestedSession, "nested-session+jwt"),
+            (TokenType::AccessToken, "at+jwt"),
+            (TokenType::Jwt, "JWT"),
+        ] {
+            assert_eq!(token_type.to_string(), typ);
+            assert_eq!(typ.parse::<TokenType>().unwrap(), token_type);
+        }
+    }
+
+    #[test]
     fn typ_is_a_media_type() {
         for (typ, want) in [
             (Some("session+jwt"), Some(TokenType::Session)),
