@@ -217,7 +217,7 @@ impl SessionVerifierBuilder {
     }
 
     /// Sets how many bytes of memory the sessions of tokens that were verified before may take:
-    /// 64 MiB by default, some 25,000 sessions; 0 turns that cache off.
+    /// 64 MiB by default, some 23,000 sessions; 0 turns that cache off.
     ///
     /// The bound is for all threads together, and for this verifier alone. Each thread keeps sessions
     /// of its own, so that no thread waits for another: it verifies a token the first two times that
