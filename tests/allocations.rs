@@ -278,7 +278,17 @@ fn what_a_verifier_kept_goes_after_it() {
 #[test]
 fn a_refused_token_costs_nothing() {
     let (verifier, token) = (verifier(0), forged(token()));
-    for token in [token.as_str(), "a.b.c", "", "not a token"] {
+    // Over a limit, and of the alphabet.
+    let long_token = "A".repeat(8193);
+    let long_header = format!("{}.AAAA.AAAA", "A".repeat(1368));
+    for token in [
+        token.as_str(),
+        "a.b.c",
+        "",
+        "not a token",
+        &long_token,
+        &long_header,
+    ] {
         let count = allocations_at_the_third_time(|| {
             verifier.verify(token.as_bytes()).unwrap_err();
         });

@@ -586,6 +586,7 @@ fn the_parts_of_a_private_jwk_belong_together() {
             json!({ "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE" }),
             "invalid",
         ),
+        (&ed, json!({ "d": null }), "no private part"),
         (&ed, json!({ "d": "AQ" }), "invalid"),
     ] {
         let got = SigningKey::from_jwk(with(jwk.clone(), &changes).to_string());

@@ -286,6 +286,10 @@ fn content_language_is_the_ui_culture_where_it_was_negotiated() {
         Some("de")
     );
     assert_eq!(language(&all(), &[("client-ui-culture", "und")], &[]), None);
+    let nothing_said = token(&json!({ "locale": null, "ui_locale": null }));
+    let asked = with(&[("accept-language", "fr")], bearer(&nothing_said));
+    let answered = respond(&all(), asked, &[]);
+    assert_eq!(answered.header("content-language"), Some("fr"));
     let listed = SessionLayer::new(speaking(&["ru", "en"]));
     assert_eq!(language(&listed, &[], &[]).as_deref(), Some("en"));
 }

@@ -45,6 +45,11 @@ fn a_header_says_algorithm_type_and_key_and_nothing_else() {
         let parts: Vec<_> = text.split('.').collect();
         assert_eq!(parts.len(), 3);
         assert_eq!(decode(parts[0]), want);
+        // Of a name that is there twice, `Value` would show the last alone.
+        let header = base64_simd::URL_SAFE_NO_PAD
+            .decode_to_vec(parts[0])
+            .unwrap();
+        assert_eq!(header.len(), want.to_string().len());
         assert_eq!(decode(parts[1])["name"], "Анна");
         assert!(!text.contains(['=', '+', '/', ' ', '\n']));
     }

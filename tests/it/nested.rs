@@ -121,6 +121,14 @@ fn a_default_of_the_service_is_inherited() {
 }
 
 #[test]
+fn what_the_client_said_of_texts_alone_is_inherited() {
+    let parent = session(&json!({ "locale": null, "ui_locale": "en-US" }));
+    assert!(parent.client_culture().is_invariant());
+    let nested = Session::from(nest(&parent, "bob"));
+    assert_eq!(nested.client_ui_culture().to_string(), "en-US");
+}
+
+#[test]
 fn offset_and_zone_are_replaced_together() {
     let parent = session(&json!({ "zoneinfo": "Europe/Moscow" }));
     let builder = || parent.nested(User::new("bob")).issued_at(now());

@@ -35,6 +35,20 @@ fn rows() -> Vec<(Request<()>, Kind)> {
             Kind::RequestInvalid,
         ),
         (bearer("a.b"), Kind::TokenMalformed),
+        (bearer(&"a".repeat(8193)), Kind::TokenMalformed),
+        (bearer("e30.e30.A"), Kind::TokenMalformed),
+        (
+            bearer(&sign_raw(r#"{"alg":"HS256","alg":"HS256"}"#, b"{}")),
+            Kind::TokenMalformed,
+        ),
+        (
+            of_type(json!({ "alg": 1, "typ": "session+jwt" })),
+            Kind::TokenMalformed,
+        ),
+        (
+            of_type(json!({ "alg": "HS256", "typ": "session+jwt", "b64": true })),
+            Kind::TokenMalformed,
+        ),
         (bearer(&sign_raw("{}", b"{}")), Kind::TokenMalformed),
         (
             of_type(json!({ "alg": "HS256", "typ": "session+jwt", "crit": [] })),

@@ -25,6 +25,10 @@ fn set(ids: &[&str]) -> KeySet {
 }
 
 fn token(id: &str) -> String {
+    issue(key(id))
+}
+
+fn issue(key: SigningKey) -> String {
     let token = SessionToken::builder(User::new("ann"))
         .issuer(ISSUER)
         .audience(AUDIENCE)
@@ -33,7 +37,7 @@ fn token(id: &str) -> String {
         .lifetime(std::time::Duration::from_secs(600))
         .build()
         .unwrap();
-    SessionIssuer::new(key(id)).issue(&token).unwrap()
+    SessionIssuer::new(key).issue(&token).unwrap()
 }
 
 fn verifier(store: &KeyStore) -> SessionVerifier {
@@ -107,6 +111,25 @@ fn old_both_new() {
     assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
     assert_eq!(refusal(&verifier, &new), None);
     assert_eq!(store.generation(), first + 2);
+}
+
+#[test]
+fn an_algorithm_is_changed_as_a_key_is() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
+    let pem = std::fs::read_to_string(path.join("p256.private.pem")).unwrap();
+    let (old, new) = (
+        key("old"),
+        SigningKey::es256_pem(pem).unwrap().with_id("new"),
+    );
+    let of = |keys: &[&SigningKey]| KeySet::new(keys.iter().map(|it| it.verifying_key())).unwrap();
+    let store = KeyStore::new(of(&[&old, &new]));
+    let verifier = verifier(&store);
+    let [of_old, of_new] = [&old, &new].map(|key| issue(key.clone()));
+    assert_eq!(refusal(&verifier, &of_old), None);
+    assert_eq!(refusal(&verifier, &of_new), None);
+    store.replace(of(&[&new]));
+    assert_eq!(refusal(&verifier, &of_old), Some(Kind::TokenUnacceptable));
+    assert_eq!(refusal(&verifier, &of_new), None);
 }
 
 #[test]

@@ -540,6 +540,71 @@ fn what_others_mint_is_read_with_indulgence() {
 }
 
 #[test]
+fn what_a_token_says_itself_comes_before_what_stands_in() {
+    for typ in ["at+jwt", "JWT"] {
+        let verifier = builder()
+            .accept_type(typ.parse().unwrap())
+            .application_kind(ApplicationId::from("web-shop"), ClientKind::Desktop)
+            .build()
+            .unwrap();
+        let claims = claims(&json!({ "azp": "other" }));
+        let token = sign(&json!({ "alg": "HS256", "typ": typ }), &claims.to_string());
+        let session = verifier.verify(token.as_bytes()).unwrap();
+        let (sid, application) = (&claims["sid"], ApplicationId::from("web-shop"));
+        assert_eq!(session.id().to_string(), *sid, "{typ}: not `jti`");
+        assert_eq!(
+            session.application_id(),
+            Some(&application),
+            "{typ}: not `azp`"
+        );
+        assert_eq!(
+            session.client_kind(),
+            ClientKind::Web,
+            "{typ}: not the table"
+        );
+    }
+}
+
+#[test]
+fn what_is_ill_formed_in_tokens_of_others_is_absent() {
+    let long = "a".repeat(65);
+    for typ in ["at+jwt", "JWT"] {
+        let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
+        for zone in ["", "../etc", "Europe/New York", "Mars/Olympus", &long] {
+            let claims =
+                claims(&json!({ "locale": "en_US", "ui_locale": "not a tag", "zoneinfo": zone }));
+            let token = sign(&json!({ "alg": "HS256", "typ": typ }), &claims.to_string());
+            let session = accepting.verify(token.as_bytes()).unwrap();
+            assert_eq!(session.client_culture().as_str(), "en-US", "{typ}");
+            assert_eq!(session.client_ui_culture().as_str(), "en-US", "{typ}");
+            assert_eq!(session.client_time_zone(), None, "{typ}: {zone}");
+        }
+    }
+    let unknown = session(&json!({ "zoneinfo": "Mars/Olympus" }));
+    assert_eq!(unknown.client_time_zone(), None);
+}
+
+#[test]
+fn a_derived_id_is_of_whole_seconds() {
+    let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
+    let (iat, exp) = ((NOW - 60).to_string(), (NOW + 3600).to_string());
+    let fractions = json!({ "iat": 1_768_478_340.75, "exp": 1_768_482_000.5 });
+    for (changes, iat) in [
+        (json!({}), &*iat),
+        (fractions, &*iat),
+        (json!({ "iat": null }), ""),
+    ] {
+        let mut claims = claims(&json!({ "jti": null, "sid": null }));
+        crate::support::change(&mut claims, &changes);
+        let token = sign(&json!({ "alg": "HS256" }), &claims.to_string());
+        let session = verifier.verify(token.as_bytes()).unwrap();
+        let name = format!("{ISSUER}\n{}\n{iat}\n{exp}", session.user().id());
+        let derived = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, name.as_bytes());
+        assert_eq!(session.id(), &SessionId::from(derived), "{changes}");
+    }
+}
+
+#[test]
 fn a_lifetime_without_iat_counts_from_now() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
@@ -599,6 +664,25 @@ fn the_first_step_that_fails_decides() {
             "form before time",
             old(json!({ "sub": 1 })),
             Kind::ClaimInvalid,
+        ),
+        (
+            "`typ` before signature",
+            join(
+                &crate::support::base64(br#"{"alg":"HS256","typ":"x"}"#),
+                &good[1],
+                "AAAA",
+            ),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            "`exp` before `nbf`",
+            old(json!({ "nbf": NOW + 61 })),
+            Kind::TokenExpired,
+        ),
+        (
+            "`iat` before `iss`",
+            token(&json!({ "iat": NOW + 61, "iss": "x" })),
+            Kind::TokenNotYetValid,
         ),
         (
             "`exp` before `iss`",
@@ -677,6 +761,23 @@ fn limits_can_be_moved_both_ways() {
     assert_eq!(
         refusal(&with(Limits::default().with_token_bytes(65_536)), &large),
         None
+    );
+}
+
+#[test]
+fn a_token_has_8192_bytes_at_most() {
+    // Not every length is one of base64url.
+    let mut lengths = Vec::new();
+    for pad in 5_670..5_700 {
+        let text = token(&json!({ "tenant": "x".repeat(pad) }));
+        let refused = refusal(&verifier(), &text);
+        let want = (text.len() > 8192).then_some(Kind::TokenMalformed);
+        assert_eq!(refused, want, "{} bytes", text.len());
+        lengths.push(text.len());
+    }
+    assert!(
+        lengths.contains(&8192) && lengths.contains(&8194),
+        "{lengths:?}"
     );
 }
 
