@@ -139,6 +139,7 @@ mod axum;
 mod client;
 mod constant_time;
 mod error;
+mod identity;
 mod key;
 mod layer;
 mod serde_text;
@@ -154,15 +155,15 @@ pub use client::{
     ParseTimeZoneError, TimeZone,
 };
 pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
+pub use identity::{
+    AccessLevel, Actor, ApplicationId, ParseAccessLevelError, SessionId, TokenId, User, UserId,
+};
 pub use key::{Algorithm, KeySet, KeyStore, LeftOutKey, SigningKey, VerifyingKey};
 pub use layer::{
     CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
-pub use session::{
-    AccessLevel, Actor, ApplicationId, NestedTokenBuilder, ParseAccessLevelError, Session,
-    SessionContext, SessionId, SessionScope, SessionType, TokenId, User, UserId,
-};
+pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{
     CacheStats, Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer,
     SessionToken, SessionTokenBuilder, SessionVerifier, SessionVerifierBuilder, TokenType,

@@ -13,7 +13,8 @@ use super::{Challenge, OnReject, ProblemDetails, Refusal, ResponseFuture, refusa
 use crate::{
     client::ClientKind,
     error::{ConfigError, SessionError, SessionErrorKind},
-    session::{AccessLevel, Session},
+    identity::AccessLevel,
+    session::Session,
 };
 
 #[derive(Clone, Debug)]

@@ -4,12 +4,24 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
-use super::{AccessLevel, Actor, Session, User};
+use super::Session;
 use crate::{
     client::{ClientContext, ClientSource, Culture, TimeZone},
     error::{TokenError, TokenErrorKind},
+    identity::{AccessLevel, Actor, User},
     token::{self, Limits, SessionToken, SessionTokenBuilder, TokenType},
 };
+
+impl Session {
+    /// Begins a token for work that is done inside this session for `user`.
+    ///
+    /// It inherits server, instance, both cultures, offset, zone, application and client kind, and
+    /// no scope and no claim of the application's own.
+    /// This is no JWT in a JWT (RFC 7519 §5.2): *nested* is the session, not the encoding.
+    pub fn nested(&self, user: User) -> NestedTokenBuilder {
+        NestedTokenBuilder::new(self.clone(), user)
+    }
+}
 
 /// Makes a token for work that is done inside a session for another user; see
 /// [`Session::nested`].
@@ -137,14 +149,13 @@ impl NestedTokenBuilder {
             "there is nothing to inherit",
         ))?;
         let issued_at = self.issued_at.unwrap_or_else(token::now);
-        let actor = Actor::of(&self.parent);
+        let actor = actor_of(&self.parent);
         self.check(parent, &actor, issued_at)?;
 
         let exceeds = self.exceeds_access_level();
         let context = self.parent.client_context();
-        let token = SessionTokenBuilder::new(&self.user)
+        let token = inherit(SessionTokenBuilder::new(&self.user), &self.parent, parent)
             .token_type(TokenType::NestedSession)
-            .inherit(&self.parent, parent)
             .actor(&actor)
             .issued_at(issued_at)
             .expires_at(end(self.lifetime, issued_at, parent.expires_at()))
@@ -211,6 +222,42 @@ impl fmt::Debug for NestedTokenBuilder {
             .field("parent", &self.parent)
             .finish_non_exhaustive()
     }
+}
+
+/// Who acts in a session that is nested in this one.
+fn actor_of(session: &Session) -> Actor {
+    Actor {
+        user_id: session.user().id().clone(),
+        session_id: Some(session.id().clone()),
+        application_id: session.application_id().cloned(),
+        actor: session.actor().cloned().map(Box::new),
+    }
+}
+
+/// Takes from a parent session what a nested token inherits, but for cultures, offset and zone.
+fn inherit(
+    mut nested: SessionTokenBuilder,
+    session: &Session,
+    token: &SessionToken,
+) -> SessionTokenBuilder {
+    nested = nested
+        .without_origin(token.issuer().is_none(), token.audience().next().is_none())
+        .client_kind(session.client_kind());
+    nested = token
+        .issuer()
+        .into_iter()
+        .fold(nested, SessionTokenBuilder::issuer);
+    nested = token.audience().fold(nested, SessionTokenBuilder::audience);
+    if let Some(id) = session.application_id() {
+        nested = nested.application_id(id.clone());
+    }
+    if let Some(code) = session.server_code() {
+        nested = nested.server_code(code);
+    }
+    if let Some(name) = session.instance_name() {
+        nested = nested.instance_name(name);
+    }
+    nested
 }
 
 /// What is only the default of this service, and of every other, is left unsaid.

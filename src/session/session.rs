@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, FixedOffset};
 
-use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, TokenId, User};
 use crate::{
     client::{ClientContext, ClientKind, ClientPolicy, Culture, TimeZone},
+    identity::{Actor, ApplicationId, Members, SessionId, User},
     token::SessionToken,
 };
 
@@ -50,15 +50,6 @@ enum Origin {
     System(Members),
     /// Another session, from which this one differs in context or type.
     Session(Session),
-}
-
-/// What a session is made of, whatever it comes from.
-#[derive(Clone)]
-pub(crate) struct Members {
-    pub(crate) id: SessionId,
-    pub(crate) user: User,
-    pub(crate) application_id: Option<ApplicationId>,
-    pub(crate) token_id: Option<TokenId>,
 }
 
 impl Session {
@@ -295,15 +286,6 @@ impl Session {
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.token()?.actor()
-    }
-
-    /// Begins a token for work that is done inside this session for `user`.
-    ///
-    /// It inherits server, instance, both cultures, offset, zone, application and client kind, and
-    /// no scope and no claim of the application's own.
-    /// This is no JWT in a JWT (RFC 7519 §5.2): *nested* is the session, not the encoding.
-    pub fn nested(&self, user: User) -> NestedTokenBuilder {
-        NestedTokenBuilder::new(self.clone(), user)
     }
 }
 

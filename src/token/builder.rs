@@ -14,7 +14,7 @@ use super::{
 use crate::{
     client::{ClientKind, Culture, TimeZone},
     error::{SessionError, TokenError, TokenErrorKind},
-    session::{Actor, ApplicationId, Session, SessionId, TokenId, User},
+    identity::{Actor, ApplicationId, SessionId, TokenId, User},
 };
 
 /// Makes a [`SessionToken`]; see [`SessionToken::builder`].
@@ -198,6 +198,13 @@ impl SessionTokenBuilder {
         self
     }
 
+    /// Lets `iss` or `aud` be absent, as in a parent that a service accepts from any issuer or for any audience.
+    pub(crate) fn without_origin(mut self, issuer: bool, audience: bool) -> Self {
+        self.form.any_issuer = issuer;
+        self.form.any_audience = audience;
+        self
+    }
+
     pub(crate) fn elevated(mut self) -> Self {
         self.claims.others.insert(ELEVATED.to_owned(), true.into());
         self
@@ -206,18 +213,6 @@ impl SessionTokenBuilder {
     pub(crate) fn actor(mut self, actor: &Actor) -> Self {
         self.claims.act = Some(actor.into());
         self
-    }
-
-    /// Takes from a parent session what a nested token inherits, but for offset and zone.
-    pub(crate) fn inherit(mut self, session: &Session, token: &SessionToken) -> Self {
-        self.form.any_issuer = token.issuer().is_none();
-        self.form.any_audience = token.audience().next().is_none();
-        self.claims.iss = token.issuer().map(str::to_owned);
-        self.claims.aud = token.audience().map(str::to_owned).collect();
-        self.claims.client_id = session.application_id().map(ToString::to_string);
-        self.claims.server = session.server_code().map(str::to_owned);
-        self.claims.instance = session.instance_name().map(str::to_owned);
-        self.client_kind(session.client_kind())
     }
 
     /// Makes the token.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
     error::SessionError,
-    session::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
+    identity::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
 };
 
 /// What of the form a service may choose.

@@ -17,7 +17,10 @@ use super::{
     time::{Clock, NumericDate},
     verifier_builder::MAX_LEEWAY,
 };
-use crate::session::{Actor, Session, SessionId, TokenId, UserId};
+use crate::{
+    identity::{Actor, SessionId, TokenId, UserId},
+    session::Session,
+};
 
 /// Whether a session was revoked, asked at every request.
 ///

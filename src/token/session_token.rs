@@ -17,7 +17,7 @@ use super::{
 use crate::{
     client::{ClientKind, Offer},
     error::{TokenError, TokenErrorKind},
-    session::{AccessLevel, Actor, Members, TokenId, User},
+    identity::{AccessLevel, Actor, Members, TokenId, User},
 };
 
 /// The claims of a token: verified by a [`SessionVerifier`](crate::SessionVerifier), or built

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     client::{ClientKind, ClientPolicy, Culture, TimeZone},
     error::ConfigError,
+    identity::ApplicationId,
     key::{KeySet, KeyStore, VerifyingKey},
-    session::ApplicationId,
 };
 use std::sync::Arc;
 

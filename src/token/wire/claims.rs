@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::SessionError,
-    session::{Actor, ApplicationId, SessionId, UserId},
+    identity::{Actor, ApplicationId, SessionId, UserId},
     token::{Limits, time::NumericDate},
 };
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ApplicationId, Session, SessionId, UserId};
+use super::id::{ApplicationId, SessionId, UserId};
 
 /// The session in which a nested token was made, and the sessions around that one
 /// (the claim `act`, RFC 8693 §4.1).
@@ -18,16 +18,6 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Who acts in a session that is nested in this one.
-    pub(super) fn of(session: &Session) -> Self {
-        Self {
-            user_id: session.user().id().clone(),
-            session_id: Some(session.id().clone()),
-            application_id: session.application_id().cloned(),
-            actor: session.actor().cloned().map(Box::new),
-        }
-    }
-
     /// The user who acts: `sub`.
     #[must_use]
     pub fn user_id(&self) -> &UserId {

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use super::UserId;
+use super::id::UserId;
 use crate::serde_text;
 
 /// The user that a session belongs to.
