@@ -140,13 +140,18 @@ mod client;
 mod constant_time;
 mod error;
 mod identity;
+mod json;
+mod jws;
 mod key;
 mod layer;
+mod limits;
 mod serde_text;
 mod session;
+mod time;
 mod token;
 #[cfg(test)]
 mod vectors;
+mod verify;
 
 #[cfg(feature = "axum")]
 pub use axum::SessionRejection;
@@ -158,15 +163,18 @@ pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenEr
 pub use identity::{
     AccessLevel, Actor, ApplicationId, ParseAccessLevelError, SessionId, TokenId, User, UserId,
 };
-pub use key::{Algorithm, KeySet, KeyStore, LeftOutKey, SigningKey, VerifyingKey};
+pub use jws::{KeyStore, TokenType};
+pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
 pub use layer::{
     CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
+pub use limits::Limits;
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
-pub use token::{
-    CacheStats, Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer,
-    SessionToken, SessionTokenBuilder, SessionVerifier, SessionVerifierBuilder, TokenType,
+pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
+pub use verify::{
+    CacheStats, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
+    SessionVerifierBuilder,
 };
 
 /// Compiles the README's code.

@@ -9,12 +9,10 @@ mod der;
 mod ed25519;
 mod hmac;
 mod jwk;
-mod known_headers;
 mod material;
 mod pem;
 mod set;
 mod signing;
-mod store;
 mod verifying;
 
 #[cfg(test)]
@@ -25,6 +23,4 @@ mod wycheproof;
 pub use algorithm::Algorithm;
 pub use set::{KeySet, LeftOutKey};
 pub use signing::SigningKey;
-pub(crate) use store::CurrentKeys;
-pub use store::KeyStore;
 pub use verifying::VerifyingKey;

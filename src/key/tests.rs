@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{Algorithm, KeySet, KeyStore, SigningKey, VerifyingKey};
+use super::{Algorithm, KeySet, SigningKey, VerifyingKey};
 use crate::error::ConfigError;
 
 fn file(name: &str) -> String {
@@ -728,36 +728,4 @@ fn a_hundred_thousand_keys_are_a_set_too() {
     assert_eq!(keys.len(), 100_000);
     assert_eq!(keys.select(Some("99999")).unwrap().id(), Some("99999"));
     assert!(keys.select(Some("100000")).is_none());
-}
-
-#[test]
-fn from_the_return_of_a_swap_on_the_old_set_is_gone() {
-    let numbered = |number: u64| {
-        let key = VerifyingKey::hs256([1; 32])
-            .unwrap()
-            .with_id(number.to_string());
-        KeySet::new([key]).unwrap()
-    };
-    let store = KeyStore::new(numbered(1));
-    let swapped = std::sync::atomic::AtomicU64::new(1);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let least = swapped.load(std::sync::atomic::Ordering::SeqCst);
-                    let current = store.load();
-                    let id = current.set().select(None).unwrap().id().unwrap();
-                    assert!(id.parse::<u64>().unwrap() >= least);
-                    if least == 1000 {
-                        break;
-                    }
-                }
-            });
-        }
-        for number in 2..=1000 {
-            assert_eq!(store.replace(numbered(number)), number);
-            swapped.store(number, std::sync::atomic::Ordering::SeqCst);
-        }
-    });
-    assert_eq!(store.generation(), 1000);
 }

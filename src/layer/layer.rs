@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, SessionError},
-    token::{RevocationCheck, SessionVerifier},
+    verify::{RevocationCheck, SessionVerifier},
 };
 
 /// Puts a [`Session`](crate::Session) into the extensions of each request that carries a valid

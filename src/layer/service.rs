@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{SessionError, SessionErrorKind},
     session::{Entered, Session, SessionScope},
-    token::RevocationStatus,
+    verify::RevocationStatus,
 };
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.

@@ -9,7 +9,10 @@ use crate::{
     client::{ClientContext, ClientSource, Culture, TimeZone},
     error::{TokenError, TokenErrorKind},
     identity::{AccessLevel, Actor, User},
-    token::{self, Limits, SessionToken, SessionTokenBuilder, TokenType},
+    jws::TokenType,
+    limits::Limits,
+    time,
+    token::{SessionToken, SessionTokenBuilder},
 };
 
 impl Session {
@@ -148,7 +151,7 @@ impl NestedTokenBuilder {
             TokenErrorKind::ParentWithoutToken,
             "there is nothing to inherit",
         ))?;
-        let issued_at = self.issued_at.unwrap_or_else(token::now);
+        let issued_at = self.issued_at.unwrap_or_else(time::now);
         let actor = actor_of(&self.parent);
         self.check(parent, &actor, issued_at)?;
 

@@ -294,7 +294,7 @@ impl Session {
 /// It needs no signature, since it came from no one else.
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
-        let issued_at = || token.issued_at().unwrap_or_else(crate::token::now);
+        let issued_at = || token.issued_at().unwrap_or_else(crate::time::now);
         let context = ClientPolicy::default().resolve_token(&token.client(), issued_at);
         Self::new(token, context)
     }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{SessionToken, wire::compact};
+use super::session_token::SessionToken;
 use crate::{
     error::{TokenError, TokenErrorKind},
+    jws::compact,
     key::SigningKey,
 };
 

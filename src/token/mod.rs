@@ -1,31 +1,20 @@
-//! From token bytes to a session and back, with no HTTP in it.
-//!
-//! What a token goes through, in this order, in [`SessionVerifier::verify`], unless the `cache` has
-//! its session: split
-//! (`wire::compact`) → JOSE header (`wire::header`) → key (`crate::key`) → signature → claims
-//! (`wire::claims`) → rules of the token's type (`form`) → time, issuer, audience (`verifier`).
+//! The token's claims: read, checked by the rules of its type, built and signed. Knows no HTTP and
+//! no session.
 
-mod builder;
-mod cache;
-mod form;
+mod claim_rules;
+mod claims;
+mod claims_reader;
+mod claims_scanner;
 mod issuer;
-mod limits;
-mod revocation;
+mod new_claims;
+mod payload;
 mod session_token;
-mod time;
-mod token_type;
-mod verifier;
-mod verifier_builder;
-mod wire;
+mod session_token_builder;
 
-pub use builder::SessionTokenBuilder;
-pub(crate) use builder::is_scope_word;
-pub use cache::CacheStats;
+pub(crate) use claim_rules::ClaimRules;
+pub(crate) use claims::Claims;
 pub use issuer::SessionIssuer;
-pub use limits::Limits;
-pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};
+pub(crate) use payload::Payload;
 pub use session_token::SessionToken;
-pub(crate) use time::now;
-pub use token_type::TokenType;
-pub use verifier::SessionVerifier;
-pub use verifier_builder::SessionVerifierBuilder;
+pub use session_token_builder::SessionTokenBuilder;
+pub(crate) use session_token_builder::is_scope_word;

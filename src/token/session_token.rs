@@ -9,15 +9,16 @@ use serde::{
 };
 
 use super::{
-    SessionTokenBuilder, TokenType,
-    form::{self, Checked},
-    time::NumericDate,
-    wire::{claims::Payload, text::Span},
+    claim_rules::{self, Checked},
+    payload::Payload,
 };
 use crate::{
     client::{ClientKind, Offer},
     error::{TokenError, TokenErrorKind},
-    identity::{AccessLevel, Actor, Members, TokenId, User},
+    identity::{AccessLevel, Actor, Members, TokenId},
+    json::Span,
+    jws::TokenType,
+    time::NumericDate,
 };
 
 /// The claims of a token: verified by a [`SessionVerifier`](crate::SessionVerifier), or built
@@ -53,17 +54,8 @@ pub struct SessionToken {
 }
 
 impl SessionToken {
-    /// Begins a token for `user`, of the type [`TokenType::Session`].
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the user is usually made for it"
-    )]
-    pub fn builder(user: User) -> SessionTokenBuilder {
-        SessionTokenBuilder::new(&user)
-    }
-
     #[inline]
-    pub(super) fn new(checked: &Checked, payload: Payload) -> Self {
+    pub(crate) fn new(checked: &Checked, payload: Payload) -> Self {
         Self {
             token_type: checked.token_type,
             client_kind: checked.client_kind,
@@ -75,7 +67,7 @@ impl SessionToken {
 
     pub(crate) fn members(&self) -> &Members {
         self.members
-            .get_or_init(|| form::members(self.token_type, self.access_level, &self.payload))
+            .get_or_init(|| claim_rules::members(self.token_type, self.access_level, &self.payload))
     }
 
     pub(crate) fn client_kind(&self) -> ClientKind {
@@ -89,7 +81,7 @@ impl SessionToken {
     /// What the token says of the client's culture, offset and zone.
     pub(crate) fn client(&self) -> Offer {
         // It was read once when the token was checked, and can be read again.
-        form::client(self.token_type, &self.payload).unwrap_or_default()
+        claim_rules::client(self.token_type, &self.payload).unwrap_or_default()
     }
 
     /// Generously counted: as if members, cultures and actors held each text of the payload once
@@ -116,12 +108,12 @@ impl SessionToken {
         parts.iter().sum()
     }
 
-    pub(super) fn issued_at_date(&self) -> Option<NumericDate> {
+    pub(crate) fn issued_at_date(&self) -> Option<NumericDate> {
         self.payload.claims.iat
     }
 
     /// The payload as it was signed, or is to be.
-    pub(super) fn json(&self) -> &str {
+    pub(crate) fn json(&self) -> &str {
         self.payload.json()
     }
 

@@ -4,25 +4,28 @@ use std::fmt;
 
 use serde::de::{MapAccess, Visitor};
 
-use super::{
-    compact::{decoded_len, with_decoded},
-    flat,
-    json::{Reading, Text, TextSeed},
+use super::compact::{decoded_len, with_decoded};
+use crate::{
+    error::SessionError,
+    json::{
+        reader::{Reading, Text, TextSeed},
+        scanner::{Scanner, word},
+    },
+    limits::Limits,
 };
-use crate::{error::SessionError, token::Limits};
 
 const MEMBER: SessionError =
     SessionError::malformed("a member of the JOSE header has the wrong type");
 
 /// The members that decide. All others are ignored: no key and no address in a token is trusted.
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(in crate::token) struct JoseHeader<'a> {
-    pub(in crate::token) alg: Text<'a>,
-    pub(in crate::token) kid: Option<Text<'a>>,
-    pub(in crate::token) typ: Option<Text<'a>>,
+pub(crate) struct JoseHeader<'a> {
+    pub(crate) alg: Text<'a>,
+    pub(crate) kid: Option<Text<'a>>,
+    pub(crate) typ: Option<Text<'a>>,
 }
 
-pub(in crate::token) fn check_length(encoded: &[u8], limits: &Limits) -> Result<(), SessionError> {
+pub(crate) fn check_length(encoded: &[u8], limits: &Limits) -> Result<(), SessionError> {
     match decoded_len(encoded.len()) <= limits.header_bytes() {
         true => Ok(()),
         false => Err(SessionError::malformed("the JOSE header is too long")),
@@ -31,7 +34,7 @@ pub(in crate::token) fn check_length(encoded: &[u8], limits: &Limits) -> Result<
 
 /// Decodes the header part and hands what it says to `read`, since it borrows from a buffer here;
 /// also whether it is plain: nothing else is in it, whatever the limits are.
-pub(in crate::token) fn with_header<T>(
+pub(crate) fn with_header<T>(
     encoded: &[u8],
     limits: &Limits,
     read: impl FnOnce(&JoseHeader<'_>, bool) -> Result<T, SessionError>,
@@ -39,7 +42,7 @@ pub(in crate::token) fn with_header<T>(
     with_decoded(encoded, |bytes| {
         let json = std::str::from_utf8(bytes)
             .map_err(|_| SessionError::malformed("the JOSE header is not UTF-8"))?;
-        match flat::scan_header(json) {
+        match scan_header(json) {
             Some(header) => read(&header, true),
             None => read(&JoseHeader::parse_strictly(json, limits)?, false),
         }
@@ -47,7 +50,7 @@ pub(in crate::token) fn with_header<T>(
 }
 
 impl<'a> JoseHeader<'a> {
-    pub(super) fn parse_strictly(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
+    pub(crate) fn parse_strictly(json: &'a str, limits: &Limits) -> Result<Self, SessionError> {
         let reading = Reading::new(json);
         reading.object(HeaderVisitor {
             reading: &reading,
@@ -100,8 +103,39 @@ impl<'de> Visitor<'de> for HeaderVisitor<'_> {
     }
 }
 
+const ALG: u64 = word("alg");
+const KID: u64 = word("kid");
+const TYP: u64 = word("typ");
+
+/// Reads a JOSE header of `alg`, `kid` and `typ`, and of no other member.
+fn scan_header(json: &str) -> Option<JoseHeader<'_>> {
+    let mut scanner = Scanner::new(json);
+    let (mut alg, mut kid, mut typ) = (None, None, None);
+    scanner.skip(b'{')?;
+    loop {
+        let name = scanner.name()?;
+        let place = match name.word {
+            ALG if name.is(b"alg") => &mut alg,
+            KID if name.is(b"kid") => &mut kid,
+            TYP if name.is(b"typ") => &mut typ,
+            _ => return None,
+        };
+        let text = Text::Borrowed(scanner.text()?.of(json));
+        if place.replace(text).is_some() {
+            return None;
+        }
+        if scanner.is_last()? {
+            break;
+        }
+    }
+    let alg = alg?;
+    Some(JoseHeader { alg, kid, typ })
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn detail(json: &str) -> &'static str {
@@ -192,9 +226,51 @@ mod tests {
             (Limits::default().with_header_bytes(2000), 2001, false),
         ] {
             let mut encoded = String::new();
-            super::super::compact::encode(&vec![b' '; len], &mut encoded);
+            crate::jws::compact::encode(&vec![b' '; len], &mut encoded);
             let got = check_length(encoded.as_bytes(), &limits);
             assert_eq!(got.is_ok(), ok, "{len}");
+        }
+    }
+
+    /// What is read fast is what is read strictly.
+    fn agrees(json: &str) -> bool {
+        scan_header(json).is_none_or(|fast| {
+            JoseHeader::parse_strictly(json, &Limits::default()).is_ok_and(|strict| strict == fast)
+        })
+    }
+
+    #[test]
+    fn plain_headers_are_read_and_odd_ones_are_left() {
+        for (json, plain) in [
+            (r#"{"alg":"HS256"}"#, true),
+            (r#" { "typ" : "a" , "kid" : "b" , "alg" : "c" } "#, true),
+            (r#"{"typ":"JWT"}"#, false),
+            (r#"{"alg":"HS256","alg":"HS256"}"#, false),
+            (r#"{"alg":"HS256","x":1}"#, false),
+            (r#"{"alg":"HS256","crit":[]}"#, false),
+            (r#"{"alg":"HS\u0032\u0035\u0036"}"#, false),
+            (r#"{"alg":"HS256"}x"#, false),
+            (r#"{"alg":"HS256","#, false),
+            (r#"{"alg":1}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(scan_header(json).is_some(), plain, "{json}");
+            assert!(agrees(json), "{json}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_in_any_order_are_read_alike(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", " ", "\"alg\"", "\"alg\":\"a\"", "\"kid\":\"b\",", "\"typ\":\"c\",",
+                "\"alg\0\":\"a\",", "\"x\"", "\"\"", "1", "null", "\"\\u0061\"", "\"\\ud800\"",
+            ]), 0..14),
+        ) {
+            let json = pieces.concat();
+            prop_assert!(agrees(&json), "{json}");
+            let json = format!("{{{json}}}");
+            prop_assert!(agrees(&json), "{json}");
         }
     }
 }

@@ -6,16 +6,31 @@ use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 
 use super::{
-    Limits, SessionToken, TokenType,
-    form::Form,
-    time::{self, NumericDate},
-    wire::claims::{ELEVATED, NAMES, NewClaims, Payload},
+    claim_rules::ClaimRules,
+    claims::{ELEVATED, NAMES},
+    new_claims::NewClaims,
+    payload::Payload,
+    session_token::SessionToken,
 };
 use crate::{
     client::{ClientKind, Culture, TimeZone},
     error::{SessionError, TokenError, TokenErrorKind},
     identity::{Actor, ApplicationId, SessionId, TokenId, User},
+    jws::TokenType,
+    limits::Limits,
+    time::{self, NumericDate},
 };
+
+impl SessionToken {
+    /// Begins a token for `user`, of the type [`TokenType::Session`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the user is usually made for it"
+    )]
+    pub fn builder(user: User) -> SessionTokenBuilder {
+        SessionTokenBuilder::new(&user)
+    }
+}
 
 /// Makes a [`SessionToken`]; see [`SessionToken::builder`].
 ///
@@ -27,7 +42,7 @@ use crate::{
 pub struct SessionTokenBuilder {
     token_type: TokenType,
     claims: NewClaims,
-    form: Form,
+    form: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
     end: Option<End>,
     invalid: Option<&'static str>,
@@ -51,7 +66,7 @@ impl SessionTokenBuilder {
         Self {
             token_type: TokenType::Session,
             claims,
-            form: Form::default(),
+            form: ClaimRules::default(),
             issued_at: None,
             end: None,
             invalid: None,

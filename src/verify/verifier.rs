@@ -3,21 +3,17 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    CacheStats, Limits, SessionToken, SessionVerifierBuilder, TokenType,
-    cache::TokenCache,
-    form::Form,
-    time::{Clock, NumericDate, Validity},
-    wire::{
-        claims::{Claims, Payload},
-        compact::{self, Compact},
-        header::{JoseHeader, check_length, with_header},
-    },
+    cache::{CacheStats, TokenCache},
+    verified::{Validity, Verified},
 };
 use crate::{
     client::{ClientContext, ClientPolicy, Offer},
     error::{SessionError, SessionErrorKind},
-    key::{CurrentKeys, KeySet, KeyStore, VerifyingKey},
+    jws::{self, KeyStore, TokenType, compact},
+    limits::Limits,
     session::Session,
+    time::{Clock, NumericDate},
+    token::{ClaimRules, Claims, Payload, SessionToken},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
@@ -46,7 +42,7 @@ pub struct SessionVerifier {
 pub(super) struct Rules {
     pub(super) keys: KeyStore,
     pub(super) accepted: Vec<TokenType>,
-    pub(super) form: Form,
+    pub(super) form: ClaimRules,
     /// `None`: any issuer.
     pub(super) issuer: Option<String>,
     /// Empty: any audience.
@@ -64,11 +60,6 @@ pub(super) struct Rules {
 }
 
 impl SessionVerifier {
-    /// Begins a verifier; a key, an issuer and an audience have to be set.
-    pub fn builder() -> SessionVerifierBuilder {
-        SessionVerifierBuilder::default()
-    }
-
     pub(super) fn new(rules: Rules) -> Self {
         Self {
             rules: Arc::new(rules),
@@ -124,37 +115,16 @@ impl SessionVerifier {
         &self.rules.clients
     }
 
-    /// The payload of a token whose signature holds, whatever is in it: for test vectors that are
-    /// about signatures alone.
-    #[cfg(test)]
-    pub(crate) fn payload_of_signed(&self, token: &[u8]) -> Result<Vec<u8>, SessionError> {
-        let keys = self.rules.keys.load();
-        let (_, parts) = self.rules.check_signature(&keys, token)?;
-        let mut payload = vec![0; compact::decoded_len(parts.payload.len())];
-        let len = compact::decode(parts.payload, &mut payload)?.len();
-        payload.truncate(len);
-        Ok(payload)
-    }
-
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.rules.clock.now().to_date_time()
     }
 }
 
-/// A token that was judged, and accepted.
-pub(super) struct Verified {
-    pub(super) session: Session,
-    pub(super) validity: Validity,
-    /// Of the set of keys.
-    pub(super) generation: u64,
-    pub(super) at: NumericDate,
-}
-
 impl Rules {
     fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
         let keys = self.keys.load();
-        let (token_type, parts) = self.check_signature(&keys, token)?;
-        let payload = Payload::parse(compact::decode_text(parts.payload)?, &self.limits)?;
+        let (token_type, payload) = jws::verify(&keys, &self.accepted, &self.limits, token)?;
+        let payload = Payload::parse(compact::decode_text(payload)?, &self.limits)?;
         let checked = self.form.check(token_type, &payload)?;
         let now = self.clock.now();
         self.check_time(token_type, &payload.claims, now)?;
@@ -181,39 +151,6 @@ impl Rules {
                 .resolve_token(&token.client(), || now.to_date_time());
             context == *session.client_context()
         })
-    }
-
-    /// Form, JOSE header, key and signature: all that comes before the claims.
-    pub(super) fn check_signature<'t>(
-        &self,
-        keys: &CurrentKeys,
-        token: &'t [u8],
-    ) -> Result<(TokenType, Compact<'t>), SessionError> {
-        if token.len() > self.limits.token_bytes() {
-            return Err(SessionError::malformed("the token is too long"));
-        }
-        let parts = Compact::split(token)?;
-        check_length(parts.header, &self.limits)?;
-        if let Some(known) = keys.known_headers().find(parts.header) {
-            let token_type = self.accept_type(Some(known.token_type))?;
-            verify_signature(&known.key, &parts)?;
-            return Ok((token_type, parts));
-        }
-        with_header(parts.header, &self.limits, |header, is_plain| {
-            let key = select_key(keys.set(), header)?;
-            let token_type = self.accept_type(TokenType::of_typ(header.typ.as_deref()))?;
-            verify_signature(key, &parts)?;
-            if is_plain {
-                keys.known_headers().remember(parts.header, key, token_type);
-            }
-            Ok((token_type, parts))
-        })
-    }
-
-    fn accept_type(&self, token_type: Option<TokenType>) -> Result<TokenType, SessionError> {
-        token_type
-            .filter(|it| self.accepted.contains(it))
-            .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
     }
 
     fn check_time(
@@ -296,35 +233,6 @@ impl Rules {
     }
 }
 
-/// The key that the header names, if the header's algorithm is the key's own (RFC 8725 §3.1).
-fn select_key<'k>(
-    keys: &'k KeySet,
-    header: &JoseHeader<'_>,
-) -> Result<&'k VerifyingKey, SessionError> {
-    let key = keys.select(header.kid.as_deref()).ok_or_else(|| {
-        SessionError::unacceptable("its key (`kid`) is not one of this service's")
-    })?;
-    if key.algorithm().as_str() != header.alg {
-        return Err(SessionError::unacceptable(
-            "its algorithm (`alg`) is not that of the key",
-        ));
-    }
-    Ok(key)
-}
-
-fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
-    let verified = compact::with_decoded(parts.signature, |signature| {
-        key.verify(parts.signing_input, signature)
-    });
-    match verified? {
-        true => Ok(()),
-        false => Err(SessionError::new(
-            SessionErrorKind::SignatureInvalid,
-            "it does not hold",
-        )),
-    }
-}
-
 impl fmt::Debug for SessionVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules = &*self.rules;
@@ -337,27 +245,5 @@ impl fmt::Debug for SessionVerifier {
             .field("limits", &rules.limits)
             .field("clock", &rules.clock)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_header_of_a_forged_token_is_not_remembered() {
-        let verifier = SessionVerifier::builder()
-            .key(VerifyingKey::hs256([7; 32]).unwrap())
-            .any_issuer()
-            .any_audience()
-            .build()
-            .unwrap();
-        // {"alg":"HS256","typ":"session+jwt"}
-        let header = "eyJhbGciOiJIUzI1NiIsInR5cCI6InNlc3Npb24rand0In0";
-        let forged = format!("{header}.e30.{}", "A".repeat(43));
-        let error = verifier.verify(forged.as_bytes()).unwrap_err();
-        assert_eq!(error.kind(), SessionErrorKind::SignatureInvalid);
-        let keys = verifier.rules.keys.load();
-        assert!(keys.known_headers().find(header.as_bytes()).is_none());
     }
 }

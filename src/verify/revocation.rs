@@ -13,13 +13,10 @@ use std::{
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 
-use super::{
-    time::{Clock, NumericDate},
-    verifier_builder::MAX_LEEWAY,
-};
 use crate::{
     identity::{Actor, SessionId, TokenId, UserId},
     session::Session,
+    time::{Clock, MAX_LEEWAY, NumericDate},
 };
 
 /// Whether a session was revoked, asked at every request.

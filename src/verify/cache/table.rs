@@ -10,14 +10,12 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{Counters, Shared};
+use super::state::{CacheState, Counters};
 use crate::{
     constant_time,
     session::Session,
-    token::{
-        time::{NumericDate, Validity},
-        verifier::Verified,
-    },
+    time::NumericDate,
+    verify::verified::{Validity, Verified},
 };
 
 /// For so many bytes that the cache may have, one token that was seen once is remembered: twice
@@ -46,7 +44,7 @@ const LOOKS: usize = 128;
 
 /// What one thread keeps for one verifier: sets of a few places each, and the hash says which set.
 pub(super) struct Table {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<CacheState>,
     counters: Arc<Counters>,
     /// The set of keys that all entries were verified with.
     generation: u64,
@@ -96,7 +94,7 @@ impl Table {
     const BYTES: usize = size_of::<Self>() + 2 * size_of::<Counters>() + 64;
 
     /// `None` if there is no room even for an empty one.
-    pub(super) fn new(shared: &Arc<Shared>) -> Option<Self> {
+    pub(super) fn new(shared: &Arc<CacheState>) -> Option<Self> {
         if !shared.take_bytes(Self::BYTES, shared.max_bytes) {
             return None;
         }
@@ -468,7 +466,7 @@ mod tests {
 
     #[test]
     fn who_finds_no_room_asks_for_a_share() {
-        let shared = Arc::new(Shared::new(MAX_BYTES));
+        let shared = Arc::new(CacheState::new(MAX_BYTES));
         let mut first = Table::new(&shared).unwrap();
         first.ask_for_share();
         assert_eq!(first.share(), MAX_BYTES);
@@ -490,7 +488,7 @@ mod tests {
 
     /// A table of so many sets, with entries in those places.
     fn table(sets: usize, places: impl IntoIterator<Item = (usize, usize)>) -> Table {
-        let mut table = Table::new(&Arc::new(Shared::new(MAX_BYTES))).unwrap();
+        let mut table = Table::new(&Arc::new(CacheState::new(MAX_BYTES))).unwrap();
         table.ask_for_share();
         while table.sets.len() < sets {
             assert!(table.grow());

@@ -79,7 +79,7 @@ limits! {
 }
 
 impl Limits {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let refuse = |why| Err(ConfigError::new("limits", why));
         if self.token_bytes > 1024 * 1024 {
             return refuse("token_bytes is above 1 MiB");

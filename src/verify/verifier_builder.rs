@@ -1,24 +1,32 @@
 //! Configures a verifier: every mistake is found here, before the first request.
 
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
-    Limits, SessionVerifier, TokenType, cache::TokenCache, form::Form, time::Clock, verifier::Rules,
+    cache::TokenCache,
+    verifier::{Rules, SessionVerifier},
 };
 use crate::{
     client::{ClientKind, ClientPolicy, Culture, TimeZone},
     error::ConfigError,
     identity::ApplicationId,
-    key::{KeySet, KeyStore, VerifyingKey},
+    jws::{KeyStore, TokenType},
+    key::{KeySet, VerifyingKey},
+    limits::Limits,
+    time::{Clock, MAX_LEEWAY},
+    token::ClaimRules,
 };
-use std::sync::Arc;
-
-/// The largest leeway that a verifier takes.
-pub(super) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 const CACHE_BYTES: usize = 64 << 20;
+
+impl SessionVerifier {
+    /// Begins a verifier; a key, an issuer and an audience have to be set.
+    pub fn builder() -> SessionVerifierBuilder {
+        SessionVerifierBuilder::default()
+    }
+}
 
 /// Makes a [`SessionVerifier`].
 ///
@@ -52,7 +60,7 @@ pub struct SessionVerifierBuilder {
     keys: Vec<VerifyingKey>,
     key_store: Option<KeyStore>,
     accepted: Vec<TokenType>,
-    form: Form,
+    form: ClaimRules,
     issuer: Option<String>,
     audiences: Vec<String>,
     server_code: Option<String>,
@@ -71,7 +79,7 @@ impl Default for SessionVerifierBuilder {
             keys: Vec::new(),
             key_store: None,
             accepted: Vec::new(),
-            form: Form::default(),
+            form: ClaimRules::default(),
             issuer: None,
             audiences: Vec::new(),
             server_code: None,

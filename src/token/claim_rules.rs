@@ -5,30 +5,31 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    TokenType,
-    time::NumericDate,
-    wire::claims::{Claims, Payload, is_subject},
+    claims::{Claims, is_subject},
+    payload::Payload,
 };
 use crate::{
     client::{self, ClientKind, Culture, Offer, TimeZone},
     error::SessionError,
     identity::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
+    jws::TokenType,
+    time::NumericDate,
 };
 
 /// What of the form a service may choose.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Form {
+pub(crate) struct ClaimRules {
     /// Whether `iss` may be absent.
-    pub(super) any_issuer: bool,
+    pub(crate) any_issuer: bool,
     /// Whether `aud` may be absent.
-    pub(super) any_audience: bool,
+    pub(crate) any_audience: bool,
     /// The kinds of clients whose issuers do not say it.
-    pub(super) application_kinds: HashMap<ApplicationId, ClientKind>,
+    pub(crate) application_kinds: HashMap<ApplicationId, ClientKind>,
 }
 
-impl Form {
+impl ClaimRules {
     /// Checks the claims that are about the session.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         token_type: TokenType,
         payload: &Payload,
@@ -99,11 +100,11 @@ impl Form {
 }
 
 /// What of the claims is more than text.
-pub(super) struct Checked {
-    pub(super) token_type: TokenType,
-    pub(super) client_kind: ClientKind,
-    pub(super) access_level: AccessLevel,
-    pub(super) client: Offer,
+pub(crate) struct Checked {
+    pub(crate) token_type: TokenType,
+    pub(crate) client_kind: ClientKind,
+    pub(crate) access_level: AccessLevel,
+    pub(crate) client: Offer,
 }
 
 /// Only a `JWT` may name the application in `azp`.
@@ -114,7 +115,7 @@ fn application_id(token_type: TokenType, payload: &Payload) -> Option<&str> {
 }
 
 /// Who a token that was checked is for, and by which names.
-pub(super) fn members(
+pub(crate) fn members(
     token_type: TokenType,
     access_level: AccessLevel,
     payload: &Payload,
@@ -137,7 +138,7 @@ pub(super) fn members(
 }
 
 /// What the token says of the client's culture, offset and zone.
-pub(super) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, SessionError> {
+pub(crate) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, SessionError> {
     let (claims, ours) = (&payload.claims, token_type.is_ours());
     let utc_offset = match claims.utc_offset {
         Some(minutes) => match client::offset_from_minutes(minutes) {

@@ -13,11 +13,11 @@ use memchr::memchr_iter;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-use super::text::{Audience, Span};
-use crate::{error::SessionError, token::time::NumericDate};
+use super::span::Span;
+use crate::{error::SessionError, time::NumericDate};
 
 /// Text of a JSON document: borrowed unless it is written with escapes.
-pub(in crate::token) type Text<'a> = Cow<'a, str>;
+pub(crate) type Text<'a> = Cow<'a, str>;
 
 const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
 const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
@@ -29,7 +29,7 @@ const MANY: usize = 64;
 /// One reading of an object: why it fails, if it does.
 ///
 /// serde's errors are made for people and quote the input, so the reason goes beside them.
-pub(super) struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     json: &'a str,
     /// Texts that were written with escapes, and so do not stand in the JSON.
     unescaped: RefCell<String>,
@@ -46,7 +46,7 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     /// Of `json`, which is one object and nothing after it.
-    pub(super) fn new(json: &'a str) -> Self {
+    pub(crate) fn new(json: &'a str) -> Self {
         Self {
             json,
             unescaped: RefCell::new(String::new()),
@@ -57,7 +57,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    pub(super) fn object<V: Visitor<'a>>(&self, visitor: V) -> Result<V::Value, SessionError> {
+    pub(crate) fn object<V: Visitor<'a>>(&self, visitor: V) -> Result<V::Value, SessionError> {
         let json = self.json;
         // What cannot be an object is refused without the error that serde would make of it.
         if !json.trim_ascii_start().starts_with('{') {
@@ -82,7 +82,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What the spans point to behind the JSON.
-    pub(super) fn into_unescaped(self) -> String {
+    pub(crate) fn into_unescaped(self) -> String {
         self.unescaped.into_inner()
     }
 
@@ -93,7 +93,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Where `text` stands, which was read from the JSON.
-    fn span(&self, text: &str) -> Span {
+    pub(crate) fn span(&self, text: &str) -> Span {
         let start = self.place(text).unwrap_or_else(|| {
             let mut unescaped = self.unescaped.borrow_mut();
             let at = self.json.len().saturating_add(unescaped.len());
@@ -122,7 +122,7 @@ impl<'a> Reading<'a> {
 
     /// Adds one of the document's texts. Where there are many, it makes room for all that may
     /// come: to grow by and by would take several times as much.
-    fn add<T>(&self, list: &mut Vec<T>, item: T) {
+    pub(crate) fn add<T>(&self, list: &mut Vec<T>, item: T) {
         if list.len() == MANY {
             list.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
         }
@@ -130,7 +130,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads the value of a member that has a place of its own.
-    pub(super) fn member<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
+    pub(crate) fn member<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
         &self,
         map: &mut A,
         place: &mut Option<S::Value>,
@@ -146,7 +146,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads the value of a member that has none, and forgets it, but not its name.
-    pub(super) fn skip<'de, A: MapAccess<'de>>(
+    pub(crate) fn skip<'de, A: MapAccess<'de>>(
         &self,
         map: &mut A,
         name: &str,
@@ -161,13 +161,13 @@ impl<'a> Reading<'a> {
     }
 
     /// How many names are noted: those of an object that begins now follow them.
-    pub(super) fn others(&self) -> usize {
+    pub(crate) fn others(&self) -> usize {
         self.others.borrow().len()
     }
 
     /// Checks that no name is there twice among those of an object that have no place of their
     /// own, which were noted since there were `before`, and forgets them.
-    pub(super) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
+    pub(crate) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
         let mut others = self.others.borrow_mut();
         let own = others.get_mut(before..).unwrap_or_default();
         own.sort_unstable();
@@ -180,28 +180,28 @@ impl<'a> Reading<'a> {
     }
 
     /// Unwinds serde with a refusal of our own.
-    pub(super) fn refuse<E: de::Error>(&self, error: SessionError) -> E {
+    pub(crate) fn refuse<E: de::Error>(&self, error: SessionError) -> E {
         self.refusal.set(Some(error));
         E::custom("refused")
     }
 
     /// One level deeper, if there may be one more.
-    pub(super) fn deeper<E: de::Error>(&self, levels: usize) -> Result<usize, E> {
+    pub(crate) fn deeper<E: de::Error>(&self, levels: usize) -> Result<usize, E> {
         levels.checked_sub(1).ok_or_else(|| self.refuse(NESTING))
     }
 }
 
 /// Reads text of at most so many bytes.
 #[derive(Clone, Copy)]
-pub(super) struct TextSeed {
-    pub(super) max: usize,
+pub(crate) struct TextSeed {
+    pub(crate) max: usize,
 }
 
 impl TextSeed {
     /// The name of a member, which the size of the token bounds.
-    pub(super) const NAME: Self = Self { max: usize::MAX };
+    pub(crate) const NAME: Self = Self { max: usize::MAX };
 
-    fn check<E: de::Error>(self, text: Text<'_>) -> Result<Text<'_>, E> {
+    pub(crate) fn check<E: de::Error>(self, text: Text<'_>) -> Result<Text<'_>, E> {
         match text.len() <= self.max {
             true => Ok(text),
             false => Err(E::custom("too long")),
@@ -236,9 +236,9 @@ impl<'de> Visitor<'de> for TextSeed {
 
 /// Reads text of at most so many bytes, and remembers where it stands.
 #[derive(Clone, Copy)]
-pub(super) struct SpanSeed<'r> {
-    pub(super) reading: &'r Reading<'r>,
-    pub(super) max: usize,
+pub(crate) struct SpanSeed<'r> {
+    pub(crate) reading: &'r Reading<'r>,
+    pub(crate) max: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for SpanSeed<'_> {
@@ -250,53 +250,13 @@ impl<'de> DeserializeSeed<'de> for SpanSeed<'_> {
     }
 }
 
-/// Reads a text, or an array of texts.
-#[derive(Clone, Copy)]
-pub(super) struct AudienceSeed<'r> {
-    pub(super) item: SpanSeed<'r>,
-}
-
-impl<'de> DeserializeSeed<'de> for AudienceSeed<'_> {
-    type Value = Audience;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Audience, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AudienceSeed<'_> {
-    type Value = Audience;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text or an array of texts")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Audience, E> {
-        self.visit_str(text)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Audience, E> {
-        let max = self.item.max;
-        TextSeed { max }.check::<E>(Cow::Borrowed(text))?;
-        Ok(Audience::one(self.item.reading.span(text)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience, A::Error> {
-        let mut spans = Vec::new();
-        while let Some(span) = items.next_element_seed(self.item)? {
-            self.item.reading.add(&mut spans, span);
-        }
-        Ok(spans.into())
-    }
-}
-
 /// Reads a number as a moment: an integer or a fraction (RFC 7519 §2 "NumericDate").
 ///
 /// It asks for any value, and not for a number: serde_json's own method for that writes a text that
 /// is none, all of it and each odd character in ten, into an error that nobody reads.
 #[derive(Clone, Copy)]
-pub(super) struct NumericDateSeed<'r> {
-    pub(super) reading: &'r Reading<'r>,
+pub(crate) struct NumericDateSeed<'r> {
+    pub(crate) reading: &'r Reading<'r>,
 }
 
 impl<'de> DeserializeSeed<'de> for NumericDateSeed<'_> {
@@ -308,7 +268,7 @@ impl<'de> DeserializeSeed<'de> for NumericDateSeed<'_> {
 }
 
 /// A text where another type should be; the error does not hold it.
-pub(super) fn no_text<T, E: de::Error>() -> Result<T, E> {
+pub(crate) fn no_text<T, E: de::Error>() -> Result<T, E> {
     Err(E::custom("a text"))
 }
 
@@ -343,8 +303,8 @@ impl<'de> Visitor<'de> for NumericDateSeed<'_> {
 /// Reads a JSON integer: no fraction, no exponent, and not `-0`, which serde_json takes for a
 /// fraction.
 #[derive(Clone, Copy)]
-pub(super) struct IntegerSeed<'r> {
-    pub(super) reading: &'r Reading<'r>,
+pub(crate) struct IntegerSeed<'r> {
+    pub(crate) reading: &'r Reading<'r>,
 }
 
 impl<'de> DeserializeSeed<'de> for IntegerSeed<'_> {
@@ -387,10 +347,10 @@ impl<'de> Visitor<'de> for IntegerSeed<'_> {
 ///
 /// serde's `IgnoredAny` would pass text that is no Unicode, such as a lone surrogate.
 #[derive(Clone, Copy)]
-pub(super) struct Skip<'r> {
-    pub(super) reading: &'r Reading<'r>,
+pub(crate) struct Skip<'r> {
+    pub(crate) reading: &'r Reading<'r>,
     /// How many levels of arrays and objects may be in it.
-    pub(super) levels: usize,
+    pub(crate) levels: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Skip<'_> {

@@ -43,7 +43,7 @@ impl TokenType {
 
     /// Reads `typ`: a media type without regard to case, with `application/` left out or not
     /// (RFC 7515 §4.1.9).
-    pub(super) fn of_typ(typ: Option<&str>) -> Option<Self> {
+    pub(crate) fn of_typ(typ: Option<&str>) -> Option<Self> {
         const PREFIX: &str = "application/";
         let Some(typ) = typ else {
             return Some(Self::Jwt);
@@ -65,7 +65,7 @@ impl TokenType {
     }
 
     /// Whether this project's issuers mint it, so that it has to be complete and exact.
-    pub(super) const fn is_ours(self) -> bool {
+    pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Session | Self::NestedSession)
     }
 }

@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use super::VerifyingKey;
-use crate::token::TokenType;
+use super::token_type::TokenType;
+use crate::key::VerifyingKey;
 
 /// The first few that a set of keys met. They are never replaced: an issuer has few. One with other
 /// members than `alg`, `kid` and `typ` is read each time.

@@ -10,17 +10,17 @@ const PARTS: SessionError = SessionError::malformed("there are not three parts")
 
 /// A token's three parts, still encoded.
 #[derive(Clone, Copy)]
-pub(in crate::token) struct Compact<'a> {
-    pub(in crate::token) header: &'a [u8],
-    pub(in crate::token) payload: &'a [u8],
-    pub(in crate::token) signature: &'a [u8],
+pub(crate) struct Compact<'a> {
+    pub(crate) header: &'a [u8],
+    pub(crate) payload: &'a [u8],
+    pub(crate) signature: &'a [u8],
     /// What the signature covers: the first two parts and the dot between (RFC 7515 §5.2).
-    pub(in crate::token) signing_input: &'a [u8],
+    pub(crate) signing_input: &'a [u8],
 }
 
 impl<'a> Compact<'a> {
     /// Splits at the two dots. The parts are base64url; the header is only where it is decoded.
-    pub(in crate::token) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
+    pub(crate) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
         // The long part is in the middle, so the dots are looked for from both ends.
         let (header, rest) = split_at_dot(token, memchr(b'.', token)).ok_or(PARTS)?;
         let (payload, signature) = split_at_dot(rest, memrchr(b'.', rest)).ok_or(PARTS)?;
@@ -52,7 +52,7 @@ fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
     clippy::arithmetic_side_effects,
     reason = "it is never more than `encoded`"
 )]
-pub(in crate::token) const fn decoded_len(encoded: usize) -> usize {
+pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded / 4 * 3 + encoded % 4 * 3 / 4
 }
 
@@ -60,10 +60,7 @@ pub(in crate::token) const fn decoded_len(encoded: usize) -> usize {
 ///
 /// Strict: no padding, no white space, no bits left over at the end (RFC 4648 §3.5), so that one
 /// value has one spelling.
-pub(in crate::token) fn decode<'b>(
-    encoded: &[u8],
-    buffer: &'b mut [u8],
-) -> Result<&'b [u8], SessionError> {
+pub(crate) fn decode<'b>(encoded: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], SessionError> {
     URL_SAFE_NO_PAD
         .decode(encoded, buffer.as_out())
         .map(|decoded| &*decoded)
@@ -71,7 +68,7 @@ pub(in crate::token) fn decode<'b>(
 }
 
 /// Decodes a part, and hands it to `read`: it is on the stack, unless it is very long.
-pub(in crate::token) fn with_decoded<T>(
+pub(crate) fn with_decoded<T>(
     encoded: &[u8],
     read: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, SessionError> {
@@ -92,13 +89,13 @@ pub(in crate::token) fn with_decoded<T>(
 }
 
 /// Decodes text, in one allocation of its size.
-pub(in crate::token) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
+pub(crate) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
     let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| BASE64)?;
     String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
 }
 
 /// Appends `bytes` as base64url.
-pub(in crate::token) fn encode(bytes: &[u8], out: &mut String) {
+pub(crate) fn encode(bytes: &[u8], out: &mut String) {
     URL_SAFE_NO_PAD.encode_append(bytes, out);
 }
 

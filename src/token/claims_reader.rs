@@ -1,100 +1,22 @@
-//! The claims (RFC 7519 §4, OpenID Connect Core §5.1, RFC 8693 §4, and the profile's own), read
-//! and written.
+//! Reads every claims set, strictly.
 
 use std::fmt;
 
-use serde::{
-    Serialize, Serializer,
-    de::{self, DeserializeSeed, Deserializer, MapAccess, Visitor},
-};
+use std::borrow::Cow;
 
-use super::{
-    flat,
-    json::{
-        AudienceSeed, IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed, no_text,
-    },
-    text::{Audience, PayloadText, Span},
-};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::claims::{Audience, Claims, is_subject};
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
-    token::{Limits, time::NumericDate},
+    json::reader::{IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed, no_text},
+    limits::Limits,
 };
-
-/// What a payload says, each claim of its type and within its size; whether the claims that are
-/// there make a session is decided in `form`. Texts are where they stand in the payload.
-#[derive(Clone, Default)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(in crate::token) struct Claims {
-    pub(in crate::token) iss: Option<Span>,
-    pub(in crate::token) aud: Option<Audience>,
-    pub(in crate::token) sub: Option<Span>,
-    pub(in crate::token) exp: Option<NumericDate>,
-    pub(in crate::token) nbf: Option<NumericDate>,
-    pub(in crate::token) iat: Option<NumericDate>,
-    pub(in crate::token) jti: Option<Span>,
-    pub(in crate::token) sid: Option<Span>,
-    pub(in crate::token) client_id: Option<Span>,
-    pub(in crate::token) azp: Option<Span>,
-    pub(in crate::token) client_kind: Option<Span>,
-    pub(in crate::token) name: Option<Span>,
-    pub(in crate::token) preferred_username: Option<Span>,
-    pub(in crate::token) access_level: Option<Span>,
-    pub(in crate::token) locale: Option<Span>,
-    pub(in crate::token) ui_locale: Option<Span>,
-    pub(in crate::token) utc_offset: Option<i64>,
-    pub(in crate::token) zoneinfo: Option<Span>,
-    pub(in crate::token) server: Option<Span>,
-    pub(in crate::token) instance: Option<Span>,
-    pub(in crate::token) scope: Option<Span>,
-    pub(in crate::token) act: Option<Box<Actor>>,
-    /// Whether there is a `cnf`, whatever it is.
-    pub(in crate::token) cnf: Option<()>,
-}
-
-/// The claims of a token, with the text that they stand in.
-#[derive(Clone)]
-pub(in crate::token) struct Payload {
-    pub(in crate::token) claims: Claims,
-    text: PayloadText,
-}
-
-impl Payload {
-    pub(in crate::token) fn parse(json: String, limits: &Limits) -> Result<Self, SessionError> {
-        if json.len() > PayloadText::MAX {
-            return Err(SessionError::malformed("the payload is too long"));
-        }
-        let (claims, unescaped) = match flat::scan_claims(&json, limits) {
-            Some(claims) => (claims, String::new()),
-            None => Claims::parse_strictly(&json, limits)?,
-        };
-        let text = PayloadText::new(json, unescaped);
-        Ok(Self { claims, text })
-    }
-
-    /// The text of one of its claims.
-    pub(in crate::token) fn get(&self, claim: Option<Span>) -> Option<&str> {
-        claim.map(|span| self.text.get(span))
-    }
-
-    pub(in crate::token) fn audience(&self) -> impl Iterator<Item = &str> {
-        let spans = self.claims.aud.iter().flat_map(Audience::spans);
-        spans.map(|span| self.text.get(span))
-    }
-
-    pub(in crate::token) fn json(&self) -> &str {
-        self.text.json()
-    }
-
-    pub(in crate::token) fn heap_bytes(&self) -> usize {
-        let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
-        self.text.heap_bytes().saturating_add(audience)
-    }
-}
 
 impl Claims {
     /// Also gives the texts that follow the JSON.
-    pub(super) fn parse_strictly(
+    pub(crate) fn parse_strictly(
         json: &str,
         limits: &Limits,
     ) -> Result<(Self, String), SessionError> {
@@ -178,6 +100,46 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
     }
 }
 
+/// Reads a text, or an array of texts.
+#[derive(Clone, Copy)]
+struct AudienceSeed<'r> {
+    item: SpanSeed<'r>,
+}
+
+impl<'de> DeserializeSeed<'de> for AudienceSeed<'_> {
+    type Value = Audience;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Audience, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AudienceSeed<'_> {
+    type Value = Audience;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text or an array of texts")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Audience, E> {
+        self.visit_str(text)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Audience, E> {
+        let max = self.item.max;
+        TextSeed { max }.check::<E>(Cow::Borrowed(text))?;
+        Ok(Audience::one(self.item.reading.span(text)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience, A::Error> {
+        let mut spans = Vec::new();
+        while let Some(span) = items.next_element_seed(self.item)? {
+            self.item.reading.add(&mut spans, span);
+        }
+        Ok(spans.into())
+    }
+}
+
 /// Reads `act`: an actor and those in it, nearest first.
 #[derive(Clone, Copy)]
 struct ActorSeed<'r> {
@@ -247,117 +209,6 @@ impl<'de> Visitor<'de> for ActorSeed<'_> {
             application_id: client_id.as_deref().map(ApplicationId::from),
             actor: act,
         }))
-    }
-}
-
-/// The names that the profile gives a meaning.
-pub(in crate::token) const NAMES: [&str; 24] = [
-    "iss",
-    "aud",
-    "sub",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "sid",
-    "client_id",
-    "azp",
-    "client_kind",
-    "name",
-    "preferred_username",
-    "access_level",
-    "locale",
-    "ui_locale",
-    "utc_offset",
-    "zoneinfo",
-    "server",
-    "instance",
-    "scope",
-    "act",
-    "cnf",
-    ELEVATED,
-];
-
-/// Records that a nested session has a higher access level than its parent.
-pub(in crate::token) const ELEVATED: &str = "elevated";
-
-/// `sub` is 1 to 255 bytes long.
-pub(in crate::token) fn is_subject(sub: &str) -> bool {
-    (1..=255).contains(&sub.len())
-}
-
-/// The claims of a token that is made here, in the order in which they are written.
-#[derive(Clone, Default, Serialize)]
-pub(in crate::token) struct NewClaims {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) iss: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "audience")]
-    pub(in crate::token) aud: Vec<String>,
-    pub(in crate::token) sub: String,
-    pub(in crate::token) exp: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) nbf: Option<u64>,
-    pub(in crate::token) iat: u64,
-    pub(in crate::token) jti: Option<String>,
-    pub(in crate::token) sid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) client_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) client_kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) preferred_username: Option<String>,
-    pub(in crate::token) access_level: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) locale: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) ui_locale: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) utc_offset: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) zoneinfo: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) server: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) instance: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::token) act: Option<NewActor>,
-    /// The application's own.
-    #[serde(flatten)]
-    pub(in crate::token) others: serde_json::Map<String, serde_json::Value>,
-}
-
-/// One audience is written as text, several as an array (RFC 7519 §4.1.3).
-fn audience<S: Serializer>(audience: &[String], serializer: S) -> Result<S::Ok, S::Error> {
-    match audience {
-        [one] => serializer.serialize_str(one),
-        several => several.serialize(serializer),
-    }
-}
-
-/// The claim `act` of a token that is made here.
-#[derive(Clone, Serialize)]
-pub(in crate::token) struct NewActor {
-    sub: UserId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<SessionId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<ApplicationId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    act: Option<Box<Self>>,
-}
-
-impl From<&Actor> for NewActor {
-    fn from(actor: &Actor) -> Self {
-        Self {
-            sub: actor.user_id.clone(),
-            sid: actor.session_id.clone(),
-            client_id: actor.application_id.clone(),
-            act: actor.actor().map(|actor| Box::new(actor.into())),
-        }
     }
 }
 

@@ -10,7 +10,8 @@ use std::{
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::{KeySet, known_headers::KnownHeaders};
+use super::header_cache::KnownHeaders;
+use crate::key::KeySet;
 
 /// Holds the set of keys that is in force, and swaps it as a whole while requests run.
 ///
@@ -135,5 +136,43 @@ impl fmt::Debug for KeyStore {
             .field("generation", &current.generation)
             .field("keys", &current.set)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::key::VerifyingKey;
+
+    #[test]
+    fn no_reader_sees_the_previous_set_after_replace_has_returned() {
+        let numbered = |number: u64| {
+            let key = VerifyingKey::hs256([1; 32]).unwrap();
+            KeySet::new([key.with_id(number.to_string())]).unwrap()
+        };
+        let store = KeyStore::new(numbered(1));
+        let swapped = AtomicU64::new(1);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    loop {
+                        let least = swapped.load(Ordering::SeqCst);
+                        let current = store.load();
+                        let id = current.set().select(None).unwrap().id().unwrap();
+                        assert!(id.parse::<u64>().unwrap() >= least);
+                        if least == 1000 {
+                            break;
+                        }
+                    }
+                });
+            }
+            for number in 2..=1000 {
+                assert_eq!(store.replace(numbered(number)), number);
+                swapped.store(number, Ordering::SeqCst);
+            }
+        });
+        assert_eq!(store.generation(), 1000);
     }
 }

@@ -1,18 +1,18 @@
 //! Reads JSON of one level, byte by byte, and gives up on what is not plain.
 
-use super::text::Span;
+use super::span::Span;
 
 /// The name of a member.
-pub(super) struct Name<'a> {
-    pub(super) text: &'a [u8],
+pub(crate) struct Name<'a> {
+    pub(crate) text: &'a [u8],
     /// Its first eight letters as a number, by which names are told apart fast.
-    pub(super) word: u64,
+    pub(crate) word: u64,
 }
 
 impl Name<'_> {
     /// Words may be the same where names are not: of longer ones, and of such as end with NUL.
     #[inline(always)]
-    pub(super) fn is<const N: usize>(&self, name: &[u8; N]) -> bool {
+    pub(crate) fn is<const N: usize>(&self, name: &[u8; N]) -> bool {
         *self.text == *name
     }
 }
@@ -23,7 +23,7 @@ impl Name<'_> {
     clippy::indexing_slicing,
     reason = "it is a constant"
 )]
-pub(super) const fn word(name: &str) -> u64 {
+pub(crate) const fn word(name: &str) -> u64 {
     let (mut bytes, mut at) = ([0; 8], 0);
     while at < name.len() && at < 8 {
         bytes[at] = name.as_bytes()[at];
@@ -33,7 +33,7 @@ pub(super) const fn word(name: &str) -> u64 {
 }
 
 /// A text, and how far it was read.
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     json: &'a [u8],
     at: usize,
 }
@@ -44,7 +44,7 @@ pub(super) struct Scanner<'a> {
     reason = "`at` is within the text, or one word beyond it, and digits are numbers"
 )]
 impl<'a> Scanner<'a> {
-    pub(super) fn new(json: &'a str) -> Self {
+    pub(crate) fn new(json: &'a str) -> Self {
         Self {
             json: json.as_bytes(),
             at: 0,
@@ -65,7 +65,7 @@ impl<'a> Scanner<'a> {
 
     /// Takes this byte, after white space.
     #[inline(always)]
-    pub(super) fn skip(&mut self, wanted: u8) -> Option<()> {
+    pub(crate) fn skip(&mut self, wanted: u8) -> Option<()> {
         if self.peek() != Some(wanted) {
             self.skip_space();
         }
@@ -75,7 +75,7 @@ impl<'a> Scanner<'a> {
     /// The name of a member; what follows next is its value. One that the profile does not know
     /// may still have escapes in it.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Option<Name<'a>> {
+    pub(crate) fn name(&mut self) -> Option<Name<'a>> {
         self.skip(b'"')?;
         let rest = self.json.get(self.at..)?;
         let name = match rest.first_chunk().and_then(short_name) {
@@ -93,7 +93,7 @@ impl<'a> Scanner<'a> {
 
     /// Whether the object ends after this member, and the text with it.
     #[inline(always)]
-    pub(super) fn is_last(&mut self) -> Option<bool> {
+    pub(crate) fn is_last(&mut self) -> Option<bool> {
         self.skip_space();
         match self.next()? {
             b',' => Some(false),
@@ -118,7 +118,7 @@ impl<'a> Scanner<'a> {
 
     /// A text without escapes (RFC 8259 §7).
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Option<Span> {
+    pub(crate) fn text(&mut self) -> Option<Span> {
         self.skip(b'"')?;
         let start = self.at;
         let len = find_special(self.json.get(start..)?)?;
@@ -128,13 +128,13 @@ impl<'a> Scanner<'a> {
 
     /// A text of at most so many bytes.
     #[inline(always)]
-    pub(super) fn text_of(&mut self, max: usize) -> Option<Span> {
+    pub(crate) fn text_of(&mut self, max: usize) -> Option<Span> {
         self.text().filter(|it| it.len() <= max)
     }
 
     /// A number without sign, fraction and exponent (RFC 8259 §6).
     #[inline(always)]
-    pub(super) fn natural(&mut self) -> Option<u64> {
+    pub(crate) fn natural(&mut self) -> Option<u64> {
         let start = self.at;
         let mut number = 0_u64;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
@@ -148,7 +148,7 @@ impl<'a> Scanner<'a> {
         (is_plain && !matches!(self.peek(), Some(b'.' | b'e' | b'E'))).then_some(number)
     }
 
-    pub(super) fn integer(&mut self) -> Option<i64> {
+    pub(crate) fn integer(&mut self) -> Option<i64> {
         match self.peek()? {
             b'-' => {
                 self.next()?;
@@ -161,7 +161,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// A text, an integer or a truth value.
-    pub(super) fn skip_scalar(&mut self) -> Option<()> {
+    pub(crate) fn skip_scalar(&mut self) -> Option<()> {
         match self.peek()? {
             b'"' => self.text().map(|_| ()),
             b't' => self.skip_word(b"true"),
@@ -211,7 +211,7 @@ fn long_name(rest: &[u8]) -> Option<Name<'_>> {
     })
 }
 
-pub(super) fn is_plain(text: &[u8]) -> bool {
+pub(crate) fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| *byte >= 0x20 && *byte != b'\\')
 }
 

@@ -12,11 +12,11 @@ impl NumericDate {
     /// 9999-12-31T23:59:59Z, in seconds.
     const MAX_SECONDS: u64 = 253_402_300_799;
 
-    pub(super) fn from_seconds(seconds: u64) -> Option<Self> {
+    pub(crate) fn from_seconds(seconds: u64) -> Option<Self> {
         (seconds <= Self::MAX_SECONDS).then_some(Self(Duration::from_secs(seconds)))
     }
 
-    pub(super) fn from_fraction(seconds: f64) -> Option<Self> {
+    pub(crate) fn from_fraction(seconds: f64) -> Option<Self> {
         Duration::try_from_secs_f64(seconds)
             .ok()
             .filter(|it| *it <= Duration::from_secs(Self::MAX_SECONDS))
@@ -24,21 +24,21 @@ impl NumericDate {
     }
 
     /// Never wraps round: a sum that is too large is later than every moment.
-    pub(super) fn saturating_add(self, duration: Duration) -> Self {
+    pub(crate) fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
     /// Never before 1970.
-    pub(super) fn saturating_sub(self, duration: Duration) -> Self {
+    pub(crate) fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration))
     }
 
-    pub(super) fn saturating_since(self, earlier: Self) -> Duration {
+    pub(crate) fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
     /// Whole seconds, a fraction cut off.
-    pub(super) fn seconds(self) -> u64 {
+    pub(crate) fn seconds(self) -> u64 {
         self.0.as_secs()
     }
 
@@ -64,36 +64,19 @@ impl From<DateTime<Utc>> for NumericDate {
     }
 }
 
-/// When a token is valid, the leeway taken into account.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Validity {
-    pub(super) from: NumericDate,
-    /// The first moment at which it is valid no more.
-    pub(super) until: NumericDate,
-    /// What was resolved of the client does not change in between.
-    pub(super) is_steady: bool,
-}
-
-impl Validity {
-    pub(super) fn holds(&self, now: NumericDate) -> bool {
-        self.from <= now && !self.is_over(now)
-    }
-
-    pub(super) fn is_over(&self, now: NumericDate) -> bool {
-        self.until <= now
-    }
-}
+/// The largest leeway that a verifier takes.
+pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
 /// What tells the present moment.
 #[derive(Clone, Default)]
-pub(super) enum Clock {
+pub(crate) enum Clock {
     #[default]
     System,
     Custom(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>),
 }
 
 impl Clock {
-    pub(super) fn now(&self) -> NumericDate {
+    pub(crate) fn now(&self) -> NumericDate {
         match self {
             Self::System => NumericDate(system_time()),
             Self::Custom(now) => now().into(),

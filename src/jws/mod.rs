@@ -1,0 +1,13 @@
+//! JWS: the compact form of a token, its JOSE header, type and signature, and the keys in force.
+//! Knows no claim.
+
+pub(crate) mod compact;
+mod header;
+mod header_cache;
+mod key_store;
+mod token_type;
+mod verify;
+
+pub use key_store::KeyStore;
+pub use token_type::TokenType;
+pub(crate) use verify::verify;
