@@ -12,7 +12,7 @@ use http::{StatusCode, header::CONTENT_TYPE, request::Parts};
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
-    layer::Refuser,
+    middleware::Refuser,
     session::Session,
 };
 

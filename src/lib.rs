@@ -143,8 +143,8 @@ mod identity;
 mod json;
 mod jws;
 mod key;
-mod layer;
 mod limits;
+mod middleware;
 mod serde_text;
 mod session;
 mod time;
@@ -165,11 +165,11 @@ pub use identity::{
 };
 pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
-pub use layer::{
+pub use limits::Limits;
+pub use middleware::{
     CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
-pub use limits::Limits;
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
-use super::Session;
+use super::session::Session;
 use crate::{
     client::{ClientContext, ClientSource, Culture, TimeZone},
     error::{TokenError, TokenErrorKind},

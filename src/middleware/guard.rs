@@ -9,7 +9,10 @@ use std::{
 use http::{Request, Response};
 use tower::{Layer, Service};
 
-use super::{Challenge, OnReject, ProblemDetails, Refusal, ResponseFuture, refusal::Refuser};
+use super::{
+    future::ResponseFuture,
+    rejection::{Challenge, OnReject, ProblemDetails, Refusal, Refuser},
+};
 use crate::{
     client::ClientKind,
     error::{ConfigError, SessionError, SessionErrorKind},

@@ -1,7 +1,7 @@
 //! The middleware itself.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -10,25 +10,27 @@ use http::{HeaderMap, Request, Response};
 use tower::Service;
 
 use super::{
-    Challenge, Refusal, ResponseFuture, call_headers::NegotiationHeaders, layer::Options,
-    refusal::Refuser, source,
+    client_headers::{CallHeaders, NegotiationHeaders},
+    future::ResponseFuture,
+    rejection::{Challenge, Refusal, Refuser},
+    token_source::{self, TokenSource},
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
     session::{Entered, Session, SessionScope},
-    verify::RevocationStatus,
+    verify::{RevocationCheck, RevocationStatus, SessionVerifier},
 };
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Debug)]
 pub struct SessionService<S, R = Challenge> {
     inner: S,
-    shared: Arc<Shared<R>>,
+    shared: Arc<ServiceInner<R>>,
 }
 
 #[derive(Debug)]
-struct Shared<R> {
-    options: Options,
+struct ServiceInner<R> {
+    config: LayerConfig,
     refuser: Refuser<R>,
 }
 
@@ -42,10 +44,10 @@ impl<S: Clone, R> Clone for SessionService<S, R> {
 }
 
 impl<S, R> SessionService<S, R> {
-    pub(super) fn new(inner: S, options: Options, refuser: Refuser<R>) -> Self {
+    pub(super) fn new(inner: S, config: LayerConfig, refuser: Refuser<R>) -> Self {
         Self {
             inner,
-            shared: Arc::new(Shared { options, refuser }),
+            shared: Arc::new(ServiceInner { config, refuser }),
         }
     }
 
@@ -81,12 +83,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let Shared { options, refuser } = &*self.shared;
+        let ServiceInner { config, refuser } = &*self.shared;
         // What an outer layer or a forwarded request left here was not verified by this one.
         // A `ClientContext` is replaced in any case.
         request.extensions_mut().remove::<Session>();
 
-        let mut session = match options.session(request.headers()) {
+        let mut session = match config.session(request.headers()) {
             Ok(session) => session,
             Err(error) => {
                 let headers = mem::take(request.headers_mut());
@@ -94,8 +96,8 @@ where
                 return ResponseFuture::refused(Ok(response));
             }
         };
-        source::hide(&options.sources, request.headers_mut());
-        let negotiation = options.admit(&mut session, &mut request);
+        token_source::hide(&config.sources, request.headers_mut());
+        let negotiation = config.admit(&mut session, &mut request);
         let entered = Entered::new(&mut session);
         let future = self.inner.call(request);
         drop(entered);
@@ -103,13 +105,36 @@ where
     }
 }
 
-impl Options {
+/// The configuration that a layer hands to its services.
+#[derive(Clone)]
+pub(super) struct LayerConfig {
+    pub(super) verifier: SessionVerifier,
+    pub(super) optional: bool,
+    pub(super) sources: Vec<TokenSource>,
+    pub(super) call_headers: CallHeaders,
+    pub(super) negotiation: NegotiationHeaders,
+    pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
+    pub(super) accept_unknown_revocation: bool,
+}
+
+impl fmt::Debug for LayerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerConfig")
+            .field("verifier", &self.verifier)
+            .field("optional", &self.optional)
+            .field("sources", &self.sources)
+            .field("call_headers", &self.call_headers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl LayerConfig {
     /// The session that the request's token stands for; `None` where there may be none.
     fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, SessionError> {
-        match source::find(&self.sources, headers)? {
+        match token_source::find(&self.sources, headers)? {
             Some(token) => match self.verify(token) {
                 Ok(session) => Ok(Some(session)),
-                Err(error) => Err(source::refusal(&self.sources, headers, token, error)),
+                Err(error) => Err(token_source::refusal(&self.sources, headers, token, error)),
             },
             None if self.optional => Ok(None),
             None => Err(SessionError::new(

@@ -6,8 +6,10 @@ use http::Response;
 use tower::Layer;
 
 use super::{
-    CallHeaders, Challenge, OnReject, ProblemDetails, SessionService, TokenSource,
-    call_headers::NegotiationHeaders, refusal::Refuser,
+    client_headers::{CallHeaders, NegotiationHeaders},
+    rejection::{Challenge, OnReject, ProblemDetails, Refuser},
+    service::{LayerConfig, SessionService},
+    token_source::TokenSource,
 };
 use crate::{
     error::{ConfigError, SessionError},
@@ -65,37 +67,14 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct SessionLayer<R = Challenge> {
-    options: Options,
+    config: LayerConfig,
     refuser: Refuser<R>,
-}
-
-/// What a service needs of its layer.
-#[derive(Clone)]
-pub(super) struct Options {
-    pub(super) verifier: SessionVerifier,
-    pub(super) optional: bool,
-    pub(super) sources: Vec<TokenSource>,
-    pub(super) call_headers: CallHeaders,
-    pub(super) negotiation: NegotiationHeaders,
-    pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
-    pub(super) accept_unknown_revocation: bool,
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("verifier", &self.verifier)
-            .field("optional", &self.optional)
-            .field("sources", &self.sources)
-            .field("call_headers", &self.call_headers)
-            .finish_non_exhaustive()
-    }
 }
 
 impl<R> Clone for SessionLayer<R> {
     fn clone(&self) -> Self {
         Self {
-            options: self.options.clone(),
+            config: self.config.clone(),
             refuser: self.refuser.clone(),
         }
     }
@@ -105,7 +84,7 @@ impl SessionLayer {
     /// A layer that requires a token in `Authorization: Bearer`.
     pub fn new(verifier: SessionVerifier) -> Self {
         Self {
-            options: Options {
+            config: LayerConfig {
                 verifier,
                 optional: false,
                 sources: vec![TokenSource::bearer()],
@@ -123,7 +102,7 @@ impl<R> SessionLayer<R> {
     /// Lets a request without a token pass, with no `Session` in its extensions. A bad token is
     /// refused all the same.
     pub fn optional(mut self) -> Self {
-        self.options.optional = true;
+        self.config.optional = true;
         self
     }
 
@@ -139,14 +118,14 @@ impl<R> SessionLayer<R> {
 
     /// Looks for the token in one more place, after those before.
     pub fn token_source(mut self, source: TokenSource) -> Self {
-        self.options.sources.push(source);
+        self.config.sources.push(source);
         self
     }
 
     /// Looks for the token in these places alone, in this order; `Authorization: Bearer` is one
     /// of them only if it is named. In none, no request has a token.
     pub fn token_sources(mut self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
-        self.options.sources = sources.into_iter().collect();
+        self.config.sources = sources.into_iter().collect();
         self
     }
 
@@ -155,8 +134,8 @@ impl<R> SessionLayer<R> {
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
     pub fn client_context(mut self, call_headers: CallHeaders) -> Self {
-        self.options.call_headers = call_headers;
-        self.options.negotiation = NegotiationHeaders::new(call_headers);
+        self.config.call_headers = call_headers;
+        self.config.negotiation = NegotiationHeaders::new(call_headers);
         self
     }
 
@@ -165,7 +144,7 @@ impl<R> SessionLayer<R> {
     /// Where that is not known the request is refused (503), unless
     /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) says otherwise.
     pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
-        self.options.revocation = Some(Arc::new(check));
+        self.config.revocation = Some(Arc::new(check));
         self
     }
 
@@ -175,7 +154,7 @@ impl<R> SessionLayer<R> {
     ///
     /// This fails open: while the store of revocations is out of reach, none counts.
     pub fn accept_unknown_revocation(mut self) -> Self {
-        self.options.accept_unknown_revocation = true;
+        self.config.accept_unknown_revocation = true;
         self
     }
 
@@ -208,7 +187,7 @@ impl<R> SessionLayer<R> {
 
     fn with_form<R2>(self, form: R2) -> SessionLayer<R2> {
         SessionLayer {
-            options: self.options,
+            config: self.config,
             refuser: self.refuser.with_form(form),
         }
     }
@@ -218,6 +197,6 @@ impl<S, R> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.options.clone(), self.refuser.clone())
+        SessionService::new(inner, self.config.clone(), self.refuser.clone())
     }
 }
