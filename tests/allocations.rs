@@ -357,16 +357,17 @@ fn what_requests_leave_behind_does_not_add_up() {
     };
     let set = |key: &SigningKey| KeySet::new([key.verifying_key()]).unwrap();
     let store = KeyStore::new(set(&key()));
+    let revoked = RevocationList::with_clock(now.clone());
     let verifier = SessionVerifier::builder()
         .key_store(store.clone())
+        .revocation(revoked.clone())
         .issuer("https://id.example.com")
         .audience("orders")
         .cache_bytes(1 << 14)
         .clock(now.clone())
         .build()
         .unwrap();
-    let revoked = RevocationList::with_clock(now.clone());
-    let layer = SessionLayer::new(verifier.clone()).revocation(revoked.clone());
+    let layer = SessionLayer::new(verifier.clone());
     let mut service = layer.layer(service_fn(|_: Request<()>| {
         ready(Ok::<_, Infallible>(Response::new(())))
     }));

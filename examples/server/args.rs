@@ -228,8 +228,12 @@ impl Args {
         &self,
         clock: &Clock,
         jwks: Option<&Jwks>,
+        revoked: Option<&Revoked>,
     ) -> Result<(SessionVerifier, Option<SessionIssuer>), Failure> {
-        let builder = SessionVerifier::builder();
+        let mut builder = SessionVerifier::builder();
+        if let Some(revoked) = revoked {
+            builder = builder.revocation(revoked.list.clone());
+        }
         let (builder, issuer) = match jwks {
             Some(jwks) => (builder.key_store(jwks.store.clone()), None),
             None => {

@@ -59,12 +59,9 @@ async fn run() -> Result<(), Failure> {
     let now = args.now;
     let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
     let jwks = args.jwks()?;
-    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref())?;
     let revoked = args.revoked()?;
+    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref(), revoked.as_ref())?;
     let mut layer = SessionLayer::new(verifier);
-    if let Some(revoked) = &revoked {
-        layer = layer.revocation(revoked.list.clone());
-    }
     if jwks.is_some() || revoked.is_some() {
         tokio::spawn(reload(jwks, revoked)?);
     }

@@ -1,7 +1,5 @@
 //! Configures the middleware.
 
-use std::sync::Arc;
-
 use http::Response;
 use tower::Layer;
 
@@ -13,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{ConfigError, SessionError},
-    verify::{RevocationCheck, SessionVerifier},
+    verify::SessionVerifier,
 };
 
 /// Puts a [`Session`](crate::Session) into the extensions of each request that carries a valid
@@ -24,9 +22,9 @@ use crate::{
 /// 1. A `Session` that is in its extensions already is removed.
 /// 2. The token is looked for in the [sources](Self::token_source). Without one the request is
 ///    refused (401), unless the layer is [optional](Self::optional). Two tokens are refused (400).
-/// 3. The [`SessionVerifier`] judges it. A bad token is refused (401), in an optional layer too.
-/// 4. [Revocation](Self::revocation) is asked.
-/// 5. The session and the [`ClientContext`](crate::ClientContext) of the call go into the
+/// 3. The [`SessionVerifier`] verifies it, revocation included. A bad token is rejected (401, or 503
+///    where revocation cannot be determined), in an optional layer too.
+/// 4. The session and the [`ClientContext`](crate::ClientContext) of the call go into the
 ///    extensions, and the inner service runs in the scope of the session
 ///    ([`SessionContext`](crate::SessionContext)).
 ///
@@ -90,8 +88,6 @@ impl SessionLayer {
                 sources: vec![TokenSource::bearer()],
                 call_headers: CallHeaders::none(),
                 negotiation: NegotiationHeaders::default(),
-                revocation: None,
-                accept_unknown_revocation: false,
             },
             refuser: Refuser::default(),
         }
@@ -136,25 +132,6 @@ impl<R> SessionLayer<R> {
     pub fn client_context(mut self, call_headers: CallHeaders) -> Self {
         self.config.call_headers = call_headers;
         self.config.negotiation = NegotiationHeaders::new(call_headers);
-        self
-    }
-
-    /// Asks, at every request with a valid token, whether its session was revoked.
-    ///
-    /// Where that is not known the request is refused (503), unless
-    /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) says otherwise.
-    pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
-        self.config.revocation = Some(Arc::new(check));
-        self
-    }
-
-    /// Accepts a session where it is not known whether it was revoked.
-    ///
-    /// # Security
-    ///
-    /// This fails open: while the store of revocations is out of reach, none counts.
-    pub fn accept_unknown_revocation(mut self) -> Self {
-        self.config.accept_unknown_revocation = true;
         self
     }
 

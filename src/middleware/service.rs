@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{SessionError, SessionErrorKind},
     session::{Entered, Session, SessionScope},
-    verify::{RevocationCheck, RevocationStatus, SessionVerifier},
+    verify::SessionVerifier,
 };
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
@@ -113,8 +113,6 @@ pub(super) struct LayerConfig {
     pub(super) sources: Vec<TokenSource>,
     pub(super) call_headers: CallHeaders,
     pub(super) negotiation: NegotiationHeaders,
-    pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
-    pub(super) accept_unknown_revocation: bool,
 }
 
 impl fmt::Debug for LayerConfig {
@@ -132,7 +130,7 @@ impl LayerConfig {
     /// The session that the request's token stands for; `None` where there may be none.
     fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, SessionError> {
         match token_source::find(&self.sources, headers)? {
-            Some(token) => match self.verify(token) {
+            Some(token) => match self.verifier.verify(token) {
                 Ok(session) => Ok(Some(session)),
                 Err(error) => Err(token_source::refusal(&self.sources, headers, token, error)),
             },
@@ -171,25 +169,5 @@ impl LayerConfig {
         }
         extensions.insert(context);
         negotiation
-    }
-
-    fn verify(&self, token: &[u8]) -> Result<Session, SessionError> {
-        let session = self.verifier.verify(token)?;
-        let status = match &self.revocation {
-            Some(check) => check.check(&session),
-            None => RevocationStatus::Valid,
-        };
-        match status {
-            RevocationStatus::Valid => Ok(session),
-            RevocationStatus::Unknown if self.accept_unknown_revocation => Ok(session),
-            RevocationStatus::Unknown => Err(SessionError::new(
-                SessionErrorKind::RevocationUnavailable,
-                "the check does not know",
-            )),
-            RevocationStatus::Revoked => Err(SessionError::new(
-                SessionErrorKind::SessionRevoked,
-                "the check says so",
-            )),
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     cache::{CacheStats, TokenCache},
+    revocation::{RevocationCheck, RevocationStatus},
     verified::{Validity, Verified},
 };
 use crate::{
@@ -55,6 +56,9 @@ pub(super) struct Rules {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) clients: ClientPolicy,
+    /// `None`: nothing is asked.
+    pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
+    pub(super) accept_unknown_revocation: bool,
     /// `None`: it is turned off.
     pub(super) cache: Option<TokenCache>,
 }
@@ -68,18 +72,25 @@ impl SessionVerifier {
 
     /// Verifies a token in compact form and reads its session.
     ///
-    /// It goes in this order, and the first step that fails decides the error: size and form,
-    /// JOSE header, key and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`,
-    /// `aud`, `server`, `instance`. No claim is looked at before the signature holds.
+    /// The steps are, and the first that fails decides the error: size and form, JOSE header, key
+    /// and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`, `aud`, `server`,
+    /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is read before the
+    /// signature is verified.
     ///
     /// A token that this thread has verified twice is taken from a
-    /// [cache](SessionVerifierBuilder::cache_bytes) where it is still there, all of it is the same,
+    /// [cache](crate::SessionVerifierBuilder::cache_bytes) where it is still there, all of it is the same,
     /// the set of keys is too, and its times still hold.
     ///
     /// # Errors
     ///
     /// [`SessionError`] says why the token is refused.
-    pub fn verify(&self, token: &[u8]) -> Result<Session, SessionError> {
+    pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Session, SessionError> {
+        let session = self.verify_token(token.as_ref())?;
+        self.rules.check_revocation(&session)?;
+        Ok(session)
+    }
+
+    fn verify_token(&self, token: &[u8]) -> Result<Session, SessionError> {
         let rules = &*self.rules;
         let Some(cache) = &rules.cache else {
             return rules.verify(token).map(|verified| verified.session);
@@ -96,7 +107,7 @@ impl SessionVerifier {
     }
 
     /// How often the cache of verified tokens was of use, and how large it is; all 0 where it is
-    /// [turned off](SessionVerifierBuilder::cache_bytes).
+    /// [turned off](crate::SessionVerifierBuilder::cache_bytes).
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         let cache = self.rules.cache.as_ref();
@@ -202,6 +213,24 @@ impl Rules {
     fn max_lifetime_of(&self, token_type: TokenType) -> Option<Duration> {
         self.max_lifetime
             .or_else(|| token_type.default_max_lifetime())
+    }
+
+    fn check_revocation(&self, session: &Session) -> Result<(), SessionError> {
+        let Some(check) = &self.revocation else {
+            return Ok(());
+        };
+        match check.check(session) {
+            RevocationStatus::Valid => Ok(()),
+            RevocationStatus::Unknown if self.accept_unknown_revocation => Ok(()),
+            RevocationStatus::Unknown => Err(SessionError::new(
+                SessionErrorKind::RevocationUnavailable,
+                "revocation status unknown",
+            )),
+            RevocationStatus::Revoked => Err(SessionError::new(
+                SessionErrorKind::SessionRevoked,
+                "listed as revoked",
+            )),
+        }
     }
 
     /// Whether the token is from our issuer and for us.

@@ -1,11 +1,12 @@
 //! Configures a verifier: every mistake is found here, before the first request.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
     cache::TokenCache,
+    revocation::RevocationCheck,
     verifier::{Rules, SessionVerifier},
 };
 use crate::{
@@ -54,7 +55,6 @@ impl SessionVerifier {
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionVerifierBuilder {
     keys: Vec<VerifyingKey>,
@@ -71,6 +71,8 @@ pub struct SessionVerifierBuilder {
     clock: Clock,
     clients: ClientPolicy,
     cache_bytes: usize,
+    revocation: Option<Arc<dyn RevocationCheck>>,
+    accept_unknown_revocation: bool,
 }
 
 impl Default for SessionVerifierBuilder {
@@ -90,6 +92,8 @@ impl Default for SessionVerifierBuilder {
             clock: Clock::System,
             clients: ClientPolicy::default(),
             cache_bytes: CACHE_BYTES,
+            revocation: None,
+            accept_unknown_revocation: false,
         }
     }
 }
@@ -231,7 +235,7 @@ impl SessionVerifierBuilder {
     /// of its own, so that no thread waits for another: it verifies a token the first two times that
     /// it sees it, and finds it in the cache from the third time on. All of the token has to be the
     /// same; its times and the generation of the key set are checked each time, and so is
-    /// [revocation](crate::SessionLayer::revocation).
+    /// [revocation](Self::revocation).
     ///
     /// Each thread gets a share, up to 1/128 of which remembers tokens seen once. A thread above its
     /// share gives memory back while it verifies. Memory of a dropped verifier is freed when the
@@ -259,6 +263,36 @@ impl SessionVerifierBuilder {
     /// ```
     pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         self.clock = Clock::Custom(Arc::new(now));
+        self
+    }
+
+    /// Sets the check that is asked at each verification whether the session was revoked; none by
+    /// default.
+    ///
+    /// Where it answers [`Unknown`](crate::RevocationStatus::Unknown) the token is rejected with
+    /// [`RevocationUnavailable`](crate::SessionErrorKind::RevocationUnavailable) (503), unless
+    /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) is set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{RevocationList, SessionVerifier};
+    ///
+    /// let list = RevocationList::new(); // keep a clone where users log out
+    /// let builder = SessionVerifier::builder().revocation(list.clone());
+    /// ```
+    pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
+        self.revocation = Some(Arc::new(check));
+        self
+    }
+
+    /// Accepts a session whose revocation status is unknown.
+    ///
+    /// # Security
+    ///
+    /// This fails open: while the store of revocations is out of reach, revoked sessions pass.
+    pub fn accept_unknown_revocation(mut self) -> Self {
+        self.accept_unknown_revocation = true;
         self
     }
 
@@ -327,7 +361,19 @@ impl SessionVerifierBuilder {
             limits: self.limits,
             clock: self.clock,
             clients: self.clients,
+            revocation: self.revocation,
+            accept_unknown_revocation: self.accept_unknown_revocation,
             cache: (self.cache_bytes > 0).then(|| TokenCache::new(self.cache_bytes)),
         }))
+    }
+}
+
+impl fmt::Debug for SessionVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionVerifierBuilder")
+            .field("accepted", &self.accepted)
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .finish_non_exhaustive()
     }
 }

@@ -250,8 +250,8 @@ fn no_session_outlives_a_swap_of_keys() {
 #[test]
 fn revocation_is_asked_at_each_request() {
     let list = RevocationList::with_clock(now);
-    let verifier = verifier();
-    let layer = SessionLayer::new(verifier.clone()).revocation(list.clone());
+    let verifier = builder().revocation(list.clone()).build().unwrap();
+    let layer = SessionLayer::new(verifier.clone());
     let see = || see_session(&layer, bearer(&good_token()));
     let id = see().unwrap().unwrap().id().clone();
     see().unwrap();

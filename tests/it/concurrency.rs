@@ -12,7 +12,7 @@ use std::{
 use tower_session_token::{
     KeySet, KeyStore, RevocationCheck, RevocationList, RevocationStatus, Session,
     SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionToken,
-    SessionVerifier, SigningKey, User,
+    SessionVerifier, SessionVerifierBuilder, SigningKey, User,
 };
 
 use crate::support::{AUDIENCE, Guest, ISSUER, bearer, meeting, now, refusal, see_session};
@@ -50,14 +50,16 @@ fn token(key: &SigningKey, issuer: &str, session: &str) -> String {
 }
 
 fn verifier(store: &KeyStore, cache_bytes: usize) -> SessionVerifier {
+    builder(store, cache_bytes).build().unwrap()
+}
+
+fn builder(store: &KeyStore, cache_bytes: usize) -> SessionVerifierBuilder {
     SessionVerifier::builder()
         .key_store(store.clone())
         .any_issuer()
         .audience(AUDIENCE)
         .clock(now)
         .cache_bytes(cache_bytes)
-        .build()
-        .unwrap()
 }
 
 fn until() -> chrono::DateTime<chrono::Utc> {
@@ -189,8 +191,9 @@ fn what_was_withdrawn_or_revoked_is_refused_and_all_else_accepted() {
 fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
     let store = KeyStore::new(set(&keys_of(0)));
     let list = RevocationList::with_clock(now);
-    let verifier = verifier(&store, cache_bytes);
-    let layer = SessionLayer::new(verifier.clone()).revocation(list.clone());
+    let verifier = builder(&store, cache_bytes).revocation(list.clone());
+    let verifier = verifier.build().unwrap();
+    let layer = SessionLayer::new(verifier.clone());
     let (swaps, revocations, pace) = (Changes::default(), Changes::default(), Pace::default());
     pace.writers_left.store(2, Ordering::SeqCst);
 

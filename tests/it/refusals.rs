@@ -240,7 +240,8 @@ impl RevocationCheck for Says {
 
 #[test]
 fn an_unknown_revocation_asks_to_try_again() {
-    let layer = SessionLayer::new(verifier()).revocation(Says(RevocationStatus::Unknown));
+    let asked = |status| builder().revocation(Says(status));
+    let layer = SessionLayer::new(asked(RevocationStatus::Unknown).build().unwrap());
     let answer = send(&layer, bearer(&good_token()));
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -251,9 +252,13 @@ fn an_unknown_revocation_asks_to_try_again() {
     make_grpc(&mut grpc, "application/grpc");
     assert_eq!(send(&layer, grpc).header("grpc-status"), Some("14"));
 
-    let open = layer.clone().accept_unknown_revocation();
-    assert_eq!(send(&open, bearer(&good_token())).status, StatusCode::OK);
-    let revoked = open.revocation(Says(RevocationStatus::Revoked));
+    let open = |status| {
+        let builder = asked(status).accept_unknown_revocation();
+        SessionLayer::new(builder.build().unwrap())
+    };
+    let unknown = open(RevocationStatus::Unknown);
+    assert_eq!(send(&unknown, bearer(&good_token())).status, StatusCode::OK);
+    let revoked = open(RevocationStatus::Revoked);
     assert_eq!(
         send(&revoked, bearer(&good_token())).error.unwrap().kind(),
         Kind::SessionRevoked

@@ -17,7 +17,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    ISSUER, NOW, bearer, builder, claims, now, see_session, send, session, sign, token, verifier,
+    ISSUER, NOW, bearer, builder, claims, now, see_session, send, session, sign, token,
 };
 
 fn until() -> DateTime<Utc> {
@@ -35,7 +35,7 @@ fn is_revoked(list: &RevocationList, changes: &serde_json::Value) -> bool {
 #[test]
 fn a_revoked_session_is_refused_from_the_call_s_return_on() {
     let list = list();
-    let layer = SessionLayer::new(verifier()).revocation(list.clone());
+    let layer = SessionLayer::new(builder().revocation(list.clone()).build().unwrap());
     let mine = json!({});
     let another = json!({ "sid": "another" });
     assert!(see_session(&layer, bearer(&token(&mine))).is_ok());
@@ -56,7 +56,7 @@ impl RevocationCheck for Unasked {
 
 #[test]
 fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
-    let layer = SessionLayer::new(verifier()).revocation(Unasked);
+    let layer = SessionLayer::new(builder().revocation(Unasked).build().unwrap());
     for (changes, want) in [
         (json!({ "exp": NOW - 60 }), Kind::TokenExpired),
         (json!({ "aud": "x" }), Kind::AudienceInvalid),
@@ -71,7 +71,7 @@ fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
 fn a_revoked_session_is_challenged_for_another_token() {
     let list = list();
     list.revoke_session(ISSUER, session(&json!({})).id(), until());
-    let layer = SessionLayer::new(verifier()).revocation(list);
+    let layer = SessionLayer::new(builder().revocation(list).build().unwrap());
     let answer = send(&layer, bearer(&token(&json!({}))));
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(

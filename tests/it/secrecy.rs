@@ -504,7 +504,8 @@ fn debug_shows_no_secret_and_no_claim() {
     list.revoke_token(&issuer, token.id().unwrap(), now());
     list.revoke_user_before(&issuer, session.user().id(), now(), now());
     printed.debug(&list);
-    printed.debug(&SessionLayer::new(verifier()).revocation(list));
+    let verifier = builder().revocation(list).build().unwrap();
+    printed.debug(&SessionLayer::new(verifier));
 
     let mut secrets = BTreeSet::from(["Marker-of".to_owned()]);
     add_bytes(&mut secrets, secret.as_bytes());
