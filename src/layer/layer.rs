@@ -7,7 +7,7 @@ use tower::Layer;
 
 use super::{
     CallHeaders, Challenge, OnReject, ProblemDetails, SessionService, TokenSource,
-    call_headers::NegotiationHeaders, refusal::Refuser,
+    client_headers::NegotiationHeaders, refusal::Refuser,
 };
 use crate::{
     error::{ConfigError, SessionError},

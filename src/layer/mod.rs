@@ -1,6 +1,6 @@
 //! The middleware: the only floor with HTTP in it.
 
-mod call_headers;
+mod client_headers;
 mod future;
 mod guard;
 #[expect(
@@ -12,7 +12,7 @@ mod refusal;
 mod service;
 mod source;
 
-pub use call_headers::CallHeaders;
+pub use client_headers::CallHeaders;
 pub use future::ResponseFuture;
 pub use guard::{GuardService, RequireAccessLevel, RequireClientKind, RequireScope};
 pub use layer::SessionLayer;

@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response};
 use tower::Service;
 
 use super::{
-    Challenge, Refusal, ResponseFuture, call_headers::NegotiationHeaders, layer::Options,
+    Challenge, Refusal, ResponseFuture, client_headers::NegotiationHeaders, layer::Options,
     refusal::Refuser, source,
 };
 use crate::{

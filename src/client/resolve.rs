@@ -4,8 +4,8 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
     ClientContext, ClientSource, Culture, TimeZone,
+    accept_language::{AcceptLanguage, Supported},
     context::ClientClock,
-    negotiation::{AcceptLanguage, Supported},
 };
 
 /// What one source says. What it does not say, or says badly, is `None`.
