@@ -62,7 +62,7 @@
 //!    keys are the same.
 //! 3. [Revocation](RevocationCheck) is asked.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
-//!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.
+//!    [turned on](ClientHeaders), else from the token, else from `Accept-Language`, else from defaults.
 //! 5. [`Session`] and [`ClientContext`] go into the extensions, and the inner service runs in the
 //!    scope of the [`SessionContext`].
 //!
@@ -109,7 +109,8 @@
 //! | --- | --- | --- |
 //! | `aws_lc_rs` | yes | the crypto backend aws-lc-rs |
 //! | `rust_crypto` | | the crypto backend in pure Rust |
-//! | `time_zone` | yes | the IANA zone table |
+//! | `time_zone` | yes | time zones of the IANA database, by `jiff`: 3 crates |
+//! | `cldr` | | the supported culture that is nearest by likely subtags, and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
@@ -149,19 +150,18 @@ mod vectors;
 
 #[cfg(feature = "axum")]
 pub use axum::SessionRejection;
-pub use client::{
-    ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
-    ParseTimeZoneError, TimeZone,
+pub use client::{ClientContext, ClientKind, ClientSource, ClientTimeZone, Culture};
+pub use error::{
+    ConfigError, ParseError, SessionError, SessionErrorKind, TokenError, TokenErrorKind,
 };
-pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
 pub use key::{Algorithm, KeySet, KeyStore, LeftOutKey, SigningKey, VerifyingKey};
 pub use layer::{
-    CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
+    Challenge, ClientHeaders, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{
-    AccessLevel, Actor, ApplicationId, NestedTokenBuilder, ParseAccessLevelError, Session,
-    SessionContext, SessionId, SessionScope, SessionType, TokenId, User, UserId,
+    AccessLevel, Actor, ApplicationId, NestedTokenBuilder, Session, SessionContext, SessionId,
+    SessionScope, SessionType, TokenId, User, UserId,
 };
 pub use token::{
     CacheStats, Limits, RevocationCheck, RevocationList, RevocationStatus, SessionIssuer,

@@ -230,7 +230,7 @@ impl Case {
             KeySet::from_jwks_with_algorithms(json!({ "keys": keys }).to_string(), &algorithms)?;
         let now = DateTime::<Utc>::from_timestamp(self.now, 0).unwrap();
         let token_type = match &self.config.typ {
-            Some(typ) => typ.parse()?,
+            Some(typ) => typ.parse().unwrap(),
             None => TokenType::Jwt,
         };
         let mut builder = SessionVerifier::builder()

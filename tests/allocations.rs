@@ -19,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    CallHeaders, ClientContext, KeySet, KeyStore, RevocationList, Session, SessionId,
+    ClientContext, ClientHeaders, KeySet, KeyStore, RevocationList, Session, SessionId,
     SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType,
     User,
 };
@@ -230,14 +230,14 @@ fn a_map_of_many_fields_is_not_copied() {
 
 #[test]
 fn long_lists_of_languages_are_refused_before_they_are_joined() {
-    let layer = SessionLayer::new(verifier(0)).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(verifier(0)).client_headers(ClientHeaders::all());
     let mut service = layer.layer(service_fn(|request: Request<()>| {
         assert_eq!(
             request
                 .extensions()
                 .get::<ClientContext>()
                 .unwrap()
-                .ignored(),
+                .ignored_values(),
             1
         );
         ready(Ok::<_, Infallible>(Response::new(())))

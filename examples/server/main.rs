@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
-    AccessLevel, ApplicationId, CallHeaders, ClientKind, Refusal, RequireAccessLevel,
+    AccessLevel, ApplicationId, ClientHeaders, ClientKind, Refusal, RequireAccessLevel,
     RequireClientKind, Session, SessionContext, SessionIssuer, SessionLayer, SessionToken,
     TokenErrorKind, User,
 };
@@ -72,7 +72,7 @@ async fn run() -> Result<(), Failure> {
         layer = layer.token_source(source);
     }
     if args.call_context {
-        layer = layer.client_context(CallHeaders::all());
+        layer = layer.client_headers(ClientHeaders::all());
     }
 
     let listener = TcpListener::bind(&args.listen)

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use libfuzzer_sys::fuzz_target;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    CallHeaders, ClientContext, ClientKind, ClientSource, Culture, SessionLayer, TimeZone,
+    ClientHeaders, ClientContext, ClientKind, ClientSource, Culture, SessionLayer, TimeZone,
 };
 use tower_session_token_fuzz::{
     culture,
@@ -32,7 +32,7 @@ fn services() -> [Ask; 4] {
     CONFIGS.each_ref().map(|config| {
         let layer = SessionLayer::new(config.verifier())
             .optional()
-            .client_context(CallHeaders::all());
+            .client_headers(ClientHeaders::all());
         let service = layer.layer(service_fn(|request: Request<()>| {
             let context = request.extensions().get::<ClientContext>();
             let mut response = Response::new(());

@@ -1,10 +1,10 @@
 //! The kind of client that opened a session.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::serde_text;
+use crate::{error::ParseError, serde_text};
 
 /// The kind of client that opened a session.
 ///
@@ -21,7 +21,7 @@ use crate::serde_text;
 /// assert!(kind.is_web());
 /// assert_eq!(kind.to_string(), "web");
 /// assert!("Web".parse::<ClientKind>().is_err());
-/// # Ok::<(), tower_session_token::ParseClientKindError>(())
+/// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
@@ -77,13 +77,13 @@ impl fmt::Display for ClientKind {
 
 /// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
 impl FromStr for ClientKind {
-    type Err = ParseClientKindError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == text)
-            .ok_or(ParseClientKindError(()))
+            .ok_or(ParseError::new("not one of desktop, web and other"))
     }
 }
 
@@ -98,18 +98,6 @@ impl<'de> Deserialize<'de> for ClientKind {
         serde_text::deserialize(deserializer, "a client kind")
     }
 }
-
-/// The text is none of `desktop`, `web` and `other`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseClientKindError(());
-
-impl fmt::Display for ParseClientKindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not one of desktop, web and other")
-    }
-}
-
-impl Error for ParseClientKindError {}
 
 #[cfg(test)]
 mod tests {

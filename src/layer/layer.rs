@@ -6,8 +6,8 @@ use http::Response;
 use tower::Layer;
 
 use super::{
-    CallHeaders, Challenge, OnReject, ProblemDetails, SessionService, TokenSource,
-    client_headers::NegotiationHeaders, refusal::Refuser,
+    Challenge, ClientHeaders, OnReject, ProblemDetails, SessionService, TokenSource,
+    refusal::Refuser, vary::NegotiationHeaders,
 };
 use crate::{
     error::{ConfigError, SessionError},
@@ -75,7 +75,7 @@ pub(super) struct Options {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
-    pub(super) call_headers: CallHeaders,
+    pub(super) client_headers: ClientHeaders,
     pub(super) negotiation: NegotiationHeaders,
     pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
     pub(super) accept_unknown_revocation: bool,
@@ -87,7 +87,7 @@ impl std::fmt::Debug for Options {
             .field("verifier", &self.verifier)
             .field("optional", &self.optional)
             .field("sources", &self.sources)
-            .field("call_headers", &self.call_headers)
+            .field("client_headers", &self.client_headers)
             .finish_non_exhaustive()
     }
 }
@@ -109,7 +109,7 @@ impl SessionLayer {
                 verifier,
                 optional: false,
                 sources: vec![TokenSource::bearer()],
-                call_headers: CallHeaders::none(),
+                client_headers: ClientHeaders::none(),
                 negotiation: NegotiationHeaders::default(),
                 revocation: None,
                 accept_unknown_revocation: false,
@@ -150,13 +150,13 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Lets header fields of the call say where its client is now; none by default.
+    /// Lets these request headers override what the token says of its client; none by default.
     ///
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
-    pub fn client_context(mut self, call_headers: CallHeaders) -> Self {
-        self.options.call_headers = call_headers;
-        self.options.negotiation = NegotiationHeaders::new(call_headers);
+    pub fn client_headers(mut self, client_headers: ClientHeaders) -> Self {
+        self.options.client_headers = client_headers;
+        self.options.negotiation = NegotiationHeaders::new(client_headers);
         self
     }
 

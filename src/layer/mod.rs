@@ -11,8 +11,9 @@ mod layer;
 mod refusal;
 mod service;
 mod source;
+mod vary;
 
-pub use client_headers::CallHeaders;
+pub use client_headers::ClientHeaders;
 pub use future::ResponseFuture;
 pub use guard::{GuardService, RequireAccessLevel, RequireClientKind, RequireScope};
 pub use layer::SessionLayer;

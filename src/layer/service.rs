@@ -10,8 +10,8 @@ use http::{HeaderMap, Request, Response};
 use tower::Service;
 
 use super::{
-    Challenge, Refusal, ResponseFuture, client_headers::NegotiationHeaders, layer::Options,
-    refusal::Refuser, source,
+    Challenge, Refusal, ResponseFuture, layer::Options, refusal::Refuser, source,
+    vary::NegotiationHeaders,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
@@ -132,14 +132,14 @@ impl Options {
             None => self.verifier.default_context(),
         };
         let now = || self.verifier.now();
-        let call = self.call_headers;
+        let call = self.client_headers;
         if let Some(of_call) = call.resolve(request.headers(), clients, &context, now) {
             *session = session
                 .take()
                 .map(|session| session.with_call_context(of_call.clone()));
             context = of_call;
         }
-        let negotiation = self.negotiation.of(clients, &context);
+        let negotiation = self.negotiation.of(clients, &context, None);
         let extensions = request.extensions_mut();
         if let Some(session) = session {
             extensions.insert(session.clone());

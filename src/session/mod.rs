@@ -19,4 +19,4 @@ pub use id::{ApplicationId, SessionId, TokenId, UserId};
 pub use nested::NestedTokenBuilder;
 pub(crate) use session::Members;
 pub use session::{Session, SessionType};
-pub use user::{AccessLevel, ParseAccessLevelError, User};
+pub use user::{AccessLevel, User};

@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::{AccessLevel, Actor, Session, User};
 use crate::{
-    client::{ClientContext, ClientSource, Culture, TimeZone},
+    client::{ClientContext, ClientSource, ClientTimeZone, Culture},
     error::{TokenError, TokenErrorKind},
     token::{self, Limits, SessionToken, SessionTokenBuilder, TokenType},
 };
@@ -51,7 +51,7 @@ pub struct NestedTokenBuilder {
     user: User,
     elevated: bool,
     utc_offset: Option<FixedOffset>,
-    time_zone: Option<TimeZone>,
+    time_zone: Option<ClientTimeZone>,
     scope: Vec<String>,
     lifetime: Option<Duration>,
     issued_at: Option<DateTime<Utc>>,
@@ -98,7 +98,7 @@ impl NestedTokenBuilder {
     }
 
     /// Sets the time zone, in place of the parent's offset and zone, which belong together.
-    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
+    pub fn time_zone(mut self, time_zone: ClientTimeZone) -> Self {
         self.time_zone = Some(time_zone);
         self
     }
@@ -240,7 +240,7 @@ fn inherit_clock(token: SessionTokenBuilder, context: &ClientContext) -> Session
 fn set_clock(
     token: SessionTokenBuilder,
     utc_offset: Option<FixedOffset>,
-    time_zone: Option<TimeZone>,
+    time_zone: Option<ClientTimeZone>,
 ) -> SessionTokenBuilder {
     let token = utc_offset
         .into_iter()

@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::{Actor, ApplicationId, NestedTokenBuilder, SessionId, TokenId, User};
 use crate::{
-    client::{ClientContext, ClientKind, ClientPolicy, Culture, TimeZone},
+    client::{ClientContext, ClientDefaults, ClientKind, ClientTimeZone, Culture},
     token::SessionToken,
 };
 
@@ -231,7 +231,7 @@ impl Session {
 
     /// The client's time zone, if it is known: the claim `zoneinfo` (OpenID Connect Core §5.1).
     #[must_use]
-    pub fn client_time_zone(&self) -> Option<TimeZone> {
+    pub fn client_time_zone(&self) -> Option<ClientTimeZone> {
         self.client_context().time_zone()
     }
 
@@ -313,7 +313,7 @@ impl Session {
 impl From<SessionToken> for Session {
     fn from(token: SessionToken) -> Self {
         let issued_at = || token.issued_at().unwrap_or_else(crate::token::now);
-        let context = ClientPolicy::default().resolve_token(&token.client(), issued_at);
+        let context = ClientDefaults::default().resolve_token(&token.client(), issued_at);
         Self::new(token, context)
     }
 }

@@ -1,12 +1,12 @@
 //! The user of a session.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::UserId;
-use crate::serde_text;
+use crate::{error::ParseError, serde_text};
 
 /// The user that a session belongs to.
 ///
@@ -138,13 +138,13 @@ impl fmt::Display for AccessLevel {
 
 /// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
 impl FromStr for AccessLevel {
-    type Err = ParseAccessLevelError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         [Self::Regular, Self::Administrator]
             .into_iter()
             .find(|level| level.as_str() == text)
-            .ok_or(ParseAccessLevelError(()))
+            .ok_or(ParseError::new("neither regular nor administrator"))
     }
 }
 
@@ -159,18 +159,6 @@ impl<'de> Deserialize<'de> for AccessLevel {
         serde_text::deserialize(deserializer, "an access level")
     }
 }
-
-/// The text is neither `regular` nor `administrator`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseAccessLevelError(());
-
-impl fmt::Display for ParseAccessLevelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("neither regular nor administrator")
-    }
-}
-
-impl Error for ParseAccessLevelError {}
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use super::{
     wire::claims::{ELEVATED, NAMES, NewClaims, Payload},
 };
 use crate::{
-    client::{ClientKind, Culture, TimeZone},
+    client::{ClientKind, ClientTimeZone, Culture},
     error::{SessionError, TokenError, TokenErrorKind},
     session::{Actor, ApplicationId, Session, SessionId, TokenId, User},
 };
@@ -148,7 +148,7 @@ impl SessionTokenBuilder {
     }
 
     /// Sets the client's time zone: `zoneinfo`.
-    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
+    pub fn time_zone(mut self, time_zone: ClientTimeZone) -> Self {
         self.claims.zoneinfo = Some(time_zone.name().to_owned());
         self
     }

@@ -10,7 +10,7 @@ use super::{
     wire::claims::{Claims, Payload, is_subject},
 };
 use crate::{
-    client::{self, ClientKind, Culture, Offer, TimeZone},
+    client::{self, ClientHints, ClientKind, ClientTimeZone, Culture},
     error::SessionError,
     session::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
 };
@@ -103,7 +103,7 @@ pub(super) struct Checked {
     pub(super) token_type: TokenType,
     pub(super) client_kind: ClientKind,
     pub(super) access_level: AccessLevel,
-    pub(super) client: Offer,
+    pub(super) client: ClientHints,
 }
 
 /// Only a `JWT` may name the application in `azp`.
@@ -137,7 +137,10 @@ pub(super) fn members(
 }
 
 /// What the token says of the client's culture, offset and zone.
-pub(super) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, SessionError> {
+pub(super) fn client(
+    token_type: TokenType,
+    payload: &Payload,
+) -> Result<ClientHints, SessionError> {
     let (claims, ours) = (&payload.claims, token_type.is_ours());
     let utc_offset = match claims.utc_offset {
         Some(minutes) => match client::offset_from_minutes(minutes) {
@@ -146,7 +149,7 @@ pub(super) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, 
         },
         None => None,
     };
-    Ok(Offer {
+    Ok(ClientHints {
         culture: culture(payload.get(claims.locale), ours, "locale")?,
         ui_culture: culture(payload.get(claims.ui_locale), ours, "ui_locale")?,
         utc_offset,
@@ -191,7 +194,7 @@ fn culture(
 }
 
 /// The zone that the claim names. One that the table lacks counts as absent: tables age.
-fn time_zone(text: Option<&str>, ours: bool) -> Result<Option<TimeZone>, SessionError> {
+fn time_zone(text: Option<&str>, ours: bool) -> Result<Option<ClientTimeZone>, SessionError> {
     match text {
         Some(text) if ours && !client::is_zone_name(text) => Err(SessionError::claim("zoneinfo")),
         Some(text) => Ok(text.parse().ok()),

@@ -15,7 +15,7 @@ use super::{
     wire::{claims::Payload, text::Span},
 };
 use crate::{
-    client::{ClientKind, Offer},
+    client::{ClientHints, ClientKind},
     error::{TokenError, TokenErrorKind},
     session::{AccessLevel, Actor, Members, TokenId, User},
 };
@@ -87,7 +87,7 @@ impl SessionToken {
     }
 
     /// What the token says of the client's culture, offset and zone.
-    pub(crate) fn client(&self) -> Offer {
+    pub(crate) fn client(&self) -> ClientHints {
         // It was read once when the token was checked, and can be read again.
         form::client(self.token_type, &self.payload).unwrap_or_default()
     }

@@ -14,7 +14,7 @@ use super::{
     },
 };
 use crate::{
-    client::{ClientContext, ClientPolicy, Offer},
+    client::{ClientContext, ClientDefaults, ClientHints},
     error::{SessionError, SessionErrorKind},
     key::{CurrentKeys, KeySet, KeyStore, VerifyingKey},
     session::Session,
@@ -58,7 +58,7 @@ pub(super) struct Rules {
     pub(super) max_lifetime: Option<Duration>,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
-    pub(super) clients: ClientPolicy,
+    pub(super) clients: ClientDefaults,
     /// `None`: it is turned off.
     pub(super) cache: Option<TokenCache>,
 }
@@ -117,10 +117,10 @@ impl SessionVerifier {
         let rules = &*self.rules;
         rules
             .clients
-            .resolve_token(&Offer::default(), || rules.clock.now().to_date_time())
+            .resolve_token(&ClientHints::default(), || rules.clock.now().to_date_time())
     }
 
-    pub(crate) fn clients(&self) -> &ClientPolicy {
+    pub(crate) fn clients(&self) -> &ClientDefaults {
         &self.rules.clients
     }
 
@@ -246,7 +246,7 @@ impl Rules {
 
     /// When [`check_time`](Self::check_time) passes the token, and whether the client's
     /// context is the same all that time.
-    fn validity(&self, token_type: TokenType, claims: &Claims, client: &Offer) -> Validity {
+    fn validity(&self, token_type: TokenType, claims: &Claims, client: &ClientHints) -> Validity {
         let expires_at = claims.exp.unwrap_or_default();
         let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
         let longest = self.max_lifetime_of(token_type);

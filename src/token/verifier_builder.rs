@@ -8,7 +8,7 @@ use super::{
     Limits, SessionVerifier, TokenType, cache::TokenCache, form::Form, time::Clock, verifier::Rules,
 };
 use crate::{
-    client::{ClientKind, ClientPolicy, Culture, TimeZone},
+    client::{ClientDefaults, ClientKind, ClientTimeZone, Culture},
     error::ConfigError,
     key::{KeySet, KeyStore, VerifyingKey},
     session::ApplicationId,
@@ -61,7 +61,7 @@ pub struct SessionVerifierBuilder {
     max_lifetime: Option<Duration>,
     limits: Limits,
     clock: Clock,
-    clients: ClientPolicy,
+    clients: ClientDefaults,
     cache_bytes: usize,
 }
 
@@ -80,7 +80,7 @@ impl Default for SessionVerifierBuilder {
             max_lifetime: None,
             limits: Limits::default(),
             clock: Clock::System,
-            clients: ClientPolicy::default(),
+            clients: ClientDefaults::default(),
             cache_bytes: CACHE_BYTES,
         }
     }
@@ -192,27 +192,27 @@ impl SessionVerifierBuilder {
 
     /// Sets the culture of clients that say none: the invariant one by default.
     pub fn default_culture(mut self, culture: Culture) -> Self {
-        self.clients.set_default_culture(culture);
+        self.clients.defaults.culture = Some(culture);
         self
     }
 
     /// Sets the UI culture of clients that say neither it nor a culture: the default culture by
     /// default.
     pub fn default_ui_culture(mut self, culture: Culture) -> Self {
-        self.clients.set_default_ui_culture(culture);
+        self.clients.defaults.ui_culture = Some(culture);
         self
     }
 
     /// Sets the offset from UTC of clients that say neither offset nor zone, positive east of
     /// Greenwich: +00:00 by default.
     pub fn default_utc_offset(mut self, utc_offset: FixedOffset) -> Self {
-        self.clients.set_default_utc_offset(utc_offset);
+        self.clients.defaults.utc_offset = Some(utc_offset);
         self
     }
 
     /// Sets the time zone of clients that say neither offset nor zone: none by default.
-    pub fn default_time_zone(mut self, time_zone: TimeZone) -> Self {
-        self.clients.set_default_time_zone(time_zone);
+    pub fn default_time_zone(mut self, time_zone: ClientTimeZone) -> Self {
+        self.clients.defaults.time_zone = Some(time_zone);
         self
     }
 
@@ -290,6 +290,8 @@ impl SessionVerifierBuilder {
         if self.audiences.iter().any(String::is_empty) {
             return refuse("audience", "is empty");
         }
+        // The database is read here, not at the first request that names a zone.
+        let _ = ClientTimeZone::database();
         if !self.clients.has_plain_default_offset() {
             return refuse(
                 "default_utc_offset",

@@ -268,8 +268,8 @@ fn revocation_is_asked_at_each_request() {
 #[test]
 fn a_call_that_says_another_culture_leaves_the_cached_session_as_it_is() {
     let verifier = verifier();
-    let headers = tower_session_token::CallHeaders::all();
-    let layer = SessionLayer::new(verifier.clone()).client_context(headers);
+    let headers = tower_session_token::ClientHeaders::all();
+    let layer = SessionLayer::new(verifier.clone()).client_headers(headers);
     for _ in 0..3 {
         let mut request = bearer(&good_token());
         request

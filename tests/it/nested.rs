@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, CallHeaders, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
+    AccessLevel, ClientHeaders, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
     SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, TokenType,
     User,
 };
@@ -78,7 +78,7 @@ fn the_invariant_culture_is_inherited_where_the_client_said_it() {
 /// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
 #[test]
 fn whatever_a_call_asks_for_can_be_inherited() {
-    let layer = SessionLayer::new(verifier()).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(verifier()).client_headers(ClientHeaders::all());
     let parent = token(&json!({ "locale": null, "ui_locale": null }));
     let bearer = format!("Bearer {parent}");
     for (bytes, want) in [(64, true), (66, false)] {
