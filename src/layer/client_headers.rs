@@ -1,14 +1,15 @@
 //! The request headers that describe the client at the moment of a call.
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderName, HeaderValue, header::ACCEPT_LANGUAGE};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::client::{self, AcceptLanguage, ClientContext, ClientDefaults, ClientHints, Culture};
 
-pub(crate) static CLIENT_CULTURE: HeaderName = HeaderName::from_static("client-culture");
-pub(crate) static CLIENT_UI_CULTURE: HeaderName = HeaderName::from_static("client-ui-culture");
-pub(crate) static CLIENT_UTC_OFFSET: HeaderName = HeaderName::from_static("client-utc-offset");
-pub(crate) static CLIENT_TIME_ZONE: HeaderName = HeaderName::from_static("client-time-zone");
+static ACCEPT_LANGUAGE: HeaderName = header::ACCEPT_LANGUAGE;
+static CLIENT_CULTURE: HeaderName = HeaderName::from_static("client-culture");
+static CLIENT_UI_CULTURE: HeaderName = HeaderName::from_static("client-ui-culture");
+static CLIENT_UTC_OFFSET: HeaderName = HeaderName::from_static("client-utc-offset");
+static CLIENT_TIME_ZONE: HeaderName = HeaderName::from_static("client-time-zone");
 
 /// The longest value of a `Client-*` header that is read, in bytes.
 const MAX_BYTES: usize = 64;
@@ -32,25 +33,16 @@ const MAX_BYTES: usize = 64;
 /// assert_eq!(names, ["client-utc-offset", "client-time-zone"]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct ClientHeaders {
-    culture: bool,
-    ui_culture: bool,
-    utc_offset: bool,
-    time_zone: bool,
-    accept_language: bool,
-}
+pub struct ClientHeaders(
+    /// Culture, UI culture, offset, zone and `Accept-Language`.
+    [Option<&'static HeaderName>; 5],
+);
 
 impl ClientHeaders {
     /// No header.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            culture: false,
-            ui_culture: false,
-            utc_offset: false,
-            time_zone: false,
-            accept_language: false,
-        }
+        Self([None; 5])
     }
 
     /// All five headers.
@@ -64,26 +56,25 @@ impl ClientHeaders {
     /// ```
     #[must_use]
     pub const fn all() -> Self {
-        Self {
-            culture: true,
-            ui_culture: true,
-            utc_offset: true,
-            time_zone: true,
-            accept_language: true,
-        }
+        Self::none()
+            .with_culture()
+            .with_ui_culture()
+            .with_utc_offset()
+            .with_time_zone()
+            .with_accept_language()
     }
 
     /// Turns `Client-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
     #[must_use]
     pub const fn with_culture(mut self) -> Self {
-        self.culture = true;
+        self.0[0] = Some(&CLIENT_CULTURE);
         self
     }
 
     /// Turns `Client-UI-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
     #[must_use]
     pub const fn with_ui_culture(mut self) -> Self {
-        self.ui_culture = true;
+        self.0[1] = Some(&CLIENT_UI_CULTURE);
         self
     }
 
@@ -91,39 +82,27 @@ impl ClientHeaders {
     /// Greenwich, within ±14:00. Without `Client-Time-Zone` beside it, the token's zone is dropped.
     #[must_use]
     pub const fn with_utc_offset(mut self) -> Self {
-        self.utc_offset = true;
+        self.0[2] = Some(&CLIENT_UTC_OFFSET);
         self
     }
 
     /// Turns `Client-Time-Zone` on: an IANA name such as `Europe/Berlin`, in any case.
     #[must_use]
     pub const fn with_time_zone(mut self) -> Self {
-        self.time_zone = true;
+        self.0[3] = Some(&CLIENT_TIME_ZONE);
         self
     }
 
     /// Turns `Accept-Language` on (RFC 9110 §12.5.4), which is asked after the token.
     #[must_use]
     pub const fn with_accept_language(mut self) -> Self {
-        self.accept_language = true;
+        self.0[4] = Some(&ACCEPT_LANGUAGE);
         self
     }
 
     /// The names of the headers that are turned on, for the allow list of a CORS layer.
     pub fn names(self) -> impl Iterator<Item = HeaderName> {
-        self.enabled().cloned()
-    }
-
-    fn enabled(self) -> impl Iterator<Item = &'static HeaderName> {
-        [
-            (self.culture, &CLIENT_CULTURE),
-            (self.ui_culture, &CLIENT_UI_CULTURE),
-            (self.utc_offset, &CLIENT_UTC_OFFSET),
-            (self.time_zone, &CLIENT_TIME_ZONE),
-            (self.accept_language, &ACCEPT_LANGUAGE),
-        ]
-        .into_iter()
-        .filter_map(|(on, name)| on.then_some(name))
+        self.0.into_iter().flatten().cloned()
     }
 
     /// Applies a request's headers to `base`, which the token or the defaults made; `None` where
@@ -135,24 +114,22 @@ impl ClientHeaders {
         base: &ClientContext,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Option<ClientContext> {
-        if self == Self::none() || !self.enabled().any(|name| headers.contains_key(name)) {
+        let mut enabled = self.0.into_iter().flatten();
+        if !enabled.any(|name| headers.contains_key(name)) {
             return None;
         }
+        let [culture, ui_culture, utc_offset, time_zone, accept_language] = self.0;
         let mut reader = Reader {
             headers,
             ignored_values: 0,
         };
         let hints = ClientHints {
-            culture: reader.read(self.culture, &CLIENT_CULTURE, Culture::parse_lenient),
-            ui_culture: reader.read(self.ui_culture, &CLIENT_UI_CULTURE, Culture::parse_lenient),
-            utc_offset: reader.read(self.utc_offset, &CLIENT_UTC_OFFSET, client::parse_offset),
-            time_zone: reader.read(self.time_zone, &CLIENT_TIME_ZONE, |text| text.parse().ok()),
+            culture: reader.read(culture, Culture::parse_lenient),
+            ui_culture: reader.read(ui_culture, Culture::parse_lenient),
+            utc_offset: reader.read(utc_offset, client::parse_offset),
+            time_zone: reader.read(time_zone, |text| text.parse().ok()),
         };
-        let languages = if self.accept_language {
-            reader.accept_language()
-        } else {
-            None
-        };
+        let languages = accept_language.and_then(|name| reader.accept_language(name));
         let ignored_values = reader.ignored_values;
         Some(defaults.resolve_call(base, &hints, languages.as_ref(), ignored_values, now()))
     }
@@ -167,14 +144,10 @@ struct Reader<'h> {
 impl Reader<'_> {
     fn read<T>(
         &mut self,
-        on: bool,
-        name: &HeaderName,
+        name: Option<&HeaderName>,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        if !on {
-            return None;
-        }
-        let mut values = self.headers.get_all(name).iter();
+        let mut values = self.headers.get_all(name?).iter();
         let value = values.next()?;
         let parsed = value
             .to_str()
@@ -184,8 +157,8 @@ impl Reader<'_> {
         self.count(parsed)
     }
 
-    fn accept_language(&mut self) -> Option<AcceptLanguage> {
-        let values = || self.headers.get_all(ACCEPT_LANGUAGE).iter();
+    fn accept_language(&mut self, name: &HeaderName) -> Option<AcceptLanguage> {
+        let values = || self.headers.get_all(name).iter();
         let first = values().next()?.as_bytes();
         // Several fields are one list (RFC 9110 §5.3).
         let commas = values().count().saturating_sub(1);
