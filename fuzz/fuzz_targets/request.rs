@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    ClientHeaders, ClientContext, Refusal, RevocationCheck, RevocationStatus, Session,
+    ClientContext, ClientHeaders, Refusal, RevocationCheck, RevocationStatus, Session,
     SessionContext, SessionError, SessionLayer, SessionVerifier, TokenSource,
 };
 use tower_session_token_fuzz::setup::{AUDIENCE, CONFIGS, ISSUER, NOW, sign};

@@ -20,7 +20,7 @@ use std::{
 };
 
 use arbitrary::Arbitrary;
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
@@ -29,7 +29,10 @@ use tower_session_token::{
     KeySet, KeyStore, RevocationList, Session, SessionContext, SessionError, SessionId,
     SessionLayer, SessionVerifier, TokenType, User, UserId,
 };
-use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, KIDS, NOW, secret_key, sign};
+use tower_session_token_fuzz::{
+    culture,
+    setup::{AUDIENCE, ISSUER, KIDS, NOW, secret_key, sign},
+};
 
 const LEEWAY: i64 = 60;
 const DAY: i64 = 24 * 60 * 60;
@@ -49,7 +52,7 @@ struct Token {
     nbf: i64,
     iat: i64,
     exp: i64,
-    zone: Option<chrono_tz::Tz>,
+    zone: Option<culture::Zone>,
 }
 
 impl Token {
@@ -81,7 +84,7 @@ static TOKENS: LazyLock<Vec<Token>> =
     .enumerate()
     .map(|(at, (kid, secret, typ, sub, sid, outer, nbf, exp))| {
         let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
-        let zone = (typ == "at+jwt").then_some(chrono_tz::Europe::Berlin);
+        let zone = (typ == "at+jwt").then(|| culture::zone("Europe/Berlin")).flatten();
         let jti = format!("t{at}");
         let mut header = json!({ "alg": "HS256", "typ": typ });
         if let Some(kid) = kid {
@@ -94,8 +97,8 @@ static TOKENS: LazyLock<Vec<Token>> =
         if let Some((sub, sid)) = outer {
             claims["act"] = json!({ "sub": sub, "sid": sid });
         }
-        if let Some(zone) = zone {
-            claims["zoneinfo"] = zone.name().into();
+        if let Some(zone) = &zone {
+            claims["zoneinfo"] = zone.name.as_str().into();
         }
         Token {
             text: sign(
@@ -399,10 +402,9 @@ impl World {
             read.id().map(ToString::to_string).as_ref(),
             Some(&token.jti)
         );
-        let utc = date(self.now()).naive_utc();
-        let by_zone = token.zone.map(|it| it.offset_from_utc_datetime(&utc).fix());
+        let by_zone = token.zone.as_ref().map(|it| it.offset_at(self.now()));
         let offset = session.client_utc_offset().local_minus_utc();
-        assert_eq!(offset, by_zone.map_or(0, |it| it.local_minus_utc()));
+        assert_eq!(offset, by_zone.unwrap_or(0));
     }
 
     /// What sections 2 and 3 of the profile say of a token at this moment.

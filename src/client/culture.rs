@@ -456,7 +456,7 @@ mod tests {
     fn a_culture_converts_from_and_compares_with_strings() {
         assert_eq!(Culture::try_from("DE-ch").unwrap(), "de-CH");
         assert_eq!(culture("de-CH"), *"de-CH");
-        assert_eq!(culture("de-CH").as_ref() as &str, "de-CH");
+        assert_eq!(AsRef::<str>::as_ref(&culture("de-CH")), "de-CH");
         assert!(Culture::try_from("de_CH").is_err());
     }
 

@@ -154,6 +154,18 @@ impl<R> SessionLayer<R> {
     ///
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_session_token::{SessionVerifier, VerifyingKey};
+    /// use tower_session_token::{ClientHeaders, SessionLayer};
+    ///
+    /// # let verifier = SessionVerifier::builder()
+    /// #     .key(VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let layer = SessionLayer::new(verifier).client_headers(ClientHeaders::all());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn client_headers(mut self, client_headers: ClientHeaders) -> Self {
         self.options.client_headers = client_headers;
         self.options.negotiation = NegotiationHeaders::new(client_headers);

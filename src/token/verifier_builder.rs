@@ -181,10 +181,13 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Adds a culture that the service speaks; may be repeated.
+    /// Appends a culture that the service supports; may be repeated, the preferred one first.
     ///
-    /// The nearest one is then taken for what the client asks (RFC 4647 §3.4). Without any, every
-    /// well-formed culture is taken as it is.
+    /// A client is then served by the culture that it asks for or the nearest of its parents in
+    /// the list (RFC 4647 §3.4). With the feature `cldr`, deprecated codes are replaced (`iw` by
+    /// `he`), and where no parent is in the list, the first culture of the same language and script
+    /// serves: `de-DE` for `de-AT`, `zh-Hant` for `zh-TW`. Without a list, every well-formed culture
+    /// is taken as it is.
     pub fn supported_culture(mut self, culture: Culture) -> Self {
         self.clients.support(culture);
         self
