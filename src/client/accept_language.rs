@@ -304,7 +304,7 @@ mod tests {
         for (name, field, ok) in [
             ("one good range of two", &b"de--DE, fr"[..], true),
             ("wildcard", b"*", true),
-            ("refused", b"de;q=0", true),
+            ("weight 0", b"de;q=0", true),
             ("nothing", b"", true),
             ("only bad ranges", b"de--DE, 12", false),
             ("bad weight", b"de;q=x", false),

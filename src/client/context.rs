@@ -7,8 +7,7 @@ use crate::serde_text::text_enum;
 
 /// Cultures, offset from UTC and time zone of the client at one call, each with its source.
 ///
-/// All of it is for display. What a token says is signed; what a call or `Accept-Language` says is
-/// not.
+/// All of it is for display. Values of a token are signed; those of a call's headers are not.
 ///
 /// # Examples
 ///
@@ -45,7 +44,7 @@ impl ClientContext {
         self.culture_source
     }
 
-    /// The client's culture of texts, which decides the language of messages.
+    /// The client's UI culture, which decides the language of messages.
     #[doc(alias = "locale")]
     #[doc(alias = "ui_locale")]
     #[must_use]
@@ -53,8 +52,8 @@ impl ClientContext {
         &self.ui_culture
     }
 
-    /// Where [`ui_culture`](Self::ui_culture) came from. Where a source says a culture alone, that
-    /// is its UI culture too.
+    /// Where [`ui_culture`](Self::ui_culture) came from. The culture of a source that gives no UI
+    /// culture is its UI culture too.
     #[must_use]
     pub fn ui_culture_source(&self) -> ClientSource {
         self.ui_culture_source
@@ -62,9 +61,9 @@ impl ClientContext {
 
     /// The client's offset from UTC, positive east of Greenwich.
     ///
-    /// It is what the source says, at the moment when it said so; where that is a zone alone, it
-    /// is the zone's offset at the moment of the call. It knows no daylight saving: for other
-    /// instants there is [`utc_offset_at`](Self::utc_offset_at).
+    /// This is the offset that the source gives; where it gives a zone alone, the zone's offset at
+    /// the instant of the call. An offset knows no daylight saving: for other instants, use
+    /// [`utc_offset_at`](Self::utc_offset_at).
     #[must_use]
     pub fn utc_offset(&self) -> FixedOffset {
         self.clock.utc_offset
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn by_default_nothing_is_known() {
+    fn the_default_context_is_invariant_and_utc() {
         let context = ClientContext::default();
         assert_eq!(context.culture(), &Culture::INVARIANT);
         assert_eq!(context.ui_culture(), &Culture::INVARIANT);

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_refused_before_it_is_parsed() {
+    fn long_text_is_rejected_before_it_is_parsed() {
         let tag = |bytes: usize| format!("en-x{}", "-a".repeat((bytes - 4) / 2));
         assert_eq!(tag(254).parse::<Culture>().unwrap().as_str(), tag(254));
         assert!(tag(256).parse::<Culture>().is_err());
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_mint_may_have_underscores() {
+    fn underscores_are_read_as_hyphens() {
         for (text, want) in [
             ("en_US", Some("en-US")),
             ("zh_hans-cn", Some("zh-Hans-CN")),

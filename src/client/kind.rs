@@ -6,7 +6,7 @@ use crate::serde_text::text_enum;
 ///
 /// Every client is of exactly one kind, so exactly one of [`is_desktop`](Self::is_desktop),
 /// [`is_web`](Self::is_web) and [`is_not_web_or_desktop`](Self::is_not_web_or_desktop) holds. It is
-/// not the "client type" of RFC 6749 §2.1, which tells who can keep a secret.
+/// not the "client type" of RFC 6749 §2.1, which is whether a client can keep a secret.
 ///
 /// # Examples
 ///

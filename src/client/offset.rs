@@ -5,8 +5,7 @@ use chrono::FixedOffset;
 /// The farthest that any place on earth is from UTC, in minutes: fourteen hours.
 const MAX_MINUTES: i32 = 14 * 60;
 
-/// The offset of so many whole minutes, positive east of Greenwich; `None` unless it is in
-/// −840..=840.
+/// The offset of whole minutes, positive east of Greenwich; `None` outside −840..=840.
 pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
     let minutes = i32::try_from(minutes).ok()?;
     (-MAX_MINUTES..=MAX_MINUTES)
@@ -16,10 +15,10 @@ pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
         .and_then(FixedOffset::east_opt)
 }
 
-/// Reads `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
+/// Parses `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
 /// within ±14:00.
 ///
-/// `-00:00` says that the local offset is not known (RFC 3339 §4.3), so it gives none.
+/// `-00:00` means that the local offset is unknown (RFC 3339 §4.3), so it gives none.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "four digits are 6,039 minutes at most"

@@ -1,4 +1,4 @@
-//! The request headers that describe the client at the moment of a call.
+//! The request headers that describe the client of a call.
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
