@@ -48,6 +48,37 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
+/// A text is not what its type reads: the error of every `FromStr` of the crate.
+///
+/// `Display` says what it should have been, in fixed words, and repeats nothing of the text.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{ClientKind, ParseError};
+///
+/// let error: ParseError = "mobile".parse::<ClientKind>().unwrap_err();
+/// assert_eq!(error.to_string(), "not one of desktop, web and other");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParseError {
+    what: &'static str,
+}
+
+impl ParseError {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl Error for ParseError {}
+
 /// A request carried no session that this service accepts.
 ///
 /// The layer answers it (see [`status`](Self::status)) and leaves it in the extensions of the

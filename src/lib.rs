@@ -62,7 +62,7 @@
 //!    keys are the same.
 //! 3. [Revocation](RevocationCheck) is asked.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
-//!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.
+//!    [turned on](ClientHeaders), else from the token, else from `Accept-Language`, else from defaults.
 //! 5. [`Session`] and [`ClientContext`] go into the extensions, and the inner service runs in the
 //!    scope of the [`SessionContext`].
 //!
@@ -109,7 +109,8 @@
 //! | --- | --- | --- |
 //! | `aws_lc_rs` | yes | the crypto backend aws-lc-rs |
 //! | `rust_crypto` | | the crypto backend in pure Rust |
-//! | `time_zone` | yes | the IANA zone table |
+//! | `time_zone` | yes | time zones of the IANA database, by `jiff`: 3 crates |
+//! | `cldr` | | the supported culture that is nearest by likely subtags, and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
@@ -155,25 +156,22 @@ mod verify;
 
 #[cfg(feature = "axum")]
 pub use axum::SessionRejection;
-pub use client::{
-    ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
-    ParseTimeZoneError, TimeZone,
+pub use client::{ClientContext, ClientKind, ClientSource, ClientTimeZone, Culture};
+pub use error::{
+    ConfigError, ParseError, SessionError, SessionErrorKind, TokenError, TokenErrorKind,
 };
-pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
-pub use identity::{
-    AccessLevel, Actor, ApplicationId, ParseAccessLevelError, SessionId, TokenId, User, UserId,
-};
+pub use identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User, UserId};
 pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
 pub use limits::Limits;
 pub use middleware::{
-    CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
+    Challenge, ClientHeaders, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
-    CacheStats, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
+    CacheStats, Revocation, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
     SessionVerifierBuilder,
 };
 

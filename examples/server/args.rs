@@ -4,8 +4,8 @@ use std::{fs, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tower_session_token::{
-    Algorithm, ConfigError, Culture, KeySet, KeyStore, Limits, RevocationList, SessionId,
-    SessionIssuer, SessionVerifier, SigningKey, TokenSource, TokenType,
+    Algorithm, ConfigError, Culture, KeySet, KeyStore, Limits, Revocation, RevocationList,
+    SessionId, SessionIssuer, SessionVerifier, SigningKey, TokenSource, TokenType,
 };
 
 use crate::{Clock, Failure};
@@ -74,8 +74,11 @@ impl Revoked {
         for id in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
             // For good: the file does not say when the last token of a session expires.
             let id = SessionId::from(id);
-            self.list
-                .revoke_session(&self.issuer, &id, DateTime::<Utc>::MAX_UTC);
+            self.list.revoke(&Revocation::session(
+                &self.issuer,
+                &id,
+                DateTime::<Utc>::MAX_UTC,
+            ));
         }
         Ok(())
     }

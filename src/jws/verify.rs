@@ -32,7 +32,7 @@ pub(crate) fn verify<'t>(
     }
     with_header(parts.header, limits, |header, is_plain| {
         let key = select_key(keys.set(), header)?;
-        let token_type = accept_type(accepted, TokenType::of_typ(header.typ.as_deref()))?;
+        let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
         verify_signature(key, &parts)?;
         if is_plain {
             keys.known_headers().remember(parts.header, key, token_type);
@@ -55,7 +55,7 @@ fn select_key<'k>(
     keys: &'k KeySet,
     header: &JoseHeader<'_>,
 ) -> Result<&'k VerifyingKey, SessionError> {
-    let key = keys.select(header.kid.as_deref()).ok_or_else(|| {
+    let key = keys.select(header.kid).ok_or_else(|| {
         SessionError::unacceptable("its key (`kid`) is not one of this service's")
     })?;
     if key.algorithm().as_str() != header.alg {

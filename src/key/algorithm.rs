@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::ConfigError;
+use crate::error::ParseError;
 
 /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
 /// another is refused.
@@ -14,7 +14,7 @@ use crate::error::ConfigError;
 ///
 /// assert_eq!("ES256".parse::<Algorithm>()?, Algorithm::ES256);
 /// assert!("none".parse::<Algorithm>().is_err());
-/// # Ok::<(), tower_session_token::ConfigError>(())
+/// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -128,12 +128,12 @@ impl fmt::Display for Algorithm {
 }
 
 impl FromStr for Algorithm {
-    type Err = ConfigError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or_else(|| ConfigError::new("algorithm", "is not a supported algorithm"))
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or(ParseError::new("not the name of a supported algorithm"))
     }
 }

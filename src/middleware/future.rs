@@ -10,7 +10,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::client_headers::NegotiationHeaders;
+use super::vary::NegotiationHeaders;
 use crate::session::SessionScope;
 
 pin_project! {

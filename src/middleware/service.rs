@@ -10,10 +10,11 @@ use http::{HeaderMap, Request, Response};
 use tower::Service;
 
 use super::{
-    client_headers::{CallHeaders, NegotiationHeaders},
+    client_headers::ClientHeaders,
     future::ResponseFuture,
     rejection::{Challenge, Refusal, Refuser},
     token_source::{self, TokenSource},
+    vary::NegotiationHeaders,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
@@ -111,7 +112,7 @@ pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
-    pub(super) call_headers: CallHeaders,
+    pub(super) client_headers: ClientHeaders,
     pub(super) negotiation: NegotiationHeaders,
 }
 
@@ -121,7 +122,7 @@ impl fmt::Debug for LayerConfig {
             .field("verifier", &self.verifier)
             .field("optional", &self.optional)
             .field("sources", &self.sources)
-            .field("call_headers", &self.call_headers)
+            .field("client_headers", &self.client_headers)
             .finish_non_exhaustive()
     }
 }
@@ -155,14 +156,14 @@ impl LayerConfig {
             None => self.verifier.default_context(),
         };
         let now = || self.verifier.now();
-        let call = self.call_headers;
+        let call = self.client_headers;
         if let Some(of_call) = call.resolve(request.headers(), clients, &context, now) {
             *session = session
                 .take()
                 .map(|session| session.with_call_context(of_call.clone()));
             context = of_call;
         }
-        let negotiation = self.negotiation.of(clients, &context);
+        let negotiation = self.negotiation.of(clients, &context, None);
         let extensions = request.extensions_mut();
         if let Some(session) = session {
             extensions.insert(session.clone());

@@ -12,8 +12,9 @@ use chrono::DateTime;
 use proptest::prelude::*;
 use serde_json::json;
 use tower_session_token::{
-    CacheStats, KeySet, KeyStore, RevocationList, Session, SessionError, SessionErrorKind as Kind,
-    SessionLayer, SessionVerifier, SessionVerifierBuilder, TokenType, VerifyingKey,
+    CacheStats, KeySet, KeyStore, Revocation, RevocationList, Session, SessionError,
+    SessionErrorKind as Kind, SessionLayer, SessionVerifier, SessionVerifierBuilder, TokenType,
+    VerifyingKey,
 };
 
 use crate::support::{
@@ -257,19 +258,19 @@ fn revocation_is_asked_at_each_request() {
     see().unwrap();
     see().unwrap();
     assert_eq!(verifier.cache_stats().hits, 1);
-    list.revoke_session(
+    list.revoke(&Revocation::session(
         crate::support::ISSUER,
         &id,
         now() + chrono::TimeDelta::hours(2),
-    );
+    ));
     assert_eq!(see().unwrap_err(), Kind::SessionRevoked);
 }
 
 #[test]
 fn a_call_that_says_another_culture_leaves_the_cached_session_as_it_is() {
     let verifier = verifier();
-    let headers = tower_session_token::CallHeaders::all();
-    let layer = SessionLayer::new(verifier.clone()).client_context(headers);
+    let headers = tower_session_token::ClientHeaders::all();
+    let layer = SessionLayer::new(verifier.clone()).client_headers(headers);
     for _ in 0..3 {
         let mut request = bearer(&good_token());
         request

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tower_session_token::{
-    KeySet, KeyStore, RevocationCheck, RevocationList, RevocationStatus, Session,
+    KeySet, KeyStore, Revocation, RevocationCheck, RevocationList, RevocationStatus, Session,
     SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionToken,
     SessionVerifier, SessionVerifierBuilder, SigningKey, User,
 };
@@ -262,7 +262,7 @@ fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
         scope.spawn(|| {
             write(&revocations, REVOCATIONS, &|number| {
                 let session = SessionId::from(format!("session {}", number - 1));
-                list.revoke_session(ISSUER, &session, until());
+                list.revoke(&Revocation::session(ISSUER, &session, until()));
             });
         });
         // Not the scope's own wait, which ends before the threads do.
@@ -362,7 +362,7 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
             assert!(!is_revoked(own), "it was not yet");
             guest.wait();
             let issuer = own.token().unwrap().issuer().unwrap();
-            list.revoke_session(issuer, own.id(), until());
+            list.revoke(&Revocation::session(issuer, own.id(), until()));
             assert!(is_revoked(own), "a revocation was lost");
         }
     };

@@ -14,8 +14,8 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_token::{
-    AccessLevel, CallHeaders, ClientContext, Refusal, RequireAccessLevel, Session, SessionContext,
-    SessionLayer, SessionVerifier, TokenSource, User,
+    AccessLevel, ClientContext, ClientHeaders, Refusal, RequireAccessLevel, Session,
+    SessionContext, SessionLayer, SessionVerifier, TokenSource, User,
 };
 
 use crate::support::{Body, base64};
@@ -208,7 +208,7 @@ pub(crate) fn print_answers(printed: &Printed, verifier: &SessionVerifier, heade
 pub(crate) fn layer(verifier: &SessionVerifier) -> SessionLayer {
     SessionLayer::new(verifier.clone())
         .token_sources(sources())
-        .client_context(CallHeaders::all())
+        .client_headers(ClientHeaders::all())
 }
 
 pub(crate) fn sources() -> [TokenSource; 4] {

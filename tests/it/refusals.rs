@@ -3,8 +3,8 @@
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, CallHeaders, RequireAccessLevel, RequireScope, RevocationCheck, RevocationStatus,
-    Session, SessionErrorKind as Kind, SessionLayer,
+    AccessLevel, ClientHeaders, RequireAccessLevel, RequireScope, RevocationCheck,
+    RevocationStatus, Session, SessionErrorKind as Kind, SessionLayer,
 };
 
 use crate::support::{
@@ -305,7 +305,7 @@ fn no_answer_echoes_the_request() {
 fn no_refusal_further_in_names_the_language_of_the_request() {
     let marker = "en-x-zq7mark";
     let outer = SessionLayer::new(verifier())
-        .client_context(CallHeaders::all())
+        .client_headers(ClientHeaders::all())
         .optional();
     let guard = RequireAccessLevel::new(AccessLevel::Administrator).problem_details();
     let bearer = format!("Bearer {}", good_token());
