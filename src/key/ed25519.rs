@@ -45,7 +45,7 @@ const PRIME_PLUS: [[u8; 32]; 3] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Algorithm, VerifyingKey, material::PublicMaterial};
+    use crate::key::{Algorithm, VerifyingKey, encoded_key::PublicMaterial};
 
     #[test]
     fn no_point_of_small_order_is_a_key() {

@@ -8,7 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     Algorithm, SigningKey, VerifyingKey,
     algorithm::Family,
-    material::{PrivateMaterial, PublicMaterial, RsaComponents},
+    encoded_key::{PrivateMaterial, PublicMaterial, RsaComponents},
 };
 
 /// JSON whose texts are wiped when it goes, since there may be secrets among them.

@@ -4,13 +4,13 @@
 
 mod algorithm;
 mod backend;
-mod constructors;
+mod macros;
 mod der;
 mod ed25519;
 mod hmac;
 mod jwk;
 mod known_headers;
-mod material;
+mod encoded_key;
 mod pem;
 mod set;
 mod signing;

@@ -3,7 +3,7 @@
 use rustls_pki_types::pem::{PemObject, SectionKind};
 use zeroize::Zeroizing;
 
-use super::material::{PrivateMaterial, PublicMaterial};
+use super::encoded_key::{PrivateMaterial, PublicMaterial};
 
 const PKCS1_LABEL: &str = " RSA PUBLIC KEY-----";
 const SPKI_LABEL: &str = " PUBLIC KEY-----";

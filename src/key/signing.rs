@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use super::{
     Algorithm, VerifyingKey,
     backend::PrivateKey,
-    constructors::{hmac_constructors, pem_constructors},
+    macros::{hmac_constructors, pem_constructors},
     jwk::Jwk,
-    material::PrivateMaterial,
+    encoded_key::PrivateMaterial,
     pem,
 };
 use crate::error::ConfigError;

@@ -6,11 +6,11 @@ use super::{
     Algorithm,
     algorithm::Family,
     backend::PublicKey,
-    constructors::{hmac_constructors, pem_constructors},
+    macros::{hmac_constructors, pem_constructors},
     ed25519,
     hmac::HmacKey,
     jwk::Jwk,
-    material::PublicMaterial,
+    encoded_key::PublicMaterial,
     pem,
 };
 use crate::error::ConfigError;

@@ -18,7 +18,7 @@ use crate::key::{
     Algorithm,
     algorithm::Family,
     der, ed25519,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, without_zeros},
+    encoded_key::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, without_zeros},
 };
 
 pub(in crate::key) struct PublicKey {

@@ -18,7 +18,7 @@ use rsa::{
 use crate::key::{
     Algorithm,
     algorithm::Family,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT},
+    encoded_key::{INVALID, PrivateMaterial, PublicMaterial, UNFIT},
 };
 
 pub(in crate::key) enum PublicKey {
