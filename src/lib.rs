@@ -154,7 +154,7 @@ pub use client::{
     ParseTimeZoneError, TimeZone,
 };
 pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
-pub use key::{Algorithm, KeySet, KeyStore, LeftOutKey, SigningKey, VerifyingKey};
+pub use key::{Algorithm, KeySet, KeyStore, SigningKey, SkippedKey, VerifyingKey};
 pub use layer::{
     CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
     RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,

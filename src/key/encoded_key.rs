@@ -1,116 +1,136 @@
-//! What keys are made of, before a backend prepares them.
+//! Encodings of keys in front of the backends, and the rules that reject weak keys.
 
-use rustls_pki_types::alg_id;
-use zeroize::Zeroizing;
+use super::{Algorithm, algorithm::Family, der, ed25519};
 
-use super::{Algorithm, algorithm::Family, der};
-
-/// A public key as it was written.
-pub(super) enum PublicMaterial<'a> {
-    /// `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), DER.
-    Spki(&'a [u8]),
-    /// `RSAPublicKey` (RFC 8017 §A.1.1), DER.
-    Pkcs1(&'a [u8]),
+/// A public key in the one encoding of its family.
+#[derive(Clone, Eq, PartialEq)]
+pub(super) enum EncodedPublicKey {
     /// An uncompressed point (SEC 1 §2.3.3).
-    Point(&'a [u8]),
-    /// Modulus and exponent, big-endian.
-    Rsa { n: &'a [u8], e: &'a [u8] },
-    /// An Ed25519 public key (RFC 8032 §5.1.5).
-    Ed25519(&'a [u8]),
+    Ec(Vec<u8>),
+    /// RFC 8032 §5.1.5.
+    Ed25519([u8; 32]),
+    /// Modulus and exponent, big-endian without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
-/// A private key as it was written.
-pub(super) enum PrivateMaterial<'a> {
-    /// `PrivateKeyInfo` (RFC 5208), DER.
+/// A private key, as the backends parse it.
+pub(super) enum EncodedPrivateKey<'a> {
+    /// `PrivateKeyInfo` (RFC 5208) of an EC or Ed25519 key, DER.
     Pkcs8(&'a [u8]),
     /// `ECPrivateKey` (RFC 5915), DER.
     Sec1(&'a [u8]),
-    /// `RSAPrivateKey` (RFC 8017 §A.1.2), DER.
-    Pkcs1(&'a [u8]),
     /// A scalar and the point that belongs to it.
-    Ec { d: &'a [u8], point: &'a [u8] },
-    /// All components of a key of two primes (RFC 7518 §6.3.2), big-endian.
-    Rsa(&'a RsaComponents),
+    Ec {
+        d: &'a [u8],
+        point: &'a [u8],
+    },
     /// A seed and the public key that belongs to it.
-    Ed25519 { seed: &'a [u8], public: &'a [u8] },
+    Ed25519 {
+        seed: &'a [u8],
+        public: &'a [u8],
+    },
+    Rsa(RsaComponents<'a>),
 }
 
-#[derive(Default)]
-pub(super) struct RsaComponents {
-    pub(super) n: Zeroizing<Vec<u8>>,
-    pub(super) e: Zeroizing<Vec<u8>>,
-    pub(super) d: Zeroizing<Vec<u8>>,
-    pub(super) p: Zeroizing<Vec<u8>>,
-    pub(super) q: Zeroizing<Vec<u8>>,
-    pub(super) dp: Zeroizing<Vec<u8>>,
-    pub(super) dq: Zeroizing<Vec<u8>>,
-    pub(super) qi: Zeroizing<Vec<u8>>,
-}
+/// Components of a key of two primes, big-endian, in the order of RFC 8017 §A.1.2: n, e, d, p, q,
+/// dp, dq, qi.
+pub(super) type RsaComponents<'a> = [&'a [u8]; 8];
 
 pub(super) const UNFIT: &str = "the key does not fit the algorithm";
 pub(super) const INVALID: &str = "the key is invalid";
 
-impl PublicMaterial<'_> {
-    /// The point of an Ed25519 key.
-    pub(super) fn ed25519_point(&self) -> Option<&[u8; 32]> {
-        let bytes = match self {
-            Self::Spki(der) => der::public_info(der)?.key,
-            Self::Ed25519(bytes) => bytes,
-            _ => return None,
-        };
-        bytes.try_into().ok()
+impl EncodedPublicKey {
+    /// From `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), DER.
+    pub(super) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, &'static str> {
+        let (identifier, key) = der::public_info(der).ok_or(INVALID)?;
+        check_identifier(identifier, algorithm.family())?;
+        Self::from_bits(algorithm, key)
     }
 
-    /// Refuses a key of another kind than the algorithm's, and an RSA key that is too weak.
-    pub(super) fn check(&self, algorithm: Algorithm) -> Result<(), &'static str> {
-        match (self, algorithm.family()) {
-            (Self::Spki(der), family) => {
-                let info = der::public_info(der).ok_or(INVALID)?;
-                check_identifier(info.algorithm, family)?;
-                match family.is_rsa() {
-                    true => check_rsa(der::rsa_public(info.key)),
-                    false => Ok(()),
+    /// From the `subjectPublicKey` of the algorithm's family: a point, a raw Ed25519 key, or
+    /// `RSAPublicKey` (RFC 8017 §A.1.1), DER.
+    pub(super) fn from_bits(algorithm: Algorithm, key: &[u8]) -> Result<Self, &'static str> {
+        let family = algorithm.family();
+        match (family, key) {
+            (Family::P256 | Family::P384, [4, coordinates @ ..]) => {
+                let len = coordinates.len();
+                let is_point = len.checked_div(2) == Some(family.coordinate_len()) && len % 2 == 0;
+                is_point.then(|| Self::Ec(key.into())).ok_or(INVALID)
+            }
+            (Family::P256 | Family::P384, [2 | 3, ..]) => {
+                Err("a compressed point is not supported")
+            }
+            (Family::P256 | Family::P384, _) => Err(INVALID),
+            (Family::Ed25519, _) => match key.try_into() {
+                Ok(point) if ed25519::is_small_order(point) => {
+                    Err("the Ed25519 point is of small order")
                 }
+                Ok(point) => Ok(Self::Ed25519(*point)),
+                Err(_) => Err(INVALID),
+            },
+            (Family::RsaPkcs1 | Family::RsaPss, _) => {
+                let [n, e] = der::integers(key).ok_or(INVALID)?;
+                Self::rsa(n, e)
             }
-            (Self::Pkcs1(der), family) if family.is_rsa() => check_rsa(der::rsa_public(der)),
-            (Self::Rsa { n, e }, family) if family.is_rsa() => check_rsa(Some((n, e))),
-            (Self::Point(_), Family::P256 | Family::P384) | (Self::Ed25519(_), Family::Ed25519) => {
-                Ok(())
-            }
-            _ => Err(UNFIT),
+            (Family::Hmac, _) => Err(UNFIT),
+        }
+    }
+
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self, &'static str> {
+        check_rsa(n, e)?;
+        Ok(Self::Rsa {
+            n: without_zeros(n).into(),
+            e: without_zeros(e).into(),
+        })
+    }
+}
+
+impl<'a> EncodedPrivateKey<'a> {
+    /// From `PrivateKeyInfo`, DER.
+    pub(super) fn from_pkcs8(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
+        let (identifier, key) = der::private_info(der).ok_or(INVALID)?;
+        check_identifier(identifier, algorithm.family())?;
+        if algorithm.family().is_rsa() {
+            Self::from_pkcs1(algorithm, key)
+        } else {
+            Ok(Self::Pkcs8(der))
+        }
+    }
+
+    /// From `RSAPrivateKey` (RFC 8017 §A.1.2), DER.
+    pub(super) fn from_pkcs1(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
+        if !algorithm.family().is_rsa() {
+            return Err(UNFIT);
+        }
+        // Version 0 is a key of two primes.
+        match der::integers(der).ok_or(INVALID)? {
+            [[], n, e, d, p, q, dp, dq, qi] => Self::rsa([n, e, d, p, q, dp, dq, qi]),
+            _ => Err(INVALID),
+        }
+    }
+
+    pub(super) fn rsa(components: RsaComponents<'a>) -> Result<Self, &'static str> {
+        let [n, e, ..] = components;
+        check_rsa(n, e)?;
+        Ok(Self::Rsa(components.map(without_zeros)))
+    }
+
+    /// From `ECPrivateKey`, DER.
+    pub(super) fn from_sec1(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
+        let family = algorithm.family();
+        if !matches!(family, Family::P256 | Family::P384) {
+            return Err(UNFIT);
+        }
+        let scalar = der::ec_private(der).ok_or(INVALID)?;
+        if scalar.len() == family.coordinate_len() {
+            Ok(Self::Sec1(der))
+        } else {
+            Err(UNFIT)
         }
     }
 }
 
-impl PrivateMaterial<'_> {
-    /// As [`PublicMaterial::check`].
-    pub(super) fn check(&self, algorithm: Algorithm) -> Result<(), &'static str> {
-        match (self, algorithm.family()) {
-            (Self::Pkcs8(der), family) => {
-                let info = der::private_info(der).ok_or(INVALID)?;
-                check_identifier(info.algorithm, family)?;
-                match family.is_rsa() {
-                    true => check_rsa(der::rsa_private(info.key)),
-                    false => Ok(()),
-                }
-            }
-            (Self::Pkcs1(der), family) if family.is_rsa() => check_rsa(der::rsa_private(der)),
-            (Self::Rsa(parts), family) if family.is_rsa() => check_rsa(Some((&parts.n, &parts.e))),
-            (Self::Sec1(der), family @ (Family::P256 | Family::P384)) => {
-                let scalar = der::ec_private(der).ok_or(INVALID)?;
-                match scalar.len() == family.coordinate_len() {
-                    true => Ok(()),
-                    false => Err(UNFIT),
-                }
-            }
-            (Self::Ec { .. }, Family::P256 | Family::P384)
-            | (Self::Ed25519 { .. }, Family::Ed25519) => Ok(()),
-            _ => Err(UNFIT),
-        }
-    }
-}
-
-/// Whether an `AlgorithmIdentifier` is the one of this family's keys.
+/// Rejects an `AlgorithmIdentifier` that is not the one of this family's keys.
 fn check_identifier(identifier: &[u8], family: Family) -> Result<(), &'static str> {
     let expected = match family {
         Family::P256 => alg_id::ECDSA_P256,
@@ -120,33 +140,51 @@ fn check_identifier(identifier: &[u8], family: Family) -> Result<(), &'static st
         Family::RsaPkcs1 | Family::RsaPss => alg_id::RSA_ENCRYPTION,
         Family::Hmac => return Err(UNFIT),
     };
-    match identifier == expected.as_ref() {
-        true => Ok(()),
-        false => Err(UNFIT),
+    if identifier == expected {
+        Ok(())
+    } else {
+        Err(UNFIT)
     }
 }
 
-/// Refuses an RSA key that is too weak or too odd to use: under 2,048 or over 8,192 bits, an
-/// even modulus, an exponent that is even or under 3.
-fn check_rsa(key: Option<(&[u8], &[u8])>) -> Result<(), &'static str> {
-    let (n, e) = key.ok_or(INVALID)?;
+/// Contents of `AlgorithmIdentifier`s (RFC 5480 §2.1.1, RFC 8410 §3, RFC 8017 §A.1), DER.
+#[rustfmt::skip]
+mod alg_id {
+    pub(super) const ECDSA_P256: &[u8] = &[
+        6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7,
+    ];
+    pub(super) const ECDSA_P384: &[u8] = &[
+        6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x22,
+    ];
+    pub(super) const ED25519: &[u8] = &[6, 3, 0x2b, 0x65, 0x70];
+    pub(super) const RSA_ENCRYPTION: &[u8] = &[
+        6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0,
+    ];
+}
+
+/// Rejects a weak or odd RSA key: under 2,048 or over 8,192 bits, an even modulus, an exponent
+/// that is even, under 3 or over 32 bits.
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), &'static str> {
     let (n, e) = (without_zeros(n), without_zeros(e));
-    let leading = n.first().map_or(0, |byte| byte.leading_zeros());
-    let bits = n.len().saturating_mul(8);
-    let bits = bits.saturating_sub(usize::try_from(leading).unwrap_or_default());
+    let is_even = |number: &[u8]| number.last().is_none_or(|last| last % 2 == 0);
+    match (n.len(), n.first()) {
+        (257.., _) | (256, Some(0x80..)) => {}
+        _ => return Err("the RSA key is under 2,048 bits"),
+    }
     match e {
-        _ if bits < 2048 => Err("the RSA key is under 2,048 bits"),
-        _ if bits > 8192 => Err("the RSA key is over 8,192 bits"),
-        _ if n.last().is_some_and(|last| last % 2 == 0) => Err("the RSA modulus is even"),
+        _ if n.len() > 1024 => Err("the RSA key is over 8,192 bits"),
+        _ if is_even(n) => Err("the RSA modulus is even"),
         [] | [1] => Err("the RSA exponent is under 3"),
-        [.., last] if last % 2 == 0 => Err("the RSA exponent is even"),
-        e if e.len() > 4 => Err("the RSA exponent is over 32 bits"),
+        _ if is_even(e) => Err("the RSA exponent is even"),
+        _ if e.len() > 4 => Err("the RSA exponent is over 32 bits"),
         _ => Ok(()),
     }
 }
 
 /// A big-endian number without its leading zeros.
-pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
+fn without_zeros(mut number: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = number {
+        number = rest;
+    }
+    number
 }

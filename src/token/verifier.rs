@@ -16,7 +16,7 @@ use super::{
 use crate::{
     client::{ClientContext, ClientPolicy, Offer},
     error::{SessionError, SessionErrorKind},
-    key::{CurrentKeys, KeySet, KeyStore, VerifyingKey},
+    key::{CurrentKeys, KeySet, KeyStore, SelectError, VerifyingKey},
     session::Session,
 };
 
@@ -296,20 +296,19 @@ impl Rules {
     }
 }
 
-/// The key that the header names, if the header's algorithm is the key's own (RFC 8725 §3.1).
+/// The key that the header's `kid` and `alg` name.
 fn select_key<'k>(
     keys: &'k KeySet,
     header: &JoseHeader<'_>,
 ) -> Result<&'k VerifyingKey, SessionError> {
-    let key = keys.select(header.kid.as_deref()).ok_or_else(|| {
-        SessionError::unacceptable("its key (`kid`) is not one of this service's")
-    })?;
-    if key.algorithm().as_str() != header.alg {
-        return Err(SessionError::unacceptable(
-            "its algorithm (`alg`) is not that of the key",
-        ));
-    }
-    Ok(key)
+    let key = keys.select(header.kid.as_deref(), &header.alg);
+    key.map_err(|error| {
+        SessionError::unacceptable(match error {
+            SelectError::KidMissing => "it names no key (`kid`), and this service has several",
+            SelectError::KidUnknown => "its key (`kid`) is not one of this service's",
+            SelectError::AlgorithmMismatch => "its algorithm (`alg`) is not that of the key",
+        })
+    })
 }
 
 fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
