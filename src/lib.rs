@@ -111,6 +111,7 @@
 //! | `rust_crypto` | | the crypto backend in pure Rust |
 //! | `time_zone` | yes | the IANA zone table |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
+//! | `jsonwebtoken` | | [`VerifyingKey`], [`SigningKey`] and [`KeySet`] from those of the crate jsonwebtoken 12 |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -10,6 +10,8 @@ mod der;
 mod ed25519;
 mod encoded_key;
 mod hmac;
+#[cfg(feature = "jsonwebtoken")]
+mod jsonwebtoken;
 mod jwk;
 mod known_headers;
 mod macros;
