@@ -207,12 +207,9 @@ mod tests {
     /// Forms that jsonwebtoken takes unchecked.
     #[test]
     fn other_forms_of_der_are_the_same_keys() {
+        let rsa: fn(&[u8]) -> DecodingKey = DecodingKey::from_rsa_der;
         for (algorithm, name, verifying) in [
-            (
-                "RS256",
-                "rsa",
-                DecodingKey::from_rsa_der as fn(&[u8]) -> DecodingKey,
-            ),
+            ("RS256", "rsa", rsa),
             ("ES256", "p256", DecodingKey::from_ec_der),
             ("ES384", "p384", DecodingKey::from_ec_der),
             ("EdDSA", "ed25519", DecodingKey::from_ed_der),
