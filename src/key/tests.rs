@@ -1064,3 +1064,30 @@ fn a_short_secret_is_rejected_with_its_length() {
     );
     assert_eq!(error, SigningKey::hs384([1; 47]).unwrap_err());
 }
+
+#[test]
+fn replacing_a_set_by_an_equal_one_does_nothing() {
+    let key = |byte, id: &str| VerifyingKey::hs256([byte; 32]).unwrap().with_id(id);
+    let set =
+        |keys: &[(u8, &str)]| KeySet::new(keys.iter().map(|(byte, id)| key(*byte, id))).unwrap();
+    let store = KeyStore::new(set(&[(1, "a"), (2, "b")]));
+    let before = std::ptr::from_ref(&**store.load());
+    assert_eq!(store.replace(set(&[(2, "b"), (1, "a")])), 1);
+    assert_eq!(
+        (store.generation(), std::ptr::from_ref(&**store.load())),
+        (1, before)
+    );
+    for (generation, keys) in [
+        (2, &[(1, "a")][..]),
+        (3, &[(2, "a")]),
+        (4, &[(2, "b")]),
+        (5, &[(1, "a"), (2, "b")]),
+    ] {
+        assert_eq!(store.replace(set(keys)), generation);
+        assert_eq!(store.replace(set(keys)), generation);
+        assert_eq!(
+            (store.generation(), store.current()),
+            (generation, set(keys))
+        );
+    }
+}

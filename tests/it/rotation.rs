@@ -150,8 +150,9 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
                 }
             });
         }
-        for _ in 0..200 {
-            store.replace(set(&["old", "new"]));
+        // An equal set would not be a swap.
+        for other in ["a", "b"].into_iter().cycle().take(200) {
+            store.replace(set(&["old", "new", other]));
         }
         store.replace(set(&["new"]));
         withdrawn.store(true, Ordering::SeqCst);
