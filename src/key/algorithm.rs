@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use crate::error::ConfigError;
 
 /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
-/// another is refused.
+/// another is rejected.
 ///
 /// # Examples
 ///
@@ -143,7 +143,7 @@ impl FromStr for Algorithm {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|it| it.as_str() == text)
+            .find(|algorithm| algorithm.as_str() == text)
             .ok_or_else(|| ConfigError::new("algorithm", "is not a supported algorithm"))
     }
 }

@@ -188,3 +188,70 @@ fn without_zeros(mut number: &[u8]) -> &[u8] {
     }
     number
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_uncompressed_and_of_its_curve() {
+        let from_bits =
+            |algorithm, point: &[u8]| EncodedPublicKey::from_bits(algorithm, point).err();
+        let point = |form: u8, len: usize| [&[form][..], &vec![7; len]].concat();
+        let (es256, es384) = (Algorithm::ES256, Algorithm::ES384);
+        assert_eq!(from_bits(es256, &point(4, 64)), None);
+        assert_eq!(from_bits(es384, &point(4, 96)), None);
+        for len in [0, 32, 63, 65, 96] {
+            assert_eq!(from_bits(es256, &point(4, len)), Some(INVALID), "{len}");
+        }
+        for form in [2, 3] {
+            let reason = Some("a compressed point is not supported");
+            assert_eq!(from_bits(es256, &point(form, 32)), reason);
+        }
+        for form in [0, 1, 5, 6] {
+            assert_eq!(from_bits(es256, &point(form, 64)), Some(INVALID), "{form}");
+        }
+        assert_eq!(from_bits(es256, &[]), Some(INVALID));
+    }
+
+    #[test]
+    fn the_size_of_an_rsa_key_is_counted_in_bits() {
+        let modulus = |first: u8, len: usize| [&[first][..], &vec![1; len - 1]].concat();
+        for (n, reason) in [
+            (modulus(0x80, 256), None),
+            (modulus(0x7f, 256), Some("the RSA key is under 2,048 bits")),
+            (modulus(1, 257), None),
+            ([&[0], &*modulus(0x80, 256)].concat(), None),
+            (
+                [&[0], &*modulus(0x7f, 256)].concat(),
+                Some("the RSA key is under 2,048 bits"),
+            ),
+            (modulus(0xff, 1024), None),
+            (modulus(1, 1025), Some("the RSA key is over 8,192 bits")),
+            (Vec::new(), Some("the RSA key is under 2,048 bits")),
+        ] {
+            assert_eq!(
+                EncodedPublicKey::rsa(&n, &[1, 0, 1]).err(),
+                reason,
+                "{}",
+                n.len()
+            );
+        }
+        for (e, reason) in [
+            (&[3][..], None),
+            (&[0, 3], None),
+            (&[0xff; 4], None),
+            (&[1, 0, 0, 0, 1], Some("the RSA exponent is over 32 bits")),
+            (&[2], Some("the RSA exponent is even")),
+            (&[1], Some("the RSA exponent is under 3")),
+            (&[0], Some("the RSA exponent is under 3")),
+            (&[], Some("the RSA exponent is under 3")),
+        ] {
+            assert_eq!(
+                EncodedPublicKey::rsa(&modulus(0x80, 256), e).err(),
+                reason,
+                "{e:?}"
+            );
+        }
+    }
+}
