@@ -104,10 +104,11 @@ fn read_key(
 
 /// What is wrong with an argument, which is named in place of the library's option.
 fn about(name: &str, error: &(dyn Error + 'static)) -> String {
-    let text = error.to_string();
-    let option = error.downcast_ref().map(ConfigError::option);
-    let reason = option.and_then(|it| text.strip_prefix(it)?.strip_prefix(": "));
-    format!("--{name}: {}", reason.unwrap_or(&text))
+    let reason = error.downcast_ref().map(ConfigError::reason);
+    format!(
+        "--{name}: {}",
+        reason.map_or_else(|| error.to_string(), str::to_owned)
+    )
 }
 
 fn set(

@@ -112,6 +112,7 @@
 //! | `time_zone` | yes | time zones of the IANA database, by `jiff`: 3 crates |
 //! | `cldr` | | the supported culture that is nearest by likely subtags, and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
+//! | `jsonwebtoken` | | [`VerifyingKey`], [`SigningKey`] and [`KeySet`] from those of the crate jsonwebtoken 12 |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -162,7 +163,7 @@ pub use error::{
 };
 pub use identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User, UserId};
 pub use jws::{KeyStore, TokenType};
-pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
+pub use key::{Algorithm, KeySet, SigningKey, SkippedKey, VerifyingKey};
 pub use limits::Limits;
 pub use middleware::{
     Challenge, ClientHeaders, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use crate::error::ParseError;
 
 /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
-/// another is refused.
+/// another is rejected.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ pub enum Algorithm {
 }
 
 /// What an algorithm is made of, apart from its hash.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     Hmac,
     P256,
@@ -63,7 +63,7 @@ impl Family {
         matches!(self, Self::RsaPkcs1 | Self::RsaPss)
     }
 
-    /// How long a coordinate of the curve is, and a scalar.
+    /// The length of a coordinate of the curve, and of a scalar, in bytes.
     pub(super) const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
@@ -106,6 +106,16 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::EdDSA => "EdDSA",
             Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    /// The least length of an HMAC secret: that of the hash, in bytes (RFC 7518 §3.2).
+    pub(super) const fn secret_len(self) -> Option<usize> {
+        match self {
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
         }
     }
 

@@ -307,14 +307,17 @@ impl SessionVerifierBuilder {
     pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
         let refuse = |option, why: &'static str| Err(ConfigError::new(option, why));
         let keys = match (mem::take(&mut self.keys), self.key_store.take()) {
-            (keys, None) if keys.is_empty() => return refuse("key", "none is set"),
+            (keys, None) if keys.is_empty() => return refuse("key", "none is set; call `key`"),
             (keys, None) => KeyStore::new(KeySet::new(keys)?),
             (keys, Some(store)) if keys.is_empty() => store,
             _ => return refuse("key", "a key store is set too; give it all the keys"),
         };
         match (&self.issuer, self.form.any_issuer) {
             (None, false) => {
-                return refuse("issuer", "none is set; call `any_issuer` if any will do");
+                return refuse(
+                    "issuer",
+                    "none is set; call `issuer`, or `any_issuer` to accept every issuer",
+                );
             }
             (Some(_), true) => return refuse("issuer", "contradicts `any_issuer`"),
             _ => {}
@@ -323,7 +326,7 @@ impl SessionVerifierBuilder {
             (true, false) => {
                 return refuse(
                     "audience",
-                    "none is set; call `any_audience` if any will do",
+                    "none is set; call `audience`, or `any_audience` to accept every audience",
                 );
             }
             (false, true) => return refuse("audience", "contradicts `any_audience`"),
