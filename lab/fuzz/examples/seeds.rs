@@ -1,11 +1,11 @@
-//! Writes seeds for the fuzz targets from `tests/vectors`, into `fuzz/corpus` or the folder that
+//! Writes seeds for the fuzz targets from `tests/vectors`, into `lab/fuzz/corpus` or the folder that
 //! is named:
 //!
 //! ```sh
-//! cargo run --manifest-path fuzz/Cargo.toml --example seeds -- /tmp/seeds
+//! cargo run -p tower-session-token-fuzz --example seeds -- /tmp/seeds
 //! ```
 //!
-//! Those that are committed were minimised after it; see `fuzz/README.md`.
+//! Those that are committed were minimised after it; see `lab/fuzz/README.md`.
 
 use std::{
     env, fs, io,
@@ -23,7 +23,7 @@ fn main() -> io::Result<()> {
         folder: folder.unwrap_or_else(|| fuzz.join("corpus")),
     };
     for file in ["jws-visible.json", "rfc-examples.json"] {
-        let json = fs::read(fuzz.join("../tests/vectors").join(file))?;
+        let json = fs::read(fuzz.join("../../tests/vectors").join(file))?;
         let vectors: Value = serde_json::from_slice(&json)?;
         for case in vectors["cases"].as_array().into_iter().flatten() {
             seeds.case(case)?;

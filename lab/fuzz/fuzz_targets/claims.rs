@@ -93,7 +93,7 @@ fn ask_jsonwebtoken(config: &Config, key: usize, header: &[u8], token: &str) {
     if let Some(issuer) = config.issuer {
         validation.set_issuer(&[issuer]);
     }
-    let key = DecodingKey::from_secret(&SECRETS[key]);
+    let key = DecodingKey::from_secret(&SECRETS[key]).expect("a secret");
     if let Err(error) = jsonwebtoken::decode::<Value>(token, &key, &validation) {
         panic!("accepted here, but there: {error}");
     }

@@ -20,7 +20,7 @@ pub const AUDIENCE: &str = "session-api";
 pub const KIDS: [&str; 2] = ["v-hs256", "v-hs256-b"];
 
 static VECTORS: LazyLock<Value> = LazyLock::new(|| {
-    let json = include_str!("../../tests/vectors/jws-visible.json");
+    let json = include_str!("../../../tests/vectors/jws-visible.json");
     serde_json::from_str(json).expect("the vectors are JSON")
 });
 

@@ -2,7 +2,7 @@
 //! allows.
 //!
 //! ```text
-//! cargo test --manifest-path models/Cargo.toml
+//! cargo test -p tower-session-token-models
 //! ```
 //!
 //! They are models, written after the code line by line, and not the code itself: an `ArcSwap` does

@@ -2,7 +2,7 @@
 //! signature with a prepared key; the same call without a layer is taken off.
 //!
 //! ```text
-//! cargo bench --bench layers
+//! cargo bench -p peers --bench layers
 //! ```
 
 use std::{
@@ -20,16 +20,16 @@ use peers::{
 use tower::{Layer, Service, service_fn, util::ServiceFn};
 use tower_session_token::Algorithm;
 
-#[path = "../../benches/support/compare.rs"]
+#[path = "../../../benches/support/compare.rs"]
 mod compare;
-#[path = "../../benches/support/raw.rs"]
+#[path = "../../../benches/support/raw.rs"]
 mod raw;
-#[path = "../../benches/support/sample.rs"]
+#[path = "../../../benches/support/sample.rs"]
 mod sample;
-#[path = "../../benches/support/service.rs"]
+#[path = "../../../benches/support/service.rs"]
 #[allow(dead_code, reason = "other benchmarks use the rest")]
 mod service;
-#[path = "../../benches/support/tokens.rs"]
+#[path = "../../../benches/support/tokens.rs"]
 #[allow(dead_code, reason = "other benchmarks use the rest")]
 mod tokens;
 use compare::compare;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use tower_session_token::{Algorithm, TokenType};
 use uuid::Uuid;
 
-#[path = "../../benches/support/tokens.rs"]
+#[path = "../../../benches/support/tokens.rs"]
 #[allow(dead_code, reason = "benchmarks use the rest")]
 mod tokens;
 

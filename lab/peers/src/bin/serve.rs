@@ -1,7 +1,7 @@
 //! A server with one thread, and one of the layers in front of a small handler.
 //!
 //! ```text
-//! cargo run --release --bin serve -- --layer ours --algorithm HS256
+//! cargo run --release -p peers --bin serve -- --layer ours --algorithm HS256
 //! ```
 //!
 //! It prints its address. `--help` lists its arguments.
