@@ -12,10 +12,10 @@ use tokio::{
 };
 
 use crate::{
-    Failure, Shared,
+    aliases::{Failure, Shared},
+    keys::Keys,
     report::Report,
     request::{End, Expected, Request, Requests},
-    server::Keys,
 };
 
 /// Who has to wait for so long was not answered.
@@ -85,7 +85,7 @@ impl Client {
         match answer.differs_from(&request.expected) {
             Some(how) if !end.is_some_and(is_refused) => report.wrong(request.kind, how),
             _ if end.is_some() => report.either += 1,
-            _ => report.right(request, took),
+            _ => report.right(request.kind, request.is_hostile, took),
         }
     }
 }

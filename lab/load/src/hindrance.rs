@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use crate::{
-    Failure, Shared,
+    aliases::{Failure, Shared},
     client::{Connection, PATIENCE},
     report::Report,
     request::Requests,

@@ -4,7 +4,6 @@
 
 use std::{
     cell::RefCell,
-    error::Error,
     ffi::OsStr,
     process::ExitCode,
     rc::Rc,
@@ -20,20 +19,21 @@ use tokio::{
     time::{MissedTickBehavior, interval_at, sleep, timeout},
 };
 
+mod aliases;
 mod client;
 mod hindrance;
+mod keys;
 mod report;
 mod request;
 mod server;
 mod session;
 
+use aliases::{Failure, Shared};
 use client::Client;
+use keys::Keys;
 use report::Report;
 use request::Requests;
-use server::{Keys, Server};
-
-type Failure = Box<dyn Error>;
-type Shared<T> = Rc<RefCell<T>>;
+use server::Server;
 
 const HELP: &str = "\
   --server PATH      the built example server

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::request::Request;
+use crate::server::Effort;
 
 /// Times are counted to the microsecond up to a second; of what is longer, the longest is told.
 const LONGEST: usize = 1_000_000;
@@ -12,26 +12,6 @@ const SHOWN: usize = 20;
 const ENOUGH: usize = 55;
 /// Of the memory; or so many KiB.
 const GROWTH: (f64, u64) = (0.05, 2048);
-
-/// Seconds.
-#[derive(Clone, Copy, Default)]
-pub struct Effort {
-    pub elapsed: f64,
-    /// For which the server computed.
-    pub server: f64,
-    /// Of all CPUs together.
-    pub idle: f64,
-}
-
-impl Effort {
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            elapsed: self.elapsed - earlier.elapsed,
-            server: self.server - earlier.server,
-            idle: self.idle - earlier.idle,
-        }
-    }
-}
 
 #[derive(Default)]
 pub struct Report {
@@ -52,12 +32,14 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn right(&mut self, request: &Request, took: Duration) {
-        *self.counts.entry(request.kind).or_default() += 1;
-        match request.is_hostile {
-            true => self.hostile.add(took),
-            false => self.good.add(took),
-        }
+    pub fn right(&mut self, kind: &'static str, is_hostile: bool, took: Duration) {
+        *self.counts.entry(kind).or_default() += 1;
+        let times = if is_hostile {
+            &mut self.hostile
+        } else {
+            &mut self.good
+        };
+        times.add(took);
     }
 
     pub fn wrong(&mut self, kind: &str, how: String) {

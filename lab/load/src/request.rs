@@ -10,8 +10,8 @@ use tower_session_token::{SessionIssuer, SessionToken, SessionTokenBuilder, Sign
 use uuid::Uuid;
 
 use crate::{
-    Failure,
-    server::{AUDIENCE, ISSUER, Keys, STAYING, jwk},
+    aliases::Failure,
+    keys::{AUDIENCE, ISSUER, Keys, STAYING, jwk},
     session::{self, Session},
 };
 

@@ -10,64 +10,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     time::timeout,
 };
 
-use crate::{Failure, report::Effort};
-
-pub const ISSUER: &str = "https://id.example.com";
-pub const AUDIENCE: &str = "orders";
+use crate::{
+    aliases::Failure,
+    keys::{AUDIENCE, ISSUER, Keys},
+};
 
 /// The server has to say within this time that it did what it was told.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In which the kernel counts time, whatever the machine (`proc_pid_stat(5)`).
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// Which keys there are: one that stays, and one for each swap, which is in force for three swaps.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    pub swaps: u64,
+/// Seconds.
+#[derive(Clone, Copy, Default)]
+pub struct Effort {
+    pub elapsed: f64,
+    /// For which the server computed.
+    pub server: f64,
+    /// Of all CPUs together.
+    pub idle: f64,
 }
 
-/// Nobody else's: the server is on loopback, and ends with this.
-pub const STAYING: u64 = u64::MAX;
-
-impl Keys {
-    /// So many keys besides the one that stays.
-    pub const IN_FORCE: u64 = 3;
-
-    pub fn new() -> Self {
+impl Effort {
+    pub fn since(self, earlier: Self) -> Self {
         Self {
-            swaps: Self::IN_FORCE,
+            elapsed: self.elapsed - earlier.elapsed,
+            server: self.server - earlier.server,
+            idle: self.idle - earlier.idle,
         }
     }
-
-    pub fn next(&self) -> Self {
-        Self {
-            swaps: self.swaps + 1,
-        }
-    }
-
-    /// The swap that withdraws the newest of them.
-    pub fn withdrawn_by(&self) -> u64 {
-        self.swaps + Self::IN_FORCE
-    }
-
-    fn jwks(&self) -> Value {
-        let in_force = self.swaps - Self::IN_FORCE + 1..=self.swaps;
-        let keys: Vec<_> = in_force.chain([STAYING]).map(jwk).collect();
-        json!({ "keys": keys })
-    }
-}
-
-pub fn jwk(number: u64) -> Value {
-    let secret = [number.to_be_bytes(); 4].concat();
-    let k = base64_simd::URL_SAFE_NO_PAD.encode_to_string(secret);
-    json!({ "kty": "oct", "alg": "HS256", "kid": format!("k{number}"), "k": k })
 }
 
 pub struct Server {

@@ -11,8 +11,8 @@ use tower_session_token::{ClientKind, SessionIssuer, SessionToken, User};
 use uuid::Uuid;
 
 use crate::{
-    Failure,
-    server::{AUDIENCE, ISSUER},
+    aliases::Failure,
+    keys::{AUDIENCE, ISSUER},
 };
 
 const CULTURES: [&str; 6] = ["de-CH", "en-GB", "fr", "ja-JP", "ru-RU", "zh-Hant-TW"];
