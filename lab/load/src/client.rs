@@ -1,4 +1,4 @@
-//! One connection that is kept, and what comes back on it.
+//! A client with a persistent connection, and the answers on it.
 
 use std::{
     net::SocketAddr,
@@ -18,7 +18,7 @@ use crate::{
     request::{End, Expected, Request, Requests},
 };
 
-/// Who has to wait for so long was not answered.
+/// Timeout of an answer.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Client {
@@ -43,7 +43,7 @@ impl Client {
         }
     }
 
-    /// Sends a request when the one before is answered.
+    /// Sends each request when the one before is answered.
     pub async fn run(self, end: Instant) {
         let mut connection = None;
         while Instant::now() < end {
@@ -75,15 +75,15 @@ impl Client {
         let mut report = self.report.borrow_mut();
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return report.wrong(request.kind, error.to_string()),
+            Err(error) => return report.wrong(request.kind, error),
         };
         // Its session may have ended while it was under way: then either answer is right.
         let end = request
             .end
-            .filter(|it| it.may_have_come(&self.keys.borrow()));
-        let is_refused = |end: End| answer.differs_from(&end.refused()).is_none();
+            .filter(|end| end.may_have_come(&self.keys.borrow()));
+        let is_rejected = |end: End| answer.differs_from(&end.rejection()).is_none();
         match answer.differs_from(&request.expected) {
-            Some(how) if !end.is_some_and(is_refused) => report.wrong(request.kind, how),
+            Some(how) if !end.is_some_and(is_rejected) => report.wrong(request.kind, how),
             _ if end.is_some() => report.either += 1,
             _ => report.right(request.kind, request.is_hostile, took),
         }
@@ -122,13 +122,13 @@ impl Connection {
         answer
     }
 
-    /// Until the server has closed it, or does not know it any more.
+    /// Reads until the server closes or resets the connection.
     async fn until_closed(&mut self) {
         while self
             .stream
             .read_buf(&mut self.buffer)
             .await
-            .is_ok_and(|it| it > 0)
+            .is_ok_and(|len| len > 0)
         {}
     }
 
@@ -157,17 +157,17 @@ async fn answer(
     }
 }
 
-/// An answer that is complete, and its length.
+/// The first complete answer, and its length.
 fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Failure> {
-    let Some(head_len) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else {
+    let Some(head_len) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = std::str::from_utf8(&bytes[..head_len])?;
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|it| it.split(' ').nth(1));
+    let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let status = status.ok_or("the answer has no status")?.parse()?;
     let (mut len, mut challenge) = (0, None);
-    for (name, value) in lines.filter_map(|it| it.split_once(": ")) {
+    for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         if name.eq_ignore_ascii_case("content-length") {
             len = value.parse()?;
         } else if name.eq_ignore_ascii_case("www-authenticate") {
@@ -187,7 +187,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Failure> {
 }
 
 impl Answer {
-    /// How, if it does.
+    /// The difference from the expected answer, if there is one.
     pub fn differs_from(&self, expected: &Expected) -> Option<String> {
         let Self {
             status,
@@ -198,7 +198,7 @@ impl Answer {
             Expected::Session(answer) => {
                 *status == 200 && challenge.is_none() && **body == **answer
             }
-            Expected::Refused(wanted, code, error) => {
+            Expected::Rejected(wanted, code, error) => {
                 status == wanted
                     && challenge.as_deref() == Some(&challenge_with(*error))
                     && body.contains(&format!(r#""code":"{code}""#))
@@ -209,8 +209,8 @@ impl Answer {
     }
 }
 
-/// What a service that names no realm answers (RFC 6750 §3).
+/// The challenge of a service that sets no realm (RFC 6750 §3).
 fn challenge_with(error: Option<&str>) -> String {
-    let error = error.map_or_else(String::new, |it| format!(r#", error="{it}""#));
+    let error = error.map_or_else(String::new, |code| format!(r#", error="{code}""#));
     format!(r#"Bearer realm="session"{error}"#)
 }

@@ -1,4 +1,4 @@
-//! Clients that hinder others, if they can: slow ones, and such as begin and never end.
+//! Clients that hold resources of the server: slow and half-open ones.
 
 use std::{
     net::SocketAddr,
@@ -17,14 +17,14 @@ use crate::{
     request::Requests,
 };
 
-/// So many of each kind at the same time.
+/// Concurrent clients of each kind.
 const OF_EACH: usize = 16;
 /// How long they hold a connection.
 const HOLD: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// Sends byte after byte, and has to be answered.
+    /// Sends byte by byte, and expects its answer.
     Slow,
     /// Connects, and says nothing.
     Silent,
@@ -50,7 +50,7 @@ pub fn spawn(
                     let mut report = report.borrow_mut();
                     match result {
                         Ok(()) => report.hindrances += 1,
-                        Err(error) => report.wrong("hindrance", format!("{kind:?}: {error}")),
+                        Err(error) => report.wrong("hindrance", format_args!("{kind:?}: {error}")),
                     }
                 }
             });
@@ -62,7 +62,7 @@ impl Kind {
     async fn hinder(self, address: SocketAddr, requests: &Shared<Requests>) -> Result<(), Failure> {
         let mut connection = Connection::open(address).await?;
         // Of a session that stays, since it is under way for long.
-        let request = requests.borrow_mut().good_that_stays();
+        let request = requests.borrow_mut().accepted_always();
         match self {
             Self::Slow => {
                 for byte in &request.bytes {
@@ -79,7 +79,7 @@ impl Kind {
             Self::Half => {
                 connection
                     .send(&request.bytes[..request.bytes.len() / 2])
-                    .await?
+                    .await?;
             }
             Self::Deaf => {
                 let many = request.bytes.repeat(2000);

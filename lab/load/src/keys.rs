@@ -1,21 +1,21 @@
-//! Whom the tokens are from and for, and the keys that the server is given.
+//! Issuer, audience and signing keys of the tokens.
 
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "https://id.example.com";
 pub const AUDIENCE: &str = "orders";
 
-/// Which keys there are: one that stays, and one for each swap, which is in force for three swaps.
+/// The key set after a number of swaps: a permanent key, and the key of each of the last three swaps.
 #[derive(Clone, Debug)]
 pub struct Keys {
     pub swaps: u64,
 }
 
-/// Nobody else's: the server is on loopback, and ends with this.
-pub const STAYING: u64 = u64::MAX;
+/// Number of the permanent key.
+pub const PERMANENT: u64 = u64::MAX;
 
 impl Keys {
-    /// So many keys besides the one that stays.
+    /// How many keys are in force beside the permanent one.
     pub const IN_FORCE: u64 = 3;
 
     pub fn new() -> Self {
@@ -30,14 +30,14 @@ impl Keys {
         }
     }
 
-    /// The swap that withdraws the newest of them.
+    /// The swap that withdraws the newest key.
     pub fn withdrawn_by(&self) -> u64 {
         self.swaps + Self::IN_FORCE
     }
 
     pub fn jwks(&self) -> Value {
         let in_force = self.swaps - Self::IN_FORCE + 1..=self.swaps;
-        let keys: Vec<_> = in_force.chain([STAYING]).map(jwk).collect();
+        let keys: Vec<_> = in_force.chain([PERMANENT]).map(jwk).collect();
         json!({ "keys": keys })
     }
 }

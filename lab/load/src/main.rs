@@ -1,4 +1,4 @@
-//! Drives the example server at full load, a part of it hostile, and sees whether each answer is right.
+//! Drives the example server at full load, a part of it hostile, and checks each answer.
 //!
 //! `scripts/load` builds the server and runs this.
 
@@ -39,12 +39,11 @@ const HELP: &str = "\
   --server PATH      the built example server
   --seconds N        how long, 300
   --connections N    each sends its next request when it has its answer, 32
-  --seed N           the one that a run has printed: the same choices in the same order; ids, times and which
-                     connection sends what still differ
+  --seed N           the seed that an earlier run printed: the same choices in the same order; ids, times and
+                     the connection of each request still differ
 ";
 
-/// Until the server has taken the memory that it works with: at some moment it holds as many of the longest requests
-/// at once as it ever will, and does not give all of that back.
+/// Time for the memory of the server to settle: it rises until the largest requests once coincided.
 const WARM_UP: Duration = Duration::from_secs(60);
 /// For the server to notice that all clients are gone.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -56,7 +55,7 @@ fn main() -> ExitCode {
     let run = async { LocalSet::new().run_until(run()).await };
     match runtime
         .map_err(Failure::from)
-        .and_then(|it| it.block_on(run))
+        .and_then(|runtime| runtime.block_on(run))
     {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -103,7 +102,7 @@ async fn load(
 ) -> Result<bool, Failure> {
     let keys = Keys::new();
     let mut server = Server::start(path, &keys).await?;
-    // It has what it needs for that by then.
+    // The first swap allocates what later ones reuse.
     server.swap(&keys, "").await?;
     let sockets = server.sockets()?;
     let keys = Rc::new(RefCell::new(keys));
@@ -133,7 +132,7 @@ async fn load(
     Ok(report.borrow().print())
 }
 
-/// How many sockets the server has when it has had the time to close those of clients that are gone.
+/// Number of sockets once the server had time to close those of departed clients.
 async fn left(server: &Server, wanted: usize) -> Result<usize, Failure> {
     let closed = async {
         while server.sockets()? > wanted {
@@ -141,7 +140,7 @@ async fn left(server: &Server, wanted: usize) -> Result<usize, Failure> {
         }
         Ok::<_, Failure>(())
     };
-    // Whether it was enough tells the number.
+    // On a timeout the count below shows what is left.
     let _ = timeout(CLOSING, closed).await;
     server.sockets()
 }
@@ -159,7 +158,7 @@ fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Each second swaps the keys, and looks at the server's memory and sockets.
+/// Swaps the keys each second, and samples memory and sockets of the server.
 async fn watch(
     server: &mut Server,
     keys: &Shared<Keys>,
@@ -168,7 +167,7 @@ async fn watch(
     end: Instant,
 ) -> Result<(), Failure> {
     let start = Instant::now();
-    // At each half second, since tokens expire at the full ones.
+    // At half seconds, since tokens expire at full ones.
     let since_full = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let wait = Duration::from_nanos(1_500_000_000 - u64::from(since_full.subsec_nanos()));
     let mut seconds = interval_at((start + wait).into(), Duration::from_secs(1));
@@ -180,7 +179,7 @@ async fn watch(
             .map(str::to_owned)
             .collect();
         server.swap(&next, &revoked.join("\n")).await?;
-        requests.borrow_mut().go_on(&next)?;
+        requests.borrow_mut().follow_swap(&next)?;
         *keys.borrow_mut() = next;
         let mut report = report.borrow_mut();
         report.swaps += 1;

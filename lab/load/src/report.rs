@@ -1,16 +1,18 @@
-//! What was right and what was not, how long it took, and the server's memory.
+//! Right and wrong answers, their latencies, and the memory of the server.
 
-use std::{collections::BTreeMap, time::Duration};
+#![expect(clippy::as_conversions, reason = "counts are far below 2^52")]
+
+use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use crate::server::Effort;
 
-/// Times are counted to the microsecond up to a second; of what is longer, the longest is told.
+/// Latencies are counted to the microsecond up to a second; above that only the longest is kept.
 const LONGEST: usize = 1_000_000;
-/// How many wrong answers are shown.
+/// Maximum of wrong answers to print.
 const SHOWN: usize = 20;
-/// Seconds after the warm-up, from which on the memory is judged.
+/// Memory samples, one a second, below which growth is not judged.
 const ENOUGH: usize = 55;
-/// Of the memory; or so many KiB.
+/// Tolerated growth of the memory: a share, or KiB.
 const GROWTH: (f64, u64) = (0.05, 2048);
 
 #[derive(Default)]
@@ -19,15 +21,15 @@ pub struct Report {
     good: Times,
     hostile: Times,
     wrong: u64,
-    /// The server's sockets before, at most, and after.
+    /// Sockets of the server before, at most, and after.
     pub sockets: [usize; 3],
     pub effort: Effort,
     shown: Vec<String>,
-    /// Whose session ended while they were under way.
+    /// Requests whose session ended while they were under way.
     pub either: u64,
     pub hindrances: u64,
     pub swaps: u64,
-    /// Of each second after the warm-up, in KiB.
+    /// Resident memory in KiB, each second after the warm-up.
     pub memory: Vec<u64>,
 }
 
@@ -42,14 +44,14 @@ impl Report {
         times.add(took);
     }
 
-    pub fn wrong(&mut self, kind: &str, how: String) {
+    pub fn wrong(&mut self, kind: &str, how: impl Display) {
         self.wrong += 1;
         if self.shown.len() < SHOWN {
             self.shown.push(format!("{kind}: {how}"));
         }
     }
 
-    /// Whether all is as it has to be.
+    /// Prints the report; returns whether the run passed.
     pub fn print(&self) -> bool {
         let hostile = self.hostile.count;
         let all = self.good.count + hostile;
@@ -62,7 +64,7 @@ impl Report {
             self.hindrances, self.swaps
         );
         println!(
-            "{} more could be accepted or refused, since their sessions ended meanwhile",
+            "{} more could be accepted or rejected, since their sessions ended meanwhile",
             self.either
         );
         let Effort {
@@ -78,24 +80,24 @@ impl Report {
         );
         println!("microseconds           50 %     90 %     99 %   99.9 %      all");
         for (name, times) in [("accepted", &self.good), ("hostile", &self.hostile)] {
-            let shares = [0.5, 0.9, 0.99, 0.999, 1.0].map(|it| times.share(it));
-            let columns: Vec<_> = shares.iter().map(|it| format!("{it:>8}")).collect();
+            let shares = [0.5, 0.9, 0.99, 0.999, 1.0].map(|share| times.quantile(share));
+            let columns: Vec<_> = shares.iter().map(|micros| format!("{micros:>8}")).collect();
             println!("  {name:<16} {}", columns.join(" "));
         }
         let is_flat = self.print_memory();
         let [before, most, after] = self.sockets;
         println!("the server's sockets: {before} before, {most} at most, {after} after");
         println!("{} answers were wrong", self.wrong);
-        self.shown.iter().for_each(|it| println!("  {it}"));
+        self.shown.iter().for_each(|line| println!("  {line}"));
         let has_run = self.good.count > 0 && hostile > 0 && self.hindrances > 0;
         self.wrong == 0 && is_flat && after <= before && has_run
     }
 
-    /// Whether the last third is as the one before.
+    /// Whether the median of the last third is close to that of the third before.
     fn print_memory(&self) -> bool {
         let third = self.memory.len() / 3;
         if self.memory.len() < ENOUGH {
-            println!("memory: the run is too short to tell whether it is flat");
+            println!("memory: the run is too short to judge growth");
             return true;
         }
         let median = |part: &[u64]| {
@@ -142,18 +144,19 @@ impl Times {
         self.count += 1;
     }
 
-    /// How long this share of all took at most, in microseconds.
-    fn share(&self, share: f64) -> usize {
+    /// The latency that this share of all stays within, in microseconds.
+    fn quantile(&self, share: f64) -> usize {
         let wanted = (self.count as f64 * share).ceil() as u64;
         let mut seen = 0;
         let is_enough = |count: &u32| {
             seen += u64::from(*count);
             seen >= wanted.max(1)
         };
-        let share = self.counts.iter().position(is_enough).unwrap_or(LONGEST);
-        match share < LONGEST {
-            true => share,
-            false => self.longest,
+        let micros = self.counts.iter().position(is_enough).unwrap_or(LONGEST);
+        if micros < LONGEST {
+            micros
+        } else {
+            self.longest
         }
     }
 }

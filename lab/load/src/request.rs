@@ -1,4 +1,4 @@
-//! Requests, each with the answer that is right.
+//! Requests, each with its expected answer.
 
 use std::{
     collections::VecDeque,
@@ -11,27 +11,27 @@ use uuid::Uuid;
 
 use crate::{
     aliases::Failure,
-    keys::{AUDIENCE, ISSUER, Keys, STAYING, jwk},
+    keys::{AUDIENCE, ISSUER, Keys, PERMANENT, jwk},
     session::{self, Session},
 };
 
-/// So many sessions of the key that stays.
+/// Sessions of the permanent key.
 const SESSIONS: usize = 4000;
-/// So many of each swap for each way in which they end.
+/// Sessions that begin with each swap, for each way to end.
 const ENDING: usize = 15;
 /// Longer than any run.
 const DAY: Duration = Duration::from_secs(86_400);
-/// Over in the midst of the second swap that it is in use for, since tokens have whole seconds.
+/// Ends between two swaps, since tokens have whole seconds and swaps run at half ones.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// What is sent, and what has to come back.
+/// A request and its expected answer.
 pub struct Request {
     pub bytes: Vec<u8>,
     pub expected: Expected,
-    /// Which of its kind, for the report.
+    /// The kind of request, for the report.
     pub kind: &'static str,
     pub is_hostile: bool,
-    /// From when on it is refused.
+    /// When the server starts to reject it.
     pub end: Option<End>,
 }
 
@@ -40,8 +40,8 @@ pub enum Expected {
     /// 200, and this text.
     Session(Rc<str>),
     /// The status, the code in the body, and the `error` in the challenge.
-    Refused(u16, &'static str, Option<&'static str>),
-    /// The status of the server itself, which then closes the connection.
+    Rejected(u16, &'static str, Option<&'static str>),
+    /// The status from the HTTP server itself, which then closes the connection.
     Closed(u16),
 }
 
@@ -50,18 +50,18 @@ pub enum Expected {
 pub enum End {
     /// The swap that withdraws its key.
     Withdrawn(u64),
-    /// The swap with which it is revoked.
+    /// The swap that revokes it.
     Revoked(u64),
     Expired(SystemTime),
 }
 
 impl End {
-    /// Whether each request from now on is refused.
+    /// Whether each request that is sent now is rejected.
     fn has_come(self, keys: &Keys) -> bool {
         self.has_come_with(keys.swaps)
     }
 
-    /// Whether one that is answered now may have been refused: the next swap may be under way.
+    /// Whether a request that is answered now may have been rejected: the next swap may be under way.
     pub fn may_have_come(self, keys: &Keys) -> bool {
         self.has_come_with(keys.swaps + 1)
     }
@@ -73,7 +73,7 @@ impl End {
         }
     }
 
-    pub fn refused(self) -> Expected {
+    pub fn rejection(self) -> Expected {
         invalid(match self {
             Self::Withdrawn(_) => "token_unacceptable",
             Self::Revoked(_) => "session_revoked",
@@ -92,10 +92,10 @@ impl End {
 
 pub struct Requests {
     random: Random,
-    staying: Vec<Session>,
+    permanent: Vec<Session>,
     /// The sessions that began with each of the last swaps, the newest first.
     ending: VecDeque<Vec<(Session, End)>>,
-    /// Those that ended with the last swap or before. Each was accepted many times.
+    /// Sessions that ended with the last swap or before. Each was accepted many times.
     ended: Vec<(Session, End)>,
     expired: String,
     early: String,
@@ -104,25 +104,26 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Chosen by `seed`.
+    /// Requests in an order that `seed` determines.
     pub fn new(seed: u64) -> Result<Self, Failure> {
-        let issuer = issuer(STAYING)?;
+        let issuer = issuer(PERMANENT)?;
         let now = SystemTime::now();
-        let sign = |it: SessionTokenBuilder| Ok::<_, Failure>(issuer.issue(&it.build()?)?);
+        let sign =
+            |builder: SessionTokenBuilder| Ok::<_, Failure>(issuer.issue(&builder.build()?)?);
         let sessions = (0..SESSIONS).map(|at| session::new(&issuer, at, DAY));
         Ok(Self {
             random: Random::new(seed),
-            staying: sessions.collect::<Result<_, _>>()?,
+            permanent: sessions.collect::<Result<_, _>>()?,
             ending: VecDeque::new(),
             ended: Vec::new(),
             expired: sign(builder().issued_at((now - 2 * DAY).into()))?,
             early: sign(builder().not_before((now + DAY / 2).into()))?,
             of_others: issuer.issue(&builder_for("invoices").build()?)?,
-            unknown_key: self::issuer(STAYING - 1)?.issue(&builder().build()?)?,
+            unknown_key: self::issuer(PERMANENT - 1)?.issue(&builder().build()?)?,
         })
     }
 
-    /// The ids of the sessions that are to be revoked with this swap.
+    /// Ids of the sessions that this swap revokes.
     pub fn revoked_with(&self, swap: u64) -> impl Iterator<Item = &str> {
         let all = self.ending.iter().flatten();
         all.filter_map(move |(session, end)| match end {
@@ -131,17 +132,17 @@ impl Requests {
         })
     }
 
-    /// These keys are in force from now on.
-    pub fn go_on(&mut self, keys: &Keys) -> Result<(), Failure> {
-        let staying = issuer(STAYING)?;
+    /// Follows a swap: adds the sessions that begin with it, and retires the oldest.
+    pub fn follow_swap(&mut self, keys: &Keys) -> Result<(), Failure> {
+        let permanent = issuer(PERMANENT)?;
         let newest = issuer(keys.swaps)?;
         let end = keys.withdrawn_by();
         let mut begun = Vec::new();
         for at in 0..ENDING {
-            let expiring = session::new(&staying, at, SHORT)?;
+            let expiring = session::new(&permanent, at, SHORT)?;
             let expires_at = expiring.expires_at;
             begun.push((session::new(&newest, at, DAY)?, End::Withdrawn(end)));
-            begun.push((session::new(&staying, at, DAY)?, End::Revoked(end)));
+            begun.push((session::new(&permanent, at, DAY)?, End::Revoked(end)));
             begun.push((expiring, End::Expired(expires_at)));
         }
         self.ending.push_front(begun);
@@ -151,11 +152,12 @@ impl Requests {
         Ok(())
     }
 
-    /// Any request of those that are sent at full load: 30 of 100 are hostile.
+    /// A random request: 30 of 100 are hostile.
     pub fn any(&mut self, keys: &Keys) -> Request {
-        match self.random.below(100) {
-            0..70 => self.good(keys),
-            _ => self.hostile(keys),
+        if self.random.below(100) < 70 {
+            self.good(keys)
+        } else {
+            self.hostile(keys)
         }
     }
 
@@ -163,35 +165,36 @@ impl Requests {
         match self.random.below(4) {
             0 => match self.any_ending() {
                 Some((session, end)) if !end.has_come(keys) => accepted(session, Some(*end)),
-                _ => self.good_that_stays(),
+                _ => self.accepted_always(),
             },
-            _ => self.good_that_stays(),
+            _ => self.accepted_always(),
         }
     }
 
-    /// Not of the oldest swap: the next would end what is under way.
+    /// A session that ends later, but none of the oldest swap: the next one would end requests under way.
     fn any_ending(&mut self) -> Option<&(Session, End)> {
         let swap = self.random.below(2);
         self.random.of(self.ending.get(swap)?)
     }
 
-    /// Of those that were accepted until a moment ago.
+    /// A session that ended just now.
     fn any_ended(&mut self, keys: &Keys) -> Option<&(Session, End)> {
         let ended = match self.random.below(2) {
             0 => self.random.of(&self.ended),
-            // While it may be in the cache: a swap empties it.
+            // One that may still be in the cache, which a swap empties.
             _ => self.random.of(self.ending.get(1)?),
         };
         ended.filter(|(_, end)| end.has_come(keys))
     }
 
-    pub fn good_that_stays(&mut self) -> Request {
-        accepted(&self.staying[self.random.below(SESSIONS)], None)
+    /// A good request whose session outlives the run.
+    pub fn accepted_always(&mut self) -> Request {
+        accepted(&self.permanent[self.random.below(SESSIONS)], None)
     }
 
     fn hostile(&mut self, keys: &Keys) -> Request {
-        let good = &self.staying[self.random.below(SESSIONS)].token;
-        let other = &self.staying[self.random.below(SESSIONS)].token;
+        let good = &self.permanent[self.random.below(SESSIONS)].token;
+        let other = &self.permanent[self.random.below(SESSIONS)].token;
         let bearer = |token: &str| format!("Bearer {token}").into_bytes();
         let one = |token: &str| get(&[("Authorization", &bearer(token))]);
         let (kind, bytes, expected) = match self.random.below(18) {
@@ -269,10 +272,10 @@ impl Requests {
             14 => (
                 "no token",
                 get(&[]),
-                Expected::Refused(401, "token_missing", None),
+                Expected::Rejected(401, "token_missing", None),
             ),
             _ => match self.any_ended(keys) {
-                Some((session, end)) => (end.kind(), one(&session.token), end.refused()),
+                Some((session, end)) => (end.kind(), one(&session.token), end.rejection()),
                 None => ("expired", one(&self.expired), invalid("token_expired")),
             },
         };
@@ -297,10 +300,10 @@ fn accepted(session: &Session, end: Option<End>) -> Request {
     }
 }
 
-const BAD_REQUEST: Expected = Expected::Refused(400, "request_invalid", Some("invalid_request"));
+const BAD_REQUEST: Expected = Expected::Rejected(400, "request_invalid", Some("invalid_request"));
 
 fn invalid(code: &'static str) -> Expected {
-    Expected::Refused(401, code, Some("invalid_token"))
+    Expected::Rejected(401, code, Some("invalid_token"))
 }
 
 fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
@@ -329,11 +332,11 @@ fn builder_for(audience: &str) -> SessionTokenBuilder {
         .lifetime(DAY)
 }
 
-/// Good enough to choose by (xorshift64*).
+/// A pseudo-random sequence (xorshift64*).
 pub struct Random(u64);
 
 impl Random {
-    /// Seeds that are alike begin with choices that are not.
+    /// Mixes the seed, so that similar seeds give different sequences.
     fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
@@ -357,7 +360,7 @@ impl Random {
         self.next().to_be_bytes()[0]
     }
 
-    /// Letters of base64url.
+    /// A random base64url string of `len` bytes.
     fn text(&mut self, len: usize) -> String {
         let bytes: Vec<_> = (0..len).map(|_| self.byte()).collect();
         base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)

@@ -1,4 +1,4 @@
-//! The example server as a process of its own, and the keys that it is given.
+//! The example server as a child process.
 
 use std::{
     ffi::OsStr,
@@ -21,18 +21,18 @@ use crate::{
     keys::{AUDIENCE, ISSUER, Keys},
 };
 
-/// The server has to say within this time that it did what it was told.
+/// Timeout for each line that the server prints.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// In which the kernel counts time, whatever the machine (`proc_pid_stat(5)`).
+/// Unit of the CPU times in `/proc` (`proc_pid_stat(5)`).
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// Seconds.
+/// CPU use, in seconds.
 #[derive(Clone, Copy, Default)]
 pub struct Effort {
     pub elapsed: f64,
-    /// For which the server computed.
+    /// CPU time of the server.
     pub server: f64,
-    /// Of all CPUs together.
+    /// Idle time of all CPUs together.
     pub idle: f64,
 }
 
@@ -54,7 +54,7 @@ pub struct Server {
     folder: Folder,
 }
 
-/// With what the server reads; it goes with this.
+/// A temporary folder with the files that the server reads.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -106,7 +106,7 @@ impl Server {
         let line = line.ok_or("the server ended")?;
         let address = line.strip_prefix("listening on http://");
         Ok(Self {
-            address: address.ok_or("the server says no address")?.parse()?,
+            address: address.ok_or("the server printed no address")?.parse()?,
             process,
             start: Instant::now(),
             lines,
@@ -114,7 +114,7 @@ impl Server {
         })
     }
 
-    /// Returns when the keys are in force, and the sessions of these ids revoked.
+    /// Swaps the keys and revokes these session ids; returns when the server reports both.
     pub async fn swap(&mut self, keys: &Keys, revoked: &str) -> Result<(), Failure> {
         fs::write(self.folder.jwks(), keys.jwks().to_string())?;
         fs::write(self.folder.revoked(), revoked)?;
@@ -123,7 +123,7 @@ impl Server {
             .args(["-HUP", &id.to_string()])
             .status();
         if !kill.await?.success() {
-            return Err("the server does not hear".into());
+            return Err("the server cannot be signalled".into());
         }
         timeout(PATIENCE, async {
             self.expect("sessions are revoked").await?;
@@ -132,16 +132,17 @@ impl Server {
         .await?
     }
 
-    /// Waits for the next line that it says.
+    /// Waits for the next line of output, which has to contain `words`.
     async fn expect(&mut self, words: &str) -> Result<(), Failure> {
         let line = self.lines.next_line().await?.ok_or("the server ended")?;
-        match line.contains(words) {
-            true => Ok(()),
-            false => Err(format!("the server says {line:?}").into()),
+        if line.contains(words) {
+            Ok(())
+        } else {
+            Err(format!("the server printed {line:?}").into())
         }
     }
 
-    /// How many sockets it has.
+    /// Number of open sockets.
     pub fn sockets(&self) -> Result<usize, Failure> {
         let mut sockets = 0;
         for file in fs::read_dir(format!("/proc/{}/fd", self.id()?))? {
@@ -152,11 +153,11 @@ impl Server {
         Ok(sockets)
     }
 
-    /// What it took so far, and what it could have had.
+    /// CPU use since the start.
     pub fn effort(&self) -> Result<Effort, Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
-        // What follows the name, which may have spaces.
-        let (_, fields) = stat.rsplit_once(')').ok_or("its time is not told")?;
+        // The fields after the process name, which may contain spaces.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no CPU times in /proc")?;
         Ok(Effort {
             elapsed: self.start.elapsed().as_secs_f64(),
             server: seconds(fields, 11..13)?,
@@ -167,9 +168,9 @@ impl Server {
     /// Its resident memory, in KiB (`proc_pid_status(5)`).
     pub fn memory(&self) -> Result<u64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
-        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
-        let memory = line.and_then(|it| it.trim().strip_suffix(" kB"));
-        Ok(memory.ok_or("its memory is not told")?.parse()?)
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let memory = line.and_then(|size| size.trim().strip_suffix(" kB"));
+        Ok(memory.ok_or("no memory size in /proc")?.parse()?)
     }
 
     pub async fn stop(mut self) -> Result<(), Failure> {
@@ -181,7 +182,7 @@ impl Server {
     }
 }
 
-/// The sum of these fields, which are ticks.
+/// The sum of these fields, from ticks to seconds.
 fn seconds(fields: &str, which: Range<usize>) -> Result<f64, Failure> {
     let ticks = fields.split_whitespace().take(which.end).skip(which.start);
     let ticks: Vec<f64> = ticks.map(str::parse).collect::<Result<_, _>>()?;

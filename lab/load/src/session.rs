@@ -1,4 +1,4 @@
-//! Sessions, each with a token and what the server has to say of it.
+//! Sessions, each with its token and the expected answer of the server.
 
 use std::{
     rc::Rc,
@@ -26,11 +26,11 @@ pub struct Session {
     pub id: String,
     pub token: String,
     pub expires_at: SystemTime,
-    /// The whole answer, which no other session has.
+    /// The whole body of the answer, different for each session.
     pub answer: Rc<str>,
 }
 
-/// The one of this number: they differ in all that tells them apart.
+/// The session of this number; no two share an id, a name or an answer.
 pub fn new(issuer: &SessionIssuer, at: usize, lifetime: Duration) -> Result<Session, Failure> {
     let [id, token_id, user, application] = [(); 4].map(|()| Uuid::new_v4());
     let name = format!("Иван {at}");
@@ -89,7 +89,7 @@ pub fn new(issuer: &SessionIssuer, at: usize, lifetime: Duration) -> Result<Sess
     })
 }
 
-/// In whole seconds, as tokens have it.
+/// RFC 3339 in whole seconds, as tokens have them.
 fn instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
