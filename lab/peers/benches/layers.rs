@@ -48,6 +48,8 @@ fn layers(c: &mut Criterion) {
     for algorithm in ALGORITHMS {
         let tokens = Tokens::new(algorithm, token);
         let access_tokens = Tokens::new(algorithm, access_token);
+        #[cfg(feature = "axum_jose")]
+        let slash_issuer_tokens = Tokens::new(algorithm, peers::slash_issuer_token);
         let mut raw = raw_check(algorithm, &tokens.good[BEARER.len()..]);
         assert!(raw());
         let hand_written =
@@ -90,6 +92,13 @@ fn layers(c: &mut Criterion) {
                 tower_oauth2_resource_server::name,
             ),
         ];
+        #[cfg(feature = "axum_jose")]
+        cases.push(peer::<Body, _>(
+            "axum-jose",
+            &slash_issuer_tokens,
+            &peers::axum_jose::layer(algorithm),
+            peers::axum_jose::name,
+        ));
         if algorithm != Algorithm::HS256 {
             cases.push(peer::<Body, _>(
                 "oauth-resource-server",

@@ -10,6 +10,7 @@ use tower_session_token::Algorithm;
 use crate::{
     Claims,
     tokens::{AUDIENCE, ISSUER, jwk},
+    use_aws_lc,
 };
 
 /// The extractor as a layer. It leaves nothing for handlers.
@@ -19,6 +20,7 @@ pub fn layer(algorithm: Algorithm) -> FromExtractorLayer<Extracted<Claims>, Deco
 
 /// The state that the extractor needs.
 pub fn decoder(algorithm: Algorithm) -> Decoder<Claims> {
+    use_aws_lc();
     let jwk = serde_json::from_str(&jwk(algorithm, "public")).expect("a test key");
     let mut validation = Validation::new(algorithm.as_str().parse().expect("it knows it"));
     validation.set_issuer(&[ISSUER]);

@@ -14,6 +14,8 @@ use uuid::Uuid;
 #[allow(dead_code, reason = "benchmarks use the rest")]
 mod tokens;
 
+#[cfg(feature = "axum_jose")]
+pub mod axum_jose;
 pub mod axum_jwt_auth;
 pub mod from_fn;
 pub mod jwt_authorizer;
@@ -54,6 +56,19 @@ pub fn access_token(algorithm: Algorithm) -> String {
         .not_before(Utc::now())
         .token_type(TokenType::AccessToken);
     tokens::sign(algorithm, token)
+}
+
+/// The same, of the issuer as axum-jose compares it.
+#[cfg(feature = "axum_jose")]
+pub fn slash_issuer_token(algorithm: Algorithm) -> String {
+    let token = tokens::new_token().not_before(Utc::now());
+    tokens::sign(algorithm, token.issuer(axum_jose::ISSUER))
+}
+
+/// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it takes no side by itself.
+fn use_aws_lc() {
+    // An error says that it was chosen before.
+    let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }
 
 fn jwk_set(algorithm: Algorithm) -> String {

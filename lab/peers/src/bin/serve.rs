@@ -31,7 +31,7 @@ const HELP: &str = "\
 A server with one thread, and one of the layers in front of a small handler.
 
   --layer NAME       none, nothing (a layer that does nothing), ours, ours-uncached, from_fn, tower-jwt, axum-jwt-auth,
-                     tower-oauth2-resource-server, oauth-resource-server; none by default
+                     tower-oauth2-resource-server, oauth-resource-server, axum-jose (with the feature axum_jose); none by default
   --algorithm NAME   HS256, EdDSA, ES256, RS256; HS256 by default
   --print-tokens N   prints so many tokens that it accepts, and ends
 ";
@@ -77,6 +77,8 @@ fn run() -> Result<(), Failure> {
 fn print_tokens(layer: &str, algorithm: Algorithm, count: usize) {
     let token = match layer {
         "oauth-resource-server" => access_token,
+        #[cfg(feature = "axum_jose")]
+        "axum-jose" => peers::slash_issuer_token,
         _ => token,
     };
     for _ in 0..count {
@@ -115,6 +117,8 @@ fn router(layer: &str, algorithm: Algorithm) -> Result<Router, Failure> {
             .with_state(axum_jwt_auth::decoder(algorithm)),
         "tower-oauth2-resource-server" => telling(tower_oauth2_resource_server::name)
             .layer(tower_oauth2_resource_server::layer(algorithm)),
+        #[cfg(feature = "axum_jose")]
+        "axum-jose" => telling(peers::axum_jose::name).layer(peers::axum_jose::layer(algorithm)),
         "oauth-resource-server" if algorithm != Algorithm::HS256 => {
             telling(oauth_resource_server::name).layer(oauth_resource_server::layer(algorithm))
         }
