@@ -2,7 +2,7 @@
 //! cache, was right: dudect's method (Reparaz, Balasch, Verbauwhede, 2017).
 //!
 //! ```text
-//! cargo bench --bench constant_time
+//! cargo bench -p benches --bench constant_time
 //! ```
 //!
 //! Two inputs, one wrong near its start and one near its end, are sent in random order, a million

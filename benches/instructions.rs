@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo install gungraun-runner --version 0.20.0
-//! cargo bench --bench instructions
+//! cargo bench -p benches --bench instructions
 //! ```
 //!
 //! It needs valgrind, which knows no SHA extensions: what signatures cost is measured by time, in

@@ -2,7 +2,7 @@
 //! check of the same signature with a prepared key; the same call without a layer is taken off.
 //!
 //! ```text
-//! cargo bench --bench layer
+//! cargo bench -p benches --bench layer
 //! ```
 
 use criterion::{Criterion, criterion_group, criterion_main};

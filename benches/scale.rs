@@ -2,11 +2,11 @@
 //! much memory the cache of verified tokens takes.
 //!
 //! ```text
-//! cargo bench --bench scale
+//! cargo bench -p benches --bench scale
 //! ```
 //!
-//! A word behind `--` chooses parts: `cargo bench --bench scale -- flood`. Without `--bench`, as in
-//! `cargo test --bench scale`, everything is small, and only shows that it runs.
+//! A word behind `--` chooses parts: `cargo bench -p benches --bench scale -- flood`. Without `--bench`, as in
+//! `cargo test -p benches --bench scale`, everything is small, and only shows that it runs.
 
 use std::{
     fs,

@@ -2,7 +2,7 @@
 //! prepared key, and against jsonwebtoken's `decode` of the same claims.
 //!
 //! ```text
-//! cargo bench --bench verify
+//! cargo bench -p benches --bench verify
 //! ```
 
 use criterion::{Criterion, criterion_group, criterion_main};

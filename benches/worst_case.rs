@@ -2,7 +2,7 @@
 //! shown and has to stay under a limit.
 //!
 //! ```text
-//! cargo bench --bench worst_case
+//! cargo bench -p benches --bench worst_case
 //! ```
 #![allow(clippy::unwrap_used)]
 

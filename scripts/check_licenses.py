@@ -2,8 +2,9 @@
 
     cargo metadata --format-version 1 --all-features | check_licenses.py DENY_TOML
 
-All features, all targets and the dev-dependencies count. The allowed licences are
-`licenses.allow` of deny.toml.
+All members, features, targets and dev-dependencies count. The allowed licences are `licenses.allow` of deny.toml,
+and for single crates its `licenses.exceptions`. cargo-deny reads the same, and takes more minutes to build than all
+other tools together.
 """
 
 import json
@@ -111,18 +112,19 @@ def main(deny_toml: str) -> int:
     """Reads cargo's metadata from stdin; answers the exit code."""
     policy = tomllib.loads(Path(deny_toml).read_text())
     allowed = policy["licenses"]["allow"]
+    exceptions = {rule["crate"]: rule["allow"] for rule in policy["licenses"]["exceptions"]}
     packages = json.load(sys.stdin)["packages"]
-    refused = [
+    rejected = [
         f"{package['name']} {package['version']}: {package['license']}"
         for package in packages
-        if not package["license"] or not is_allowed(package["license"], allowed)
+        if not package["license"] or not is_allowed(package["license"], allowed + exceptions.get(package["name"], []))
     ]
-    for line in refused:
+    for line in rejected:
         print(f"licence not allowed: {line}")
     print(
-        f"{len(packages)} packages, {len(refused)} with a licence that is not allowed"
+        f"{len(packages)} packages, {len(rejected)} with a licence that is not allowed"
     )
-    return 1 if refused else 0
+    return 1 if rejected else 0
 
 
 if __name__ == "__main__":

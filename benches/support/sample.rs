@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -120,9 +120,8 @@ pub(crate) fn report(
 
 /// Leaves results for `scripts/bench`.
 pub(crate) fn write_results(title: &str, results: &serde_json::Value) {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let folder = target.join("comparisons");
+    // cargo runs a benchmark in the folder of its package; this one is in the target directory.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("comparisons");
     fs::create_dir_all(&folder).expect("a folder for results");
     let file = folder.join(format!("{}.json", title.replace(['/', ' '], "-")));
     fs::write(&file, results.to_string()).expect("a file for results");

@@ -1,0 +1,168 @@
+//! Writes seeds for the fuzz targets from `tests/vectors`, into `lab/fuzz/corpus` or the folder that
+//! is named:
+//!
+//! ```sh
+//! cargo run -p tower-session-token-fuzz --example seeds -- /tmp/seeds
+//! ```
+//!
+//! Those that are committed were minimised after it; see `lab/fuzz/README.md`.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, NOW};
+
+fn main() -> io::Result<()> {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = env::args_os().nth(1).map(PathBuf::from);
+    let seeds = Seeds {
+        folder: folder.unwrap_or_else(|| fuzz.join("corpus")),
+    };
+    for file in ["jws-visible.json", "rfc-examples.json"] {
+        let json = fs::read(fuzz.join("../../tests/vectors").join(file))?;
+        let vectors: Value = serde_json::from_slice(&json)?;
+        for case in vectors["cases"].as_array().into_iter().flatten() {
+            seeds.case(case)?;
+        }
+    }
+    seeds.of_the_profile()
+}
+
+struct Seeds {
+    folder: PathBuf,
+}
+
+impl Seeds {
+    fn write(&self, target: &str, name: &str, choice: u8, rest: &[u8]) -> io::Result<()> {
+        let folder = self.folder.join(target);
+        let name = name.replace(|it: char| !it.is_ascii_alphanumeric(), "-");
+        fs::create_dir_all(&folder)?;
+        fs::write(
+            folder.join(format!("{name}-{choice}")),
+            [&[choice], rest].concat(),
+        )
+    }
+
+    fn case(&self, case: &Value) -> io::Result<()> {
+        let name = case["name"].as_str().unwrap_or_default();
+        let token = match (case["token"].as_str(), case["token_b64"].as_str()) {
+            (Some(token), _) => Some(token.as_bytes().to_vec()),
+            (None, Some(base64)) => STANDARD.decode_to_vec(base64).ok(),
+            (None, None) => None,
+        };
+        if let Some(token) = token.filter(|it| it.len() < 1500) {
+            self.token(name, case["algorithm"].as_str(), &token)?;
+        }
+        let mut lines = Vec::new();
+        for field in case["headers"].as_array().into_iter().flatten() {
+            let value = STANDARD.decode_to_vec(field[1].as_str().unwrap_or_default());
+            lines.extend(b"\na");
+            lines.extend(value.unwrap_or_default());
+        }
+        match lines.is_empty() {
+            true => Ok(()),
+            false => self.write("request", name, 3, &lines),
+        }
+    }
+
+    fn token(&self, name: &str, algorithm: Option<&str>, token: &[u8]) -> io::Result<()> {
+        let service = match algorithm {
+            Some("HS256") => 2,
+            Some("RS256") => 4,
+            Some("PS256") => 5,
+            Some("ES256") => 6,
+            Some("EdDSA") => 7,
+            _ => return Ok(()),
+        };
+        self.write("token", name, service, token)?;
+        let parts: Vec<_> = token.split(|byte| *byte == b'.').collect();
+        if let [header, payload, _] = parts[..]
+            && let Ok(header) = URL_SAFE_NO_PAD.decode_to_vec(header)
+            && let Ok(payload) = URL_SAFE_NO_PAD.decode_to_vec(payload)
+            && service == 2
+        {
+            let lines = [&header[..], b"\n", &payload].concat();
+            self.write("claims", name, 2, &lines)?;
+        }
+        Ok(())
+    }
+
+    /// What the vectors do not have: the claims and header fields of the profile.
+    fn of_the_profile(&self) -> io::Result<()> {
+        let claims = format!(
+            r#"{{"iss":"{ISSUER}","aud":["x","{AUDIENCE}"],"sub":"ann","exp":{},"nbf":{NOW},"iat":{}.5,
+            "jti":"t","sid":"3f2b8a54-9d0c-4d5e-8f6a-7b1c2d3e4f50","client_id":"web-shop",
+            "client_kind":"web","name":"\u0410nn","preferred_username":"ann","access_level":"administrator",
+            "locale":"zh-hant-tw","ui_locale":"de-CH-1901","utc_offset":-210,"zoneinfo":"Europe/Berlin",
+            "server":"main","instance":"default","scope":"read write","x":[{{"y":null}}]"#,
+            NOW + 600,
+            NOW - 60,
+        );
+        let act = r#","act":{"sub":"bob","sid":"s","client_id":"c","act":{"sub":"cid"}}"#;
+        for (service, typ, act) in [
+            (0, "session+jwt", ""),
+            (1, "nested-session+jwt", act),
+            (1, "session+jwt", ""),
+            (2, "application/at+jwt", act),
+            (2, "JWT", ""),
+            (3, "nested-session+jwt", act),
+        ] {
+            let header = format!(r#"{{"alg":"HS256","kid":"v-hs256","typ":"{typ}"}}"#);
+            let lines = format!("{header}\n{claims}{act}}}");
+            self.write(
+                "claims",
+                &format!("profile {typ}"),
+                service,
+                lines.as_bytes(),
+            )?;
+        }
+        for (at, lines) in [
+            "\naBearer \u{1}",
+            "\nabearer  \u{1}\nh\u{1}\nc a=b; session=\"\u{1}\"; c=d\nwchat, bearer.\u{1}",
+            "\naBearer \u{1}\nh\u{2}",
+            "\naBasic eDp5\ncsession=\u{2}; session=\u{2}",
+            "\np\nh\u{3}\ntapplication/grpc+proto",
+            "\naBearer \u{4}",
+            "\np\naBearer \u{5}\ntapplication/grpc-web-text",
+            "\naBearer \u{5}\ntapplication/grpc",
+            "\naBearer \u{6}",
+            "\naBearer \u{7}",
+            "\naBearer \u{8}\ntapplication/json",
+            "\naBearer \u{1}\n1de-CH\n2en\n3+05:30\n4Asia/Kolkata\nlde-AT, en;q=0.5",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for layer in [0, 4, 5, 9] {
+                self.write("request", &format!("profile {at}"), layer, lines.as_bytes())?;
+            }
+        }
+        for (at, lines) in [
+            "\n1de-CH-1901\n2zh-hans-cn\n3+05:30\n4Europe/Berlin",
+            "\n1sl-rozaj-biske\n2en-u-nu-thai-ca-gregory\n3-03:30",
+            "\n1en-t-de-m0-true\n2und-Latn-US\n3z\n4America/Argentina/Buenos_Aires",
+            "\n1art-lojban\n2zh-cmn\n3-00:00\n4../etc/passwd",
+            "\n1en-US-x-ours-a\n2es-419\n3+14:01\n4Etc/GMT+5",
+            "\nlde-CH,de;q=0.9,en-US;q=0.8,*;q=0.1",
+            "\nlde;q=0, de-AT, fr;q=0.123\nl en ; Q=1.000",
+            "\n1en_US\n2\n3Z\nxdesktop\nxweb\nxother",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for service in [0, 1] {
+                self.write(
+                    "client",
+                    &format!("profile {at}"),
+                    service,
+                    lines.as_bytes(),
+                )?;
+            }
+        }
+        Ok(())
+    }
+}

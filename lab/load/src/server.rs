@@ -1,0 +1,190 @@
+//! The example server as a child process.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    net::SocketAddr,
+    ops::Range,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::{
+    aliases::Failure,
+    keys::{AUDIENCE, ISSUER, Keys},
+};
+
+/// Timeout for each line that the server prints.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Unit of the CPU times in `/proc` (`proc_pid_stat(5)`).
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// CPU use, in seconds.
+#[derive(Clone, Copy, Default)]
+pub struct Effort {
+    pub elapsed: f64,
+    /// CPU time of the server.
+    pub server: f64,
+    /// Idle time of all CPUs together.
+    pub idle: f64,
+}
+
+impl Effort {
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            elapsed: self.elapsed - earlier.elapsed,
+            server: self.server - earlier.server,
+            idle: self.idle - earlier.idle,
+        }
+    }
+}
+
+pub struct Server {
+    pub address: SocketAddr,
+    process: Child,
+    start: Instant,
+    lines: Lines<BufReader<ChildStdout>>,
+    folder: Folder,
+}
+
+/// A temporary folder with the files that the server reads.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("load-{}", uuid::Uuid::new_v4()));
+        fs::create_dir(&path)?;
+        Ok(Self(path))
+    }
+
+    fn jwks(&self) -> PathBuf {
+        self.0.join("jwks.json")
+    }
+
+    fn revoked(&self) -> PathBuf {
+        self.0.join("revoked")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Server {
+    pub async fn start(path: &OsStr, keys: &Keys) -> Result<Self, Failure> {
+        let folder = Folder::new()?;
+        fs::write(folder.jwks(), keys.jwks().to_string())?;
+        fs::write(folder.revoked(), "")?;
+        let mut process = Command::new(path)
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--problem-details",
+                "--call-context",
+            ])
+            .args(["--issuer", ISSUER, "--audience", AUDIENCE])
+            .args(["--leeway", "0", "--header", "x-session-token"])
+            .arg("--jwks")
+            .arg(folder.jwks())
+            .arg("--revoked-sessions")
+            .arg(folder.revoked())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("the server has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = timeout(PATIENCE, lines.next_line()).await??;
+        let line = line.ok_or("the server ended")?;
+        let address = line.strip_prefix("listening on http://");
+        Ok(Self {
+            address: address.ok_or("the server printed no address")?.parse()?,
+            process,
+            start: Instant::now(),
+            lines,
+            folder,
+        })
+    }
+
+    /// Swaps the keys and revokes these session ids; returns when the server reports both.
+    pub async fn swap(&mut self, keys: &Keys, revoked: &str) -> Result<(), Failure> {
+        fs::write(self.folder.jwks(), keys.jwks().to_string())?;
+        fs::write(self.folder.revoked(), revoked)?;
+        let id = self.id()?;
+        let kill = Command::new("kill")
+            .args(["-HUP", &id.to_string()])
+            .status();
+        if !kill.await?.success() {
+            return Err("the server cannot be signalled".into());
+        }
+        timeout(PATIENCE, async {
+            self.expect("sessions are revoked").await?;
+            self.expect("keys of generation").await
+        })
+        .await?
+    }
+
+    /// Waits for the next line of output, which has to contain `words`.
+    async fn expect(&mut self, words: &str) -> Result<(), Failure> {
+        let line = self.lines.next_line().await?.ok_or("the server ended")?;
+        if line.contains(words) {
+            Ok(())
+        } else {
+            Err(format!("the server printed {line:?}").into())
+        }
+    }
+
+    /// Number of open sockets.
+    pub fn sockets(&self) -> Result<usize, Failure> {
+        let mut sockets = 0;
+        for file in fs::read_dir(format!("/proc/{}/fd", self.id()?))? {
+            // It may be closed by now.
+            let link = fs::read_link(file?.path()).unwrap_or_default();
+            sockets += usize::from(link.to_string_lossy().starts_with("socket:"));
+        }
+        Ok(sockets)
+    }
+
+    /// CPU use since the start.
+    pub fn effort(&self) -> Result<Effort, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
+        // The fields after the process name, which may contain spaces.
+        let (_, fields) = stat.rsplit_once(')').ok_or("no CPU times in /proc")?;
+        Ok(Effort {
+            elapsed: self.start.elapsed().as_secs_f64(),
+            server: seconds(fields, 11..13)?,
+            idle: seconds(&fs::read_to_string("/proc/stat")?, 4..5)?,
+        })
+    }
+
+    /// Its resident memory, in KiB (`proc_pid_status(5)`).
+    pub fn memory(&self) -> Result<u64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let memory = line.and_then(|size| size.trim().strip_suffix(" kB"));
+        Ok(memory.ok_or("no memory size in /proc")?.parse()?)
+    }
+
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        Ok(self.process.kill().await?)
+    }
+
+    fn id(&self) -> Result<u32, Failure> {
+        Ok(self.process.id().ok_or("the server ended")?)
+    }
+}
+
+/// The sum of these fields, from ticks to seconds.
+fn seconds(fields: &str, which: Range<usize>) -> Result<f64, Failure> {
+    let ticks = fields.split_whitespace().take(which.end).skip(which.start);
+    let ticks: Vec<f64> = ticks.map(str::parse).collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / TICKS_A_SECOND)
+}

@@ -1,0 +1,76 @@
+//! Layers that check the same tokens as `SessionLayer`, each set up as its users would: the
+//! signature with one key, `alg`, `iss`, `aud`, `exp` and `nbf`, and the claims read into
+//! [`Claims`].
+//!
+//! Each module has a `layer` and a `name`: what the token calls the user, read from where the
+//! layer leaves it for handlers.
+
+use chrono::Utc;
+use serde::Deserialize;
+use tower_session_token::{Algorithm, TokenType};
+use uuid::Uuid;
+
+#[path = "../../../benches/support/tokens.rs"]
+#[allow(dead_code, reason = "benchmarks use the rest")]
+mod tokens;
+
+#[cfg(feature = "axum_jose")]
+pub mod axum_jose;
+pub mod axum_jwt_auth;
+pub mod from_fn;
+pub mod jwt_authorizer;
+pub mod oauth_resource_server;
+pub mod ours;
+pub mod tower_jwt;
+pub mod tower_oauth2_resource_server;
+
+/// What a user of jsonwebtoken would read the claims into.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Claims {
+    pub iss: String,
+    pub aud: String,
+    pub sub: Uuid,
+    pub exp: i64,
+    pub nbf: i64,
+    pub iat: i64,
+    pub jti: Uuid,
+    pub sid: Uuid,
+    pub client_id: Uuid,
+    pub name: String,
+    pub locale: String,
+    pub ui_locale: String,
+    pub utc_offset: i64,
+    pub server: String,
+    pub instance: String,
+}
+
+/// A new token, good for an hour. Its `typ` is the one that the crate accepts by default; all
+/// peers but one ignore it.
+pub fn token(algorithm: Algorithm) -> String {
+    tokens::sign(algorithm, tokens::new_token().not_before(Utc::now()))
+}
+
+/// The same, as an access token (RFC 9068), for the peer that accepts no other.
+pub fn access_token(algorithm: Algorithm) -> String {
+    let token = tokens::new_token()
+        .not_before(Utc::now())
+        .token_type(TokenType::AccessToken);
+    tokens::sign(algorithm, token)
+}
+
+/// The same, of the issuer as axum-jose compares it.
+#[cfg(feature = "axum_jose")]
+pub fn slash_issuer_token(algorithm: Algorithm) -> String {
+    let token = tokens::new_token().not_before(Utc::now());
+    tokens::sign(algorithm, token.issuer(axum_jose::ISSUER))
+}
+
+/// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it takes no side by itself.
+fn use_aws_lc() {
+    // An error says that it was chosen before.
+    let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+}
+
+fn jwk_set(algorithm: Algorithm) -> String {
+    format!(r#"{{"keys":[{}]}}"#, tokens::jwk(algorithm, "public"))
+}
