@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
 
 /// A moment: the time since 1970-01-01T00:00:00Z (RFC 7519 §2 "NumericDate"), never before it.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -73,12 +72,12 @@ impl NumericDate {
 }
 
 /// An integer where there is no fraction (RFC 7519 §2).
-impl Serialize for NumericDate {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.subsec_nanos() == 0 {
-            serializer.serialize_u64(self.seconds())
+impl From<NumericDate> for serde_json::Value {
+    fn from(date: NumericDate) -> Self {
+        if date.0.subsec_nanos() == 0 {
+            date.seconds().into()
         } else {
-            serializer.serialize_f64(self.0.as_secs_f64())
+            date.0.as_secs_f64().into()
         }
     }
 }

@@ -5,7 +5,6 @@ mod claim_rules;
 mod claims;
 mod claims_reader;
 mod issuer;
-mod new_claims;
 mod payload;
 mod session_token;
 mod session_token_builder;

@@ -1,14 +1,15 @@
 //! Makes a token to be signed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, iter, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{
     claim_rules::ClaimRules,
     claims::{Claim, ELEVATED},
-    new_claims::NewClaims,
     payload::Payload,
     session_token::SessionToken,
 };
@@ -65,7 +66,7 @@ impl SessionToken {
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionTokenBuilder {
     token_type: TokenType,
-    claims: NewClaims,
+    claims: Map<String, Value>,
     rules: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
     end: Option<End>,
@@ -80,21 +81,58 @@ enum End {
 
 impl SessionTokenBuilder {
     pub(crate) fn new(user: &User) -> Self {
-        let claims = NewClaims {
-            sub: user.id().to_string(),
-            name: user.name().map(str::to_owned),
-            preferred_username: user.login().map(str::to_owned),
-            access_level: user.access_level().as_str(),
-            ..NewClaims::default()
-        };
-        Self {
+        let token = Self {
             token_type: TokenType::Session,
-            claims,
+            claims: Map::new(),
             rules: ClaimRules::default(),
             issued_at: None,
             end: None,
             invalid: None,
         }
+        .set(Claim::sub, user.id().to_string())
+        .set(Claim::access_level, user.access_level().as_str());
+        let set = |token: Self, claim, text: Option<&str>| match text {
+            Some(text) => token.set(claim, text),
+            None => token,
+        };
+        let token = set(token, Claim::name, user.name());
+        set(token, Claim::preferred_username, user.login())
+    }
+
+    fn set(mut self, claim: Claim, value: impl Into<Value>) -> Self {
+        self.claims.insert(claim.as_str().to_owned(), value.into());
+        self
+    }
+
+    /// Sets a claim to a value of `T`, if `value` is one.
+    fn set_parsed<T: ToString>(
+        self,
+        claim: Claim,
+        value: impl TryInto<T>,
+        invalid: &'static str,
+    ) -> Self {
+        match value.try_into() {
+            Ok(value) => self.set(claim, value.to_string()),
+            Err(_) => self.reject(invalid),
+        }
+    }
+
+    /// Makes [`build`](Self::build) fail.
+    fn reject(mut self, detail: &'static str) -> Self {
+        self.invalid = Some(detail);
+        self
+    }
+
+    /// Adds strings to a claim that is a list.
+    fn extend(mut self, claim: Claim, items: impl Iterator<Item: Into<Value>>) -> Self {
+        let list = self
+            .claims
+            .entry(claim.as_str())
+            .or_insert(Value::Array(Vec::new()));
+        if let Value::Array(list) = list {
+            list.extend(items.map(Into::into));
+        }
+        self
     }
 
     /// Sets the type: `typ` of the JOSE header.
@@ -104,15 +142,13 @@ impl SessionTokenBuilder {
     }
 
     /// Sets the issuer: `iss`.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.claims.iss = Some(issuer.into());
-        self
+    pub fn issuer(self, issuer: impl Into<String>) -> Self {
+        self.set(Claim::iss, issuer.into())
     }
 
     /// Adds a service that the token is for: `aud`; may be repeated.
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.claims.aud.push(audience.into());
-        self
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.extend(Claim::aud, iter::once(audience.into()))
     }
 
     /// Sets when the token is issued: `iat`, in milliseconds; now by default.
@@ -124,15 +160,16 @@ impl SessionTokenBuilder {
     /// Sets when the user authenticated: `auth_time` (OpenID Connect Core §2), in milliseconds. A
     /// token that renews another one keeps the other's, so that revoking all that began before an
     /// instant ends the renewed session too.
-    pub fn authenticated_at(mut self, authenticated_at: DateTime<Utc>) -> Self {
-        self.claims.auth_time = Some(NumericDate::from(authenticated_at).to_millis());
-        self
+    pub fn authenticated_at(self, authenticated_at: DateTime<Utc>) -> Self {
+        self.set(
+            Claim::auth_time,
+            NumericDate::from(authenticated_at).to_millis(),
+        )
     }
 
     /// Sets the instant before which the token is not valid: `nbf`, in milliseconds.
-    pub fn not_before(mut self, not_before: DateTime<Utc>) -> Self {
-        self.claims.nbf = Some(NumericDate::from(not_before).to_millis());
-        self
+    pub fn not_before(self, not_before: DateTime<Utc>) -> Self {
+        self.set(Claim::nbf, NumericDate::from(not_before).to_millis())
     }
 
     /// Sets the instant from which on the token is not valid: `exp`, in whole seconds.
@@ -148,77 +185,61 @@ impl SessionTokenBuilder {
     }
 
     /// Sets the identifier of the token: `jti`.
-    pub fn id(mut self, id: impl Into<TokenId>) -> Self {
-        self.claims.jti = Some(id.into().to_string());
-        self
+    pub fn id(self, id: impl Into<TokenId>) -> Self {
+        self.set(Claim::jti, id.into().to_string())
     }
 
     /// Sets the identifier of the session: `sid`.
-    pub fn session_id(mut self, session_id: impl Into<SessionId>) -> Self {
-        self.claims.sid = Some(session_id.into().to_string());
-        self
+    pub fn session_id(self, session_id: impl Into<SessionId>) -> Self {
+        self.set(Claim::sid, session_id.into().to_string())
     }
 
     /// Sets the application that opens the session: `client_id`.
-    pub fn application_id(mut self, application_id: impl Into<ApplicationId>) -> Self {
-        self.claims.client_id = Some(application_id.into().to_string());
-        self
+    pub fn application_id(self, application_id: impl Into<ApplicationId>) -> Self {
+        self.set(Claim::client_id, application_id.into().to_string())
     }
 
     /// Sets the kind of client: `client_kind`.
-    pub fn client_kind(mut self, client_kind: ClientKind) -> Self {
-        self.claims.client_kind = Some(client_kind.as_str());
-        self
+    pub fn client_kind(self, client_kind: ClientKind) -> Self {
+        self.set(Claim::client_kind, client_kind.as_str())
     }
 
     /// Sets the client's culture: `locale`. A tag such as `"de-CH"` is parsed.
-    pub fn culture(mut self, culture: impl TryInto<Culture>) -> Self {
-        match culture.try_into() {
-            Ok(culture) => self.claims.locale = Some(culture.to_string()),
-            Err(_) => self.invalid = Some("`locale` is not a BCP 47 language tag"),
-        }
-        self
+    pub fn culture(self, culture: impl TryInto<Culture>) -> Self {
+        let invalid = "`locale` is not a BCP 47 language tag";
+        self.set_parsed::<Culture>(Claim::locale, culture, invalid)
     }
 
     /// Sets the client's culture of texts: `ui_locale`; the culture when none is set.
-    pub fn ui_culture(mut self, ui_culture: impl TryInto<Culture>) -> Self {
-        match ui_culture.try_into() {
-            Ok(culture) => self.claims.ui_locale = Some(culture.to_string()),
-            Err(_) => self.invalid = Some("`ui_locale` is not a BCP 47 language tag"),
-        }
-        self
+    pub fn ui_culture(self, ui_culture: impl TryInto<Culture>) -> Self {
+        let invalid = "`ui_locale` is not a BCP 47 language tag";
+        self.set_parsed::<Culture>(Claim::ui_locale, ui_culture, invalid)
     }
 
     /// Sets the client's offset from UTC, in whole minutes within ±14:00, positive east of
     /// Greenwich: `utc_offset`.
-    pub fn utc_offset(mut self, utc_offset: FixedOffset) -> Self {
+    pub fn utc_offset(self, utc_offset: FixedOffset) -> Self {
         let seconds = utc_offset.local_minus_utc();
         if seconds % 60 != 0 {
-            self.invalid = Some("`utc_offset` is not in whole minutes");
+            return self.reject("`utc_offset` is not in whole minutes");
         }
-        self.claims.utc_offset = Some(seconds / 60);
-        self
+        self.set(Claim::utc_offset, seconds / 60)
     }
 
     /// Sets the client's time zone: `zoneinfo`. A name such as `"Europe/Berlin"` is looked up.
-    pub fn time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
-        match time_zone.try_into() {
-            Ok(zone) => self.claims.zoneinfo = Some(zone.name().to_owned()),
-            Err(_) => self.invalid = Some("`zoneinfo` is not a known time zone"),
-        }
-        self
+    pub fn time_zone(self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
+        let invalid = "`zoneinfo` is not a known time zone";
+        self.set_parsed::<ClientTimeZone>(Claim::zoneinfo, time_zone, invalid)
     }
 
     /// Sets the code of the server that the session is for: `server`.
-    pub fn server_code(mut self, server_code: impl Into<String>) -> Self {
-        self.claims.server = Some(server_code.into());
-        self
+    pub fn server_code(self, server_code: impl Into<String>) -> Self {
+        self.set(Claim::server, server_code.into())
     }
 
     /// Sets the name of the server's instance that the session is for: `instance`.
-    pub fn instance_name(mut self, instance_name: impl Into<String>) -> Self {
-        self.claims.instance = Some(instance_name.into());
-        self
+    pub fn instance_name(self, instance_name: impl Into<String>) -> Self {
+        self.set(Claim::instance, instance_name.into())
     }
 
     /// Adds what the token allows: space-separated words of `scope` (RFC 8693 §4.2).
@@ -227,41 +248,49 @@ impl SessionTokenBuilder {
     }
 
     /// Adds what the token allows, word by word: `scope` (RFC 8693 §4.2).
-    pub fn scopes(mut self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn scopes(self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        let scope = self
+            .claims
+            .get(Claim::scope.as_str())
+            .and_then(Value::as_str);
+        let mut scope = scope.unwrap_or_default().to_owned();
         for word in words {
             let word = word.as_ref();
             if !is_scope_word(word) {
-                self.invalid = Some("`scope` is not made of words with single spaces between them");
+                let invalid = "`scope` is not made of words with single spaces between them";
+                return self.reject(invalid);
             }
-            let scope = self.claims.scope.get_or_insert_default();
             if !scope.is_empty() {
                 scope.push(' ');
             }
             scope.push_str(word);
         }
-        self
+        if scope.is_empty() {
+            self
+        } else {
+            self.set(Claim::scope, scope)
+        }
     }
 
     /// Adds roles of the user: `roles` (RFC 9068 §2.2.3.1), 64 at most of at most 256 bytes.
-    pub fn roles(mut self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.claims.roles.extend(roles.into_iter().map(Into::into));
-        self
+    pub fn roles(self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.extend(Claim::roles, roles.into_iter().map(Into::into))
     }
 
     /// Sets a claim of the application's own. [`build`](Self::build) fails for a name that the
     /// profile gives a meaning, and for a value that has no JSON.
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         let name = name.into();
-        match serde_json::to_value(value) {
-            _ if Claim::is_name(&name) => {
-                self.invalid = Some("`claim` sets a claim that has a setter of its own");
-            }
-            Ok(value) => {
-                self.claims.others.insert(name, value);
-            }
-            Err(_) => self.invalid = Some("a claim of the application's own has no JSON"),
+        if Claim::is_name(&name) {
+            return self.reject("`claim` sets a claim that has a setter of its own");
         }
-        self
+        match serde_json::to_value(value) {
+            Ok(value) => {
+                self.claims.insert(name, value);
+                self
+            }
+            Err(_) => self.reject("a claim of the application's own has no JSON"),
+        }
     }
 
     /// Lets `iss` or `aud` be absent, as in a parent that a service accepts from any issuer or for any audience.
@@ -272,13 +301,12 @@ impl SessionTokenBuilder {
     }
 
     pub(crate) fn elevated(mut self) -> Self {
-        self.claims.others.insert(ELEVATED.to_owned(), true.into());
+        self.claims.insert(ELEVATED.to_owned(), true.into());
         self
     }
 
-    pub(crate) fn actor(mut self, actor: &Actor) -> Self {
-        self.claims.act = Some(actor.into());
-        self
+    pub(crate) fn actor(self, actor: &Actor) -> Self {
+        self.set(Claim::act, claim_of(actor))
     }
 
     /// Makes the token.
@@ -289,28 +317,29 @@ impl SessionTokenBuilder {
     /// range. How long the token lasts and how large it is are the receiving service's concern:
     /// see [`max_lifetime`](crate::SessionVerifierBuilder::max_lifetime) and
     /// [`Limits`](crate::Limits).
-    pub fn build(self) -> Result<SessionToken, TokenError> {
+    pub fn build(mut self) -> Result<SessionToken, TokenError> {
         let invalid = |detail| TokenError::new(TokenErrorKind::ClaimInvalid, detail);
         if let Some(detail) = self.invalid {
             return Err(invalid(detail));
         }
-        let claims = &self.claims;
-        let needs_application = self.token_type != TokenType::Jwt;
-        for (is_missing, detail) in [
+        for (is_needed, claim, detail) in [
             (
-                claims.iss.is_none() && !self.rules.any_issuer,
+                !self.rules.any_issuer,
+                Claim::iss,
                 "no issuer: call `issuer`",
             ),
             (
-                claims.aud.is_empty() && !self.rules.any_audience,
+                !self.rules.any_audience,
+                Claim::aud,
                 "no audience: call `audience`",
             ),
             (
-                claims.client_id.is_none() && needs_application,
+                self.token_type != TokenType::Jwt,
+                Claim::client_id,
                 "no application: call `application_id`",
             ),
         ] {
-            if is_missing {
+            if is_needed && !self.claims.contains_key(claim.as_str()) {
                 return Err(invalid(detail));
             }
         }
@@ -320,25 +349,49 @@ impl SessionTokenBuilder {
             Some(End::At(instant)) => instant.into(),
             Some(End::After(lifetime)) => issued_at.saturating_add(lifetime),
         };
-        // Drawn here and not before: a builder may be a template that is cloned.
-        let jti = self.claims.jti.clone();
-        let sid = self.claims.sid.clone();
-        let claims = NewClaims {
-            jti: jti.or_else(|| Some(TokenId::random().to_string())),
-            sid: sid.or_else(|| Some(SessionId::random().to_string())),
-            iat: issued_at,
-            exp: expires_at.seconds(),
-            ..self.claims
-        };
-        let json = serde_json::to_string(&claims)
-            .map_err(|_| invalid("a claim of the application's own has no JSON"))?;
+        if let Some(Value::Array(audience)) = self.claims.get_mut(Claim::aud.as_str())
+            && audience.len() == 1
+            && let Some(only) = audience.pop()
+        {
+            // RFC 7519 §4.1.3: one audience may be a string.
+            self = self.set(Claim::aud, only);
+        }
+        self = self
+            .set(Claim::iat, issued_at)
+            .set(Claim::exp, expires_at.seconds());
+        // Made here and not before: a builder may be a template that is cloned.
+        for claim in [Claim::jti, Claim::sid] {
+            let random = || Uuid::new_v4().to_string().into();
+            self.claims.entry(claim.as_str()).or_insert_with(random);
+        }
         // What is made here is read like what comes from elsewhere: one set of rules.
         let reject = |error: SessionError| invalid(error.detail());
+        let json = Value::Object(self.claims).to_string();
         let is_ours = self.token_type.is_ours();
         let payload = Payload::parse(json, is_ours, &Limits::default()).map_err(reject)?;
         let (token, _) = self.rules.check(self.token_type, payload).map_err(reject)?;
         Ok(token)
     }
+}
+
+/// The claim `act` (RFC 8693 §4.1).
+fn claim_of(actor: &Actor) -> Value {
+    let mut claim = Map::new();
+    let mut set = |member: Claim, value: Option<Value>| {
+        claim.extend(value.map(|value| (member.as_str().to_owned(), value)));
+    };
+    set(Claim::sub, Some(actor.user_id.to_string().into()));
+    set(
+        Claim::sid,
+        actor.session_id().map(|id| id.to_string().into()),
+    );
+    set(
+        Claim::client_id,
+        actor.application_id().map(|id| id.to_string().into()),
+    );
+    set(Claim::auth_time, actor.authenticated_at.map(Into::into));
+    set(Claim::act, actor.actor().map(claim_of));
+    claim.into()
 }
 
 /// RFC 6749 §3.3 `scope-token`.

@@ -360,13 +360,15 @@ impl World {
     fn revoke_session(&mut self, token: &'static Token) {
         let id = SessionId::from(token.sid);
         let until = self.last(|it| it.sids().any(|sid| sid == token.sid));
-        self.revoked.revoke(&Revocation::session(ISSUER, &id, date(until)));
+        self.revoked
+            .revoke(&Revocation::session(ISSUER, &id, date(until)));
         self.model.sessions.insert(token.sid, until);
     }
 
     fn revoke_token(&mut self, token: &'static Token) {
         let id = (*token.jti).into();
-        self.revoked.revoke(&Revocation::token(ISSUER, &id, date(token.exp)));
+        self.revoked
+            .revoke(&Revocation::token(ISSUER, &id, date(token.exp)));
         self.model.tokens.insert(&token.jti, token.exp);
     }
 
@@ -374,7 +376,12 @@ impl World {
         let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
         let until = self.last(|it| it.subs().any(|sub| sub == token.sub));
         let list = &self.revoked;
-        list.revoke(&Revocation::user_before(ISSUER, &id, date(before), date(until)));
+        list.revoke(&Revocation::user_before(
+            ISSUER,
+            &id,
+            date(before),
+            date(until),
+        ));
         // What was forgotten meanwhile counts no more, but that cannot be seen here.
         let entry = self.model.users.entry(token.sub).or_insert((before, until));
         entry.0 = entry.0.max(before);
