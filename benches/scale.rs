@@ -114,7 +114,7 @@ fn number_of_keys(scale: &Scale) {
             key.with_id(format!("key {at}"))
         };
         let set = KeySet::new((0..keys).map(|at| key(at).verifying_key())).expect("a set");
-        let verifier = builder().key_store(set).audience(AUDIENCE).cache_bytes(0);
+        let verifier = builder().keys(set).audience(AUDIENCE).cache_bytes(0);
         let token = SessionIssuer::new(key(keys - 1)).issue(&new_token().build().expect("one"));
         let verifier = verifier.build().expect("a verifier");
         verifying(&keys.to_string(), verifier, token.expect("a signed token"))

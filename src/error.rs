@@ -1,7 +1,7 @@
 //! What can go wrong: [`ConfigError`] before the first request, [`SessionError`] at a request,
 //! [`TokenError`] when a token is made or a claim of one is read.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
 
 use http::StatusCode;
 
@@ -61,6 +61,13 @@ impl ConfigError {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
+    }
+}
+
+/// For options that take values which cannot fail.
+impl From<Infallible> for ConfigError {
+    fn from(never: Infallible) -> Self {
+        match never {}
     }
 }
 

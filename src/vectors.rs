@@ -244,7 +244,7 @@ impl Case {
     fn verifier(&self, keys: &BTreeMap<String, Value>) -> Result<SessionVerifier, ConfigError> {
         let now = DateTime::<Utc>::from_timestamp(self.now, 0).unwrap();
         let mut builder = SessionVerifier::builder()
-            .key_store(self.key_set(keys)?)
+            .keys(self.key_set(keys)?)
             .accept_type(self.token_type())
             .leeway(std::time::Duration::from_secs(self.config.leeway_seconds))
             .limits(self.limits())

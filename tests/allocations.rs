@@ -359,7 +359,7 @@ fn what_requests_leave_behind_does_not_add_up() {
     let store = KeyStore::new(set(&key()));
     let revoked = RevocationList::with_clock(now.clone());
     let verifier = SessionVerifier::builder()
-        .key_store(store.clone())
+        .keys(store.clone())
         .revocation(revoked.clone())
         .issuer("https://id.example.com")
         .audience("orders")

@@ -238,7 +238,7 @@ impl Args {
             builder = builder.revocation(revoked.list.clone());
         }
         let (builder, issuer) = match jwks {
-            Some(jwks) => (builder.key_store(jwks.store.clone()), None),
+            Some(jwks) => (builder.keys(jwks.store.clone()), None),
             None => {
                 let signing = self.signing_key()?;
                 let builder = builder.key(signing.verifying_key());

@@ -11,7 +11,10 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::header_cache::KnownHeaders;
-use crate::key::KeySet;
+use crate::{
+    error::ConfigError,
+    key::{KeySet, VerifyingKey},
+};
 
 /// The set of keys in force, which is replaced as a whole while requests run.
 ///
@@ -28,7 +31,7 @@ use crate::key::KeySet;
 /// let new = VerifyingKey::hs256([2; 32])?.with_id("new");
 /// let store = KeyStore::new(KeySet::new([old.clone()])?);
 /// let verifier = SessionVerifier::builder()
-///     .key_store(store.clone())
+///     .keys(store.clone())
 ///     .issuer("https://id.example.com")
 ///     .audience("orders")
 ///     .build()?;
@@ -167,6 +170,22 @@ impl From<KeySet> for KeyStore {
     }
 }
 
+impl TryFrom<Vec<VerifyingKey>> for KeyStore {
+    type Error = ConfigError;
+
+    fn try_from(keys: Vec<VerifyingKey>) -> Result<Self, Self::Error> {
+        KeySet::new(keys).map(Self::new)
+    }
+}
+
+impl<const N: usize> TryFrom<[VerifyingKey; N]> for KeyStore {
+    type Error = ConfigError;
+
+    fn try_from(keys: [VerifyingKey; N]) -> Result<Self, Self::Error> {
+        KeySet::new(keys).map(Self::new)
+    }
+}
+
 impl fmt::Debug for KeyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let current = self.load();
@@ -182,7 +201,6 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::key::VerifyingKey;
 
     #[test]
     fn no_reader_sees_the_previous_set_after_replace_has_returned() {

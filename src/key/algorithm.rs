@@ -1,8 +1,6 @@
 //! The algorithms of signatures.
 
-use std::{fmt, str::FromStr};
-
-use crate::error::ParseError;
+use crate::serde_text::text_enum;
 
 /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
 /// another is rejected.
@@ -131,19 +129,4 @@ impl Algorithm {
     }
 }
 
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == text)
-            .ok_or(ParseError::new("not the name of a supported algorithm"))
-    }
-}
+text_enum!(Algorithm, "the supported algorithms");

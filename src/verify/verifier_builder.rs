@@ -1,6 +1,6 @@
 //! Configures a verifier: every mistake is found here, before the first request.
 
-use std::{fmt, mem, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
@@ -38,7 +38,7 @@ impl SessionVerifier {
 /// ```
 /// use std::time::Duration;
 /// use tower_session_token::{
-///     ApplicationId, ClientKind, Culture, SessionVerifier, TokenType, VerifyingKey,
+///     ClientKind, SessionVerifier, TokenType, VerifyingKey,
 /// };
 ///
 /// let verifier = SessionVerifier::builder()
@@ -48,20 +48,20 @@ impl SessionVerifier {
 ///     .accept_type(TokenType::Session)
 ///     .accept_type(TokenType::NestedSession)
 ///     .leeway(Duration::from_secs(5))
-///     .application_kind(ApplicationId::from("web-shop"), ClientKind::Web)
-///     .supported_culture("ru-RU".parse()?)
-///     .supported_culture("en".parse()?)
-///     .default_culture("en".parse()?)
+///     .application_kind("web-shop", ClientKind::Web)
+///     .supported_culture("ru-RU")
+///     .supported_culture("en")
+///     .default_culture("en")
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionVerifierBuilder {
     keys: Vec<VerifyingKey>,
-    key_store: Option<KeyStore>,
+    key_store: Option<Result<KeyStore, ConfigError>>,
     accepted: Vec<TokenType>,
     form: ClaimRules,
-    issuer: Option<String>,
+    issuers: Vec<String>,
     audiences: Vec<String>,
     server_code: Option<String>,
     instance_name: Option<String>,
@@ -70,6 +70,7 @@ pub struct SessionVerifierBuilder {
     limits: Limits,
     clock: Clock,
     clients: ClientDefaults,
+    invalid: Option<ConfigError>,
     cache_bytes: usize,
     revocation: Option<Arc<dyn RevocationCheck>>,
     accept_unknown_revocation: bool,
@@ -82,7 +83,7 @@ impl Default for SessionVerifierBuilder {
             key_store: None,
             accepted: Vec::new(),
             form: ClaimRules::default(),
-            issuer: None,
+            issuers: Vec::new(),
             audiences: Vec::new(),
             server_code: None,
             instance_name: None,
@@ -91,6 +92,7 @@ impl Default for SessionVerifierBuilder {
             limits: Limits::default(),
             clock: Clock::System,
             clients: ClientDefaults::default(),
+            invalid: None,
             cache_bytes: CACHE_BYTES,
             revocation: None,
             accept_unknown_revocation: false,
@@ -105,15 +107,31 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Takes the keys of a [`KeySet`], or of a [`KeyStore`] that swaps its set while requests run.
-    pub fn key_store(mut self, keys: impl Into<KeyStore>) -> Self {
-        self.key_store = Some(keys.into());
+    /// Sets all keys: a [`KeySet`], a list of keys, or a [`KeyStore`] whose set is replaced while
+    /// requests run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{KeySet, KeyStore, SessionVerifier, VerifyingKey};
+    ///
+    /// let old = VerifyingKey::hs256([1; 32])?.with_id("2026-01");
+    /// let new = VerifyingKey::hs256([2; 32])?.with_id("2026-02");
+    /// let builder = SessionVerifier::builder().keys([old, new.clone()]);
+    ///
+    /// let store = KeyStore::new(KeySet::new([new])?);
+    /// let builder = SessionVerifier::builder().keys(store.clone());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn keys(mut self, keys: impl TryInto<KeyStore, Error: Into<ConfigError>>) -> Self {
+        self.key_store = Some(keys.try_into().map_err(Into::into));
         self
     }
 
-    /// Accepts tokens of this issuer alone: the claim `iss`, compared exactly.
+    /// Accepts tokens of this issuer alone: the claim `iss`, compared exactly. A verifier trusts one
+    /// issuer: a second one is an error of [`build`](Self::build).
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
+        self.issuers.push(issuer.into());
         self
     }
 
@@ -200,21 +218,23 @@ impl SessionVerifierBuilder {
     /// `he`), and where no parent is in the list, the first culture of the same language and script
     /// serves: `de-DE` for `de-AT`, `zh-Hant` for `zh-TW`. Without a list, every well-formed culture
     /// is taken as it is.
-    pub fn supported_culture(mut self, culture: Culture) -> Self {
-        self.clients.support(culture);
+    pub fn supported_culture(mut self, culture: impl TryInto<Culture>) -> Self {
+        if let Some(culture) = self.parse("supported_culture", culture) {
+            self.clients.support(culture);
+        }
         self
     }
 
     /// Sets the culture of clients that say none: the invariant one by default.
-    pub fn default_culture(mut self, culture: Culture) -> Self {
-        self.clients.defaults.culture = Some(culture);
+    pub fn default_culture(mut self, culture: impl TryInto<Culture>) -> Self {
+        self.clients.defaults.culture = self.parse("default_culture", culture);
         self
     }
 
     /// Sets the UI culture of clients that say neither it nor a culture: the default culture by
     /// default.
-    pub fn default_ui_culture(mut self, culture: Culture) -> Self {
-        self.clients.defaults.ui_culture = Some(culture);
+    pub fn default_ui_culture(mut self, culture: impl TryInto<Culture>) -> Self {
+        self.clients.defaults.ui_culture = self.parse("default_ui_culture", culture);
         self
     }
 
@@ -226,9 +246,18 @@ impl SessionVerifierBuilder {
     }
 
     /// Sets the time zone of clients that say neither offset nor zone: none by default.
-    pub fn default_time_zone(mut self, time_zone: ClientTimeZone) -> Self {
-        self.clients.defaults.time_zone = Some(time_zone);
+    pub fn default_time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
+        self.clients.defaults.time_zone = self.parse("default_time_zone", time_zone);
         self
+    }
+
+    /// The value, or `None` for one that makes [`build`](Self::build) fail.
+    fn parse<T>(&mut self, option: &'static str, value: impl TryInto<T>) -> Option<T> {
+        let value = value.try_into().ok();
+        if value.is_none() {
+            self.invalid = Some(ConfigError::new(option, "is ill-formed or unknown"));
+        }
+        value
     }
 
     /// Sets how many bytes of memory the sessions of tokens that were verified before may take:
@@ -305,53 +334,79 @@ impl SessionVerifierBuilder {
     ///
     /// [`ConfigError`] names the option that is missing, contradicts another or is out of range.
     pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
-        let refuse = |option, why: &'static str| Err(ConfigError::new(option, why));
-        let keys = match (mem::take(&mut self.keys), self.key_store.take()) {
-            (keys, None) if keys.is_empty() => return refuse("key", "none is set; call `key`"),
-            (keys, None) => KeyStore::new(KeySet::new(keys)?),
-            (keys, Some(store)) if keys.is_empty() => store,
-            _ => return refuse("key", "a key store is set too; give it all the keys"),
-        };
-        match (&self.issuer, self.form.any_issuer) {
-            (None, false) => {
-                return refuse(
-                    "issuer",
-                    "none is set; call `issuer`, or `any_issuer` to accept every issuer",
-                );
-            }
-            (Some(_), true) => return refuse("issuer", "contradicts `any_issuer`"),
-            _ => {}
+        if let Some(error) = self.invalid {
+            return Err(error);
         }
-        match (self.audiences.is_empty(), self.form.any_audience) {
-            (true, false) => {
-                return refuse(
-                    "audience",
-                    "none is set; call `audience`, or `any_audience` to accept every audience",
-                );
-            }
-            (false, true) => return refuse("audience", "contradicts `any_audience`"),
-            _ => {}
-        }
-        if self.issuer.as_ref().is_some_and(String::is_empty) {
-            return refuse("issuer", "is empty");
-        }
-        if self.audiences.iter().any(String::is_empty) {
-            return refuse("audience", "is empty");
-        }
-        // The database is read here, not at the first request that names a zone.
-        let _ = ClientTimeZone::database();
-        if !self.clients.has_plain_default_offset() {
-            return refuse(
+        let has_keys = !self.keys.is_empty();
+        let (any_issuer, any_audience) = (self.form.any_issuer, self.form.any_audience);
+        for (is_wrong, option, reason) in [
+            (
+                !has_keys && self.key_store.is_none(),
+                "key",
+                "none is set; call `key`",
+            ),
+            (
+                has_keys && self.key_store.is_some(),
+                "key",
+                "`keys` is set too; give it all the keys",
+            ),
+            (
+                self.issuers.is_empty() && !any_issuer,
+                "issuer",
+                "none is set; call `issuer`, or `any_issuer` to accept every issuer",
+            ),
+            (
+                self.issuers.len() > 1,
+                "issuer",
+                "is set twice; a verifier trusts one issuer",
+            ),
+            (
+                !self.issuers.is_empty() && any_issuer,
+                "issuer",
+                "contradicts `any_issuer`",
+            ),
+            (
+                self.audiences.is_empty() && !any_audience,
+                "audience",
+                "none is set; call `audience`, or `any_audience` to accept every audience",
+            ),
+            (
+                !self.audiences.is_empty() && any_audience,
+                "audience",
+                "contradicts `any_audience`",
+            ),
+            (
+                self.issuers.iter().any(String::is_empty),
+                "issuer",
+                "is empty",
+            ),
+            (
+                self.audiences.iter().any(String::is_empty),
+                "audience",
+                "is empty",
+            ),
+            (
+                !self.clients.has_plain_default_offset(),
                 "default_utc_offset",
                 "is not in whole minutes within ±14:00",
-            );
+            ),
+            (self.leeway > MAX_LEEWAY, "leeway", "is above 300 seconds"),
+            (
+                self.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()),
+                "max_lifetime",
+                "0 would reject every token",
+            ),
+        ] {
+            if is_wrong {
+                return Err(ConfigError::new(option, reason));
+            }
         }
-        if self.leeway > MAX_LEEWAY {
-            return refuse("leeway", "is above 300 seconds");
-        }
-        if self.max_lifetime.is_some_and(|it| it.is_zero()) {
-            return refuse("max_lifetime", "0 would refuse every token");
-        }
+        let keys = match self.key_store {
+            Some(store) => store?,
+            None => KeyStore::new(KeySet::new(self.keys)?),
+        };
+        // The database is read here, not at the first request that names a zone.
+        let _ = ClientTimeZone::database();
         self.limits.check()?;
         if self.accepted.is_empty() {
             self.accepted.push(TokenType::Session);
@@ -360,7 +415,7 @@ impl SessionVerifierBuilder {
             keys,
             accepted: self.accepted,
             form: self.form,
-            issuer: self.issuer,
+            issuer: self.issuers.pop(),
             audiences: self.audiences,
             server_code: self.server_code,
             instance_name: self.instance_name,
@@ -380,7 +435,7 @@ impl fmt::Debug for SessionVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionVerifierBuilder")
             .field("accepted", &self.accepted)
-            .field("issuer", &self.issuer)
+            .field("issuers", &self.issuers)
             .field("audiences", &self.audiences)
             .finish_non_exhaustive()
     }

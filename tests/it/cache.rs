@@ -223,7 +223,7 @@ fn no_session_outlives_a_swap_of_keys() {
     let key = |id: &str| VerifyingKey::hs256(SECRET).unwrap().with_id(id);
     let store = KeyStore::new(KeySet::new([key("old")]).unwrap());
     let verifier = SessionVerifier::builder()
-        .key_store(store.clone())
+        .keys(store.clone())
         .any_issuer()
         .any_audience()
         .clock(now)
@@ -454,7 +454,7 @@ fn a_clock_that_swaps_the_keys_brings_no_session_of_the_old_ones_back() {
     let (times, within) = (AtomicI64::new(0), Arc::clone(&inner));
     let (swapped, seen) = (store.clone(), new.clone());
     let verifier = SessionVerifier::builder()
-        .key_store(store)
+        .keys(store)
         .any_issuer()
         .any_audience()
         .clock(move || {

@@ -158,9 +158,9 @@ fn a_tag_of_more_than_64_bytes_is_ignored() {
 }
 
 fn speaking(cultures: &[&str]) -> SessionVerifier {
-    let builder = builder().default_culture("en".parse().unwrap());
+    let builder = builder().default_culture("en");
     let add = |it: tower_session_token::SessionVerifierBuilder, tag: &&str| {
-        it.supported_culture(tag.parse().unwrap())
+        it.supported_culture(*tag)
     };
     cultures.iter().fold(builder, add).build().unwrap()
 }
@@ -218,7 +218,7 @@ fn the_token_comes_before_accept_language() {
 
 #[test]
 fn without_a_token_the_service_s_defaults_count() {
-    let builder = builder().default_culture("de-CH".parse().unwrap());
+    let builder = builder().default_culture("de-CH");
     let offset = FixedOffset::east_opt(3600).unwrap();
     let verifier = builder.default_utc_offset(offset).build().unwrap();
     for client_headers in [ClientHeaders::none(), ClientHeaders::all()] {

@@ -55,7 +55,7 @@ fn verifier(store: &KeyStore, cache_bytes: usize) -> SessionVerifier {
 
 fn builder(store: &KeyStore, cache_bytes: usize) -> SessionVerifierBuilder {
     SessionVerifier::builder()
-        .key_store(store.clone())
+        .keys(store.clone())
         .any_issuer()
         .audience(AUDIENCE)
         .clock(now)

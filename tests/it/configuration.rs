@@ -26,10 +26,21 @@ fn a_verifier_is_complete_and_free_of_contradiction() {
             "key",
             SessionVerifier::builder().any_issuer().any_audience(),
         ),
-        ("key", builder().key_store(store)),
+        ("key", builder().keys(store)),
         ("issuer", bare().audience("a")),
         ("issuer", bare().audience("a").issuer("i").any_issuer()),
+        ("issuer", bare().audience("a").issuer("i").issuer("j")),
         ("audience", bare().issuer("i")),
+        (
+            "supported_culture",
+            builder().supported_culture("not a tag"),
+        ),
+        ("default_culture", builder().default_culture("-")),
+        ("default_ui_culture", builder().default_ui_culture("a_")),
+        (
+            "default_time_zone",
+            builder().default_time_zone("Mars/Olympus"),
+        ),
         ("audience", bare().issuer("i").audience("a").any_audience()),
         (
             "default_utc_offset",

@@ -12,6 +12,7 @@ mod interleaving;
 mod issuer;
 mod layer;
 mod nested;
+mod other_issuers;
 mod printed;
 mod refusals;
 mod requirements;

@@ -112,7 +112,7 @@ fn a_builder_is_a_template() {
 #[test]
 fn a_default_of_the_service_is_inherited() {
     let verifier = builder()
-        .default_culture("de-CH".parse().unwrap())
+        .default_culture("de-CH")
         .default_utc_offset(FixedOffset::east_opt(3600).unwrap())
         .build()
         .unwrap();

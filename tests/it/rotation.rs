@@ -42,7 +42,7 @@ fn issue(key: SigningKey) -> String {
 
 fn verifier(store: &KeyStore) -> SessionVerifier {
     SessionVerifier::builder()
-        .key_store(store.clone())
+        .keys(store.clone())
         .issuer(ISSUER)
         .audience(AUDIENCE)
         .clock(now)
@@ -56,7 +56,7 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
     let store = KeyStore::new(set(&["a"]));
     let builder = || {
         SessionVerifier::builder()
-            .key_store(store.clone())
+            .keys(store.clone())
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .clock(now)

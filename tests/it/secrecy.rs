@@ -71,7 +71,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
     let store = KeyStore::new(set);
     printed.debug(&store);
     let mut builder = SessionVerifier::builder()
-        .key_store(store)
+        .keys(store)
         .leeway(Duration::from_secs(
             config["leeway_seconds"].as_u64().unwrap(),
         ))
@@ -182,7 +182,7 @@ fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Va
         Ok(set) => {
             printed.debug(&set);
             let verifier = SessionVerifier::builder()
-                .key_store(set)
+                .keys(set)
                 .any_issuer()
                 .any_audience()
                 .accept_type(TokenType::Jwt)

@@ -243,7 +243,7 @@ impl World {
         let cache_bytes = [0, small_cache.into(), 1 << 20];
         let verifiers = cache_bytes.map(|bytes| {
             let builder = SessionVerifier::builder()
-                .key_store(store.clone())
+                .keys(store.clone())
                 .issuer(ISSUER)
                 .audience(AUDIENCE)
                 .accept_type(TokenType::Session)

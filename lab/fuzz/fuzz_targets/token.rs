@@ -49,7 +49,7 @@ fn services() -> Vec<Service> {
     .map(|(kid, algorithm)| {
         let (jwk, keys) = public_key(kid, algorithm);
         let verifier = SessionVerifier::builder()
-            .key_store(keys)
+            .keys(keys)
             .issuer(ISSUER)
             .audience(AUDIENCE)
             .accept_type(TokenType::Jwt)

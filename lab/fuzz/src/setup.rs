@@ -174,7 +174,7 @@ impl Config {
             .with_actors(self.limits.actors);
         let mut builder = SessionVerifier::builder()
             .leeway(Duration::from_secs(self.leeway))
-            .default_culture(self.default_culture.parse().expect("it is a tag"))
+            .default_culture(self.default_culture)
             .limits(limits)
             .clock(now);
         for at in 0..self.keys {
@@ -204,7 +204,7 @@ impl Config {
             builder = builder.application_kind(id, tower_session_token::ClientKind::Web);
         }
         for tag in self.supported {
-            builder = builder.supported_culture(tag.parse().expect("it is a tag"));
+            builder = builder.supported_culture(*tag);
         }
         builder
     }
