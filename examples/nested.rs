@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .nested(User::new("bob").with_name("Bob, the employee"))
         .lifetime(Duration::from_secs(60))
         .build()?;
-    SessionContext::scope(&nested, file_report()).await;
+    SessionContext::scope(nested.clone().into(), file_report()).await;
 
     // More rights than Ann has are refused, unless the code says so by name.
     let refused = session

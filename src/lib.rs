@@ -63,11 +63,12 @@
 //! 3. [Revocation](RevocationCheck) is asked.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
 //!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.
-//! 5. [`Session`] and [`ClientContext`] go into the extensions, and the inner service runs in the
-//!    scope of the [`SessionContext`].
+//! 5. The [`Session`] goes into the extensions, or the [`ClientContext`] where there is none, and
+//!    the inner service runs in the scope of the [`SessionContext`].
 //!
-//! [`RequireClientKind`], [`RequireAccessLevel`] and [`RequireScope`] then let pass only some
-//! sessions. Refused requests are answered as the README's table says.
+//! The guards [`RequireSession`], [`RequireClientKind`], [`RequireAccessLevel`], [`RequireScope`],
+//! [`RequireRole`] and [`Require`] then admit only some sessions. Rejected requests are answered as
+//! the README's table says, in the form that the layer has.
 //!
 //! # Known attacks, and why they fail
 //!
@@ -153,8 +154,6 @@ mod token;
 mod vectors;
 mod verify;
 
-#[cfg(feature = "axum")]
-pub use axum::SessionRejection;
 pub use client::{
     ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
     ParseTimeZoneError, TimeZone,
@@ -167,8 +166,9 @@ pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
 pub use limits::Limits;
 pub use middleware::{
-    CallHeaders, Challenge, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
-    RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
+    CallHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
+    RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
+    ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};

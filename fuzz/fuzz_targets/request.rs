@@ -102,7 +102,7 @@ impl World {
                 }
                 if everywhere {
                     let sources = [
-                        TokenSource::header("x-session-token"),
+                        TokenSource::header(http::HeaderName::from_static("x-session-token")),
                         TokenSource::cookie("session"),
                         TokenSource::websocket_protocol("bearer."),
                     ];

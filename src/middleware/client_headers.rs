@@ -216,31 +216,49 @@ impl NegotiationHeaders {
         }
     }
 
-    /// For a request with this context; `None` where the response says nothing.
-    pub(super) fn of(&self, clients: &ClientPolicy, context: &ClientContext) -> Option<Box<Self>> {
-        if self.vary.is_none() && !clients.has_supported_list() {
+    /// Completes the headers for a request of this context; `None` where the response needs none.
+    ///
+    /// `token_field` is the field that the token came in, if that is a cookie or a header of its
+    /// own: its culture could decide too.
+    pub(super) fn of(
+        &self,
+        clients: &ClientPolicy,
+        context: &ClientContext,
+        token_field: Option<&HeaderName>,
+    ) -> Option<Box<Self>> {
+        let has_list = clients.has_supported_list();
+        let sources = [context.culture_source(), context.ui_culture_source()];
+        let negotiated = has_list || self.vary.is_some();
+        let token_field =
+            token_field.filter(|_| negotiated || sources.contains(&ClientSource::Token));
+        if !negotiated && token_field.is_none() {
             return None;
         }
-        let negotiated = clients.has_supported_list()
-            || matches!(
-                context.ui_culture_source(),
-                ClientSource::Call | ClientSource::AcceptLanguage
-            );
+        let names = self.vary.iter().map(HeaderValue::as_bytes);
+        let names = names.chain(token_field.map(|name| name.as_str().as_bytes()));
+        let vary = names.collect::<Vec<_>>().join(&b", "[..]);
+        let [_, ui_source] = sources;
+        let by_request = matches!(ui_source, ClientSource::Call | ClientSource::AcceptLanguage);
         Some(Box::new(Self {
-            vary: self.vary.clone(),
-            content_language: negotiated.then(|| language(context.ui_culture())).flatten(),
+            vary: HeaderValue::try_from(vary)
+                .ok()
+                .filter(|vary| !vary.is_empty()),
+            content_language: (has_list || by_request)
+                .then(|| language(context.ui_culture()))
+                .flatten(),
         }))
     }
 
     /// Adds to what the handler set. The refusal of a layer further in has no language: it holds
     /// constants alone, and nothing of the request.
     pub(super) fn apply<B>(self, response: &mut Response<B>) {
-        let is_refusal = response.extensions().get::<SessionError>().is_some();
+        let has_no_language = response.extensions().get::<SessionError>().is_some()
+            || matches!(response.status().as_u16(), 204 | 304);
         let headers = response.headers_mut();
         if let Some(vary) = self.vary {
             add_vary(headers, vary);
         }
-        if let Some(language) = self.content_language.filter(|_| !is_refusal)
+        if let Some(language) = self.content_language.filter(|_| !has_no_language)
             && let Entry::Vacant(entry) = headers.entry(CONTENT_LANGUAGE)
         {
             entry.insert(language);

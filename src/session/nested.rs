@@ -53,7 +53,7 @@ impl Session {
 /// let session = Session::from(token);
 ///
 /// let nested = session.nested(User::new("bob")).build()?;
-/// SessionContext::sync_scope(nested, || {
+/// SessionContext::sync_scope(nested.into(), || {
 ///     let current = SessionContext::current().unwrap();
 ///     assert_eq!(current.user().id().to_string(), "bob");
 ///     assert_eq!(current.actor().unwrap().user_id().to_string(), "ann");

@@ -119,6 +119,11 @@ impl Session {
         }
     }
 
+    /// Whether both are clones of one session.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// How much memory its clones share, generously counted.
     pub(crate) fn heap_bytes(&self) -> usize {
         const COUNTED: usize = 2 * size_of::<usize>() + size_of::<Shared>();

@@ -13,7 +13,7 @@ mod issuer;
 mod layer;
 mod nested;
 mod printed;
-mod refusals;
+mod rejections;
 mod requirements;
 mod revocation;
 mod rotation;

@@ -241,7 +241,7 @@ fn scope_is_a_subset() {
 #[test]
 fn in_process_it_needs_no_signature() {
     let parent = session(&json!({}));
-    SessionContext::sync_scope(nest(&parent, "bob"), || {
+    SessionContext::sync_scope(nest(&parent, "bob").into(), || {
         let current = SessionContext::current().unwrap();
         assert_eq!(current.user().id().to_string(), "bob");
         assert_eq!(current.actor().unwrap().session_id(), Some(parent.id()));
