@@ -87,12 +87,7 @@ fn describe(_: &mut dyn std::any::Any, _: &SessionError) {}
 pub struct ProblemDetails;
 
 impl<B: From<Bytes>> RejectionBody<B> for ProblemDetails {
-    fn respond(
-        &self,
-        _: Option<&Parts>,
-        mut head: Response<()>,
-        error: &SessionError,
-    ) -> Response<B> {
+    fn respond(&self, _: Option<&Parts>, head: Response<()>, error: &SessionError) -> Response<B> {
         if head.headers().contains_key(&GRPC_STATUS) {
             return head.map(|()| Bytes::new().into());
         }
@@ -104,9 +99,10 @@ impl<B: From<Bytes>> RejectionBody<B> for ProblemDetails {
             "code": error.code(),
             "detail": error.to_string(),
         });
+        let mut response = head.map(|()| Bytes::from(body.to_string()).into());
         let json = HeaderValue::from_static("application/problem+json");
-        head.headers_mut().insert(CONTENT_TYPE, json);
-        head.map(|()| Bytes::from(body.to_string()).into())
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
     }
 }
 
@@ -179,9 +175,9 @@ pub(super) fn unformed<B: Default + 'static>(
     error: SessionError,
     scope: Option<Arc<str>>,
 ) -> Response<B> {
-    let form = Rejecter::default();
-    let mut response = form.finish(Response::new(()), &error, scope.as_deref(), None, None);
-    response.extensions_mut().insert(Unformed { error, scope });
+    let unformed = Unformed { error, scope };
+    let mut response = Rejecter::default().finish(Response::new(()), &unformed, None, None);
+    response.extensions_mut().insert(unformed);
     response
 }
 
@@ -225,7 +221,7 @@ impl<R> Rejecter<R> {
 
     /// Rejects a request in front of the inner service. A form that does not read the request
     /// reuses the memory of its header map, since rejecting has to be cheap.
-    pub(super) fn reject<B>(&self, mut request: Parts, error: &SessionError) -> Response<B>
+    pub(super) fn reject<B>(&self, mut request: Parts, error: SessionError) -> Response<B>
     where
         R: RejectionBody<B>,
     {
@@ -235,7 +231,8 @@ impl<R> Rejecter<R> {
             *head.headers_mut() = mem::take(&mut request.headers);
             head.headers_mut().clear();
         }
-        self.finish(head, error, None, grpc_type, Some(&request))
+        let unformed = Unformed { error, scope: None };
+        self.finish(head, &unformed, grpc_type, Some(&request))
     }
 
     /// What is kept of a request while the inner service runs.
@@ -263,34 +260,21 @@ impl<R> Rejecter<R> {
     where
         R: RejectionBody<B>,
     {
-        let Some(Unformed { error, scope }) = response.extensions_mut().remove() else {
-            return response;
+        let unformed = match response.extensions_mut().remove::<Unformed>() {
+            Some(unformed) if response.status() == unformed.error.status() => unformed,
+            _ => return response,
         };
-        if response.status() != error.status() {
-            return response;
-        }
         let mut head = response.map(|_| ());
         for name in [CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, RETRY_AFTER] {
             head.headers_mut().remove(name);
         }
-        let KeptRequest {
-            grpc_type,
-            head: request,
-        } = request;
-        self.finish(
-            head,
-            &error,
-            scope.as_deref(),
-            *grpc_type,
-            request.as_deref(),
-        )
+        self.finish(head, &unformed, request.grpc_type, request.head.as_deref())
     }
 
     fn finish<B>(
         &self,
         mut head: Response<()>,
-        error: &SessionError,
-        scope: Option<&str>,
+        Unformed { error, scope }: &Unformed,
         grpc_type: Option<&'static str>,
         request: Option<&Parts>,
     ) -> Response<B>
@@ -301,11 +285,10 @@ impl<R> Rejecter<R> {
             grpc_head(content_type, error, &mut head);
         } else {
             *head.status_mut() = error.status();
-            if let Some(challenge) = self.challenges.of(error.kind(), scope) {
+            if let Some(challenge) = self.challenges.of(error.kind(), scope.as_deref()) {
                 head.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             } else if error.status() == StatusCode::SERVICE_UNAVAILABLE {
-                let seconds = HeaderValue::from_static("1");
-                head.headers_mut().insert(RETRY_AFTER, seconds);
+                head.headers_mut().insert(RETRY_AFTER, 1.into());
             }
         }
         let mut response = self.body.respond(request, head, error);
@@ -352,19 +335,19 @@ impl Challenges {
 
     /// The challenge of RFC 6750 §3.1; `None` where other credentials would not help.
     fn of(&self, kind: SessionErrorKind, scope: Option<&str>) -> Option<HeaderValue> {
-        Some(match (kind.status(), scope) {
-            (StatusCode::BAD_REQUEST, _) => self.invalid_request.clone(),
-            (StatusCode::FORBIDDEN, None) => self.insufficient_scope.clone(),
-            (StatusCode::FORBIDDEN, Some(scope)) => {
-                let challenge = self.insufficient_scope.as_bytes();
-                let scope = format!(", scope=\"{scope}\"");
-                header_value([challenge, scope.as_bytes()].concat())
-            }
-            (StatusCode::UNAUTHORIZED, _) if kind == SessionErrorKind::TokenMissing => {
-                self.missing.clone()
-            }
-            (StatusCode::UNAUTHORIZED, _) => self.invalid_token.clone(),
+        let challenge = match kind.status() {
+            StatusCode::BAD_REQUEST => &self.invalid_request,
+            StatusCode::FORBIDDEN => &self.insufficient_scope,
+            StatusCode::UNAUTHORIZED if kind == SessionErrorKind::TokenMissing => &self.missing,
+            StatusCode::UNAUTHORIZED => &self.invalid_token,
             _ => return None,
+        };
+        Some(match scope {
+            Some(scope) if kind.status() == StatusCode::FORBIDDEN => {
+                let scope = format!(", scope=\"{scope}\"");
+                header_value([challenge.as_bytes(), scope.as_bytes()].concat())
+            }
+            _ => challenge.clone(),
         })
     }
 }
@@ -389,8 +372,7 @@ fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     }
     let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
     // The format of messages, or a parameter, may follow.
-    let mut parts = content_type.split(|byte| b"+; \t".contains(byte));
-    let media_type = parts.next()?;
+    let media_type = content_type.split(|byte| b"+; \t".contains(byte)).next()?;
     TYPES
         .into_iter()
         .find(|grpc_type| media_type.eq_ignore_ascii_case(grpc_type.as_bytes()))
@@ -402,8 +384,6 @@ fn grpc_head(content_type: &'static str, error: &SessionError, head: &mut Respon
     let headers = head.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(&GRPC_STATUS, error.grpc_code().into());
-    headers.insert(
-        &GRPC_MESSAGE,
-        HeaderValue::from_static(error.kind().title()),
-    );
+    let message = HeaderValue::from_static(error.kind().title());
+    headers.insert(&GRPC_MESSAGE, message);
 }

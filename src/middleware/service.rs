@@ -95,7 +95,7 @@ where
                 if R::READS_REQUEST {
                     token_source::hide(&config.sources, &mut request.headers);
                 }
-                return ResponseFuture::rejected(Ok(rejecter.reject(request, &error)));
+                return ResponseFuture::rejected(Ok(rejecter.reject(request, error)));
             }
         };
         token_source::hide(&config.sources, request.headers_mut());

@@ -215,7 +215,7 @@ pub(crate) fn layer(verifier: &SessionVerifier) -> SessionLayer {
 pub(crate) fn sources() -> [TokenSource; 4] {
     [
         TokenSource::bearer(),
-        TokenSource::header(http::HeaderName::from_static("x-token")),
+        TokenSource::header(HeaderName::from_static("x-token")),
         TokenSource::cookie("session").unwrap(),
         TokenSource::websocket_protocol("bearer.").unwrap(),
     ]

@@ -486,7 +486,7 @@ fn headers_that_layers_in_between_added_stay_and_those_of_the_old_body_go() {
         Ok::<_, std::convert::Infallible>(response)
     });
     let layer = SessionLayer::new(verifier());
-    let formed = layer.clone().problem_details().layer(handler.clone());
+    let formed = layer.clone().problem_details().layer(handler);
     let formed = answer(block_on(formed.oneshot(bearer(&good_token()))).unwrap());
     assert_eq!(formed.header("x-request-id"), Some("7"));
     assert_eq!(formed.header("content-length"), None);
