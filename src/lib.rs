@@ -54,13 +54,13 @@
 //! # What happens to a request
 //!
 //! 1. The token is found ([`TokenSource`]): `Authorization: Bearer` (RFC 6750 §2.1) unless more is
-//!    configured. Without one the request is refused, or passes with no session
+//!    configured. Without one the request is rejected, or passes with no session
 //!    ([`SessionLayer::optional`]).
-//! 2. The [`SessionVerifier`] judges it: size and form, JOSE header, key and algorithm, signature,
+//! 2. The [`SessionVerifier`] verifies it: size and form, JOSE header, key and algorithm, signature,
 //!    and only then its claims. One [`SessionErrorKind`] for each reason. A token that was verified
 //!    before comes from a [cache](SessionVerifierBuilder::cache_bytes), while it is valid and the
 //!    keys are the same.
-//! 3. [Revocation](RevocationCheck) is asked.
+//! 3. It asks the [revocation check](RevocationCheck), at each request.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
 //!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.
 //! 5. The [`Session`] goes into the extensions, or the [`ClientContext`] where there is none, and
@@ -78,11 +78,11 @@
 //! | a public key as HMAC secret | a key has one algorithm; HMAC constructors refuse the text of keys |
 //! | a key, or an address of one, in the token | `jwk`, `jku`, `x5u`, `x5c` are never read |
 //! | `kid` as a path or a query | it is compared with the ids of the keys, and nothing else |
-//! | extensions that change what is signed | any `crit` or `b64` is refused |
-//! | one token, two readings | a member or claim that occurs twice is refused; so is a second `Authorization` |
+//! | extensions that change what is signed | any `crit` or `b64` is rejected |
+//! | one token, two readings | a member or claim that occurs twice is rejected; so is a second `Authorization` |
 //! | many spellings of one token | base64url is strict: no padding, no left-over bits |
 //! | a token of another kind | `typ` decides, and only what the service accepts by name passes (RFC 8725 §3.11) |
-//! | a claim of the wrong type taken for absent | it is refused |
+//! | a claim of the wrong type taken for absent | it is rejected |
 //! | resources: size, depth, compression | limits hold before allocation; nothing is decompressed |
 //!
 //! # Coming from TESSA

@@ -29,7 +29,9 @@ pin_project! {
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F: Future, R> {
+    pub(super) enum State<F: Future, R> {
+        /// The inner service's future in the scope of the session. `rejecter` gives a rejection by
+        /// the inner service its form.
         Session {
             #[pin]
             future: SessionScope<F>,
@@ -48,37 +50,9 @@ pin_project! {
     }
 }
 
-impl<F: Future, R> ResponseFuture<F, R> {
-    /// The inner service's future in the scope of the session. `rejecter` gives a rejection by
-    /// the inner service its form.
-    pub(super) fn session(
-        future: SessionScope<F>,
-        rejecter: Arc<Rejecter<R>>,
-        request: KeptRequest,
-        headers: Option<Box<NegotiationHeaders>>,
-    ) -> Self {
-        Self {
-            state: State::Session {
-                future,
-                rejecter,
-                request,
-                headers,
-            },
-        }
-    }
-
-    pub(super) fn guarded(future: F) -> Self {
-        Self {
-            state: State::Guarded { future },
-        }
-    }
-
-    pub(super) fn rejected(response: F::Output) -> Self {
-        Self {
-            state: State::Rejected {
-                response: Some(response),
-            },
-        }
+impl<F: Future, R> From<State<F, R>> for ResponseFuture<F, R> {
+    fn from(state: State<F, R>) -> Self {
+        Self { state }
     }
 }
 

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::{
-    future::ResponseFuture,
+    future::{ResponseFuture, State},
     rejection::{EmptyBody, unformed},
     service::require_session,
 };
@@ -330,13 +330,17 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let session = require_session(request.extensions());
         match session.and_then(|session| self.rule.check(session)) {
-            Ok(()) => ResponseFuture::guarded(self.inner.call(request)),
+            Ok(()) => {
+                let future = self.inner.call(request);
+                State::Guarded { future }.into()
+            }
             Err(error) => {
                 let scope = match &self.rule {
                     Rule::Scope(scope) => Some(Arc::clone(scope)),
                     _ => None,
                 };
-                ResponseFuture::rejected(Ok(unformed(error, scope)))
+                let response = Some(Ok(unformed(error, scope)));
+                State::Rejected { response }.into()
             }
         }
     }

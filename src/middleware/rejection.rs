@@ -146,7 +146,8 @@ impl SessionError {
     /// the form, realm and challenge that are configured there.
     ///
     /// Where no session layer is in front, it stays as it is: the status, the default challenge
-    /// and an empty body.
+    /// and an empty body. So does a response whose status is changed on its way to the layer, such as
+    /// a 403 that becomes a 404.
     ///
     /// # Examples
     ///

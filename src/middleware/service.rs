@@ -11,7 +11,7 @@ use tower::Service;
 
 use super::{
     client_headers::{CallHeaders, NegotiationHeaders},
-    future::ResponseFuture,
+    future::{ResponseFuture, State},
     rejection::{EmptyBody, Rejecter, RejectionBody},
     token_source::{self, Credential, TokenSource},
 };
@@ -95,7 +95,8 @@ where
                 if R::READS_REQUEST {
                     token_source::hide(&config.sources, &mut request.headers);
                 }
-                return ResponseFuture::rejected(Ok(rejecter.reject(request, error)));
+                let response = Some(Ok(rejecter.reject(request, error)));
+                return State::Rejected { response }.into();
             }
         };
         token_source::hide(&config.sources, request.headers_mut());
@@ -104,8 +105,13 @@ where
         let entered = Entered::new(&mut session);
         let future = self.inner.call(request);
         drop(entered);
-        let scope = SessionScope::new(session, future);
-        ResponseFuture::session(scope, Arc::clone(rejecter), kept, headers)
+        State::Session {
+            future: SessionScope::new(session, future),
+            rejecter: Arc::clone(rejecter),
+            request: kept,
+            headers,
+        }
+        .into()
     }
 }
 
