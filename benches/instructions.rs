@@ -18,7 +18,7 @@ use gungraun::{
 use http::{HeaderValue, Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    Algorithm, CallHeaders, Limits, Session, SessionLayer, SessionService, SessionToken,
+    Algorithm, ClientHeaders, Limits, Session, SessionLayer, SessionService, SessionToken,
     SessionTokenBuilder, SessionVerifier, TokenSource, VerifyingKey,
 };
 
@@ -142,7 +142,7 @@ fn patient() -> Idle {
             TokenSource::cookie("session").expect("a name"),
             TokenSource::websocket_protocol("bearer.").expect("a prefix"),
         ])
-        .client_context(CallHeaders::all());
+        .client_headers(ClientHeaders::all());
     let handler: fn(Request<()>) -> Answer = idle;
     layer.layer(service_fn(handler))
 }

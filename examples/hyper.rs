@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .issuer("https://issuer.example")
         .audience("session-demo")
         .application_id(ApplicationId::from("hyper-example"))
-        .culture(&"de-CH".parse()?)
+        .culture("de-CH")
         .lifetime(Duration::from_secs(3600))
         .build()?;
     let token = SessionIssuer::new(key).issue(&token)?;

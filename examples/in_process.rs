@@ -17,8 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .issuer("https://issuer.example")
         .audience("session-demo")
         .application_id(ApplicationId::from("in-process-example"))
-        .culture(&"de-CH".parse()?)
-        .time_zone("Europe/Zurich".parse()?)
+        .culture("de-CH")
+        .time_zone("Europe/Zurich")
         .lifetime(Duration::from_secs(3600))
         .build()?;
     let text = SessionIssuer::new(key.clone()).issue(&token)?;

@@ -11,7 +11,8 @@ use std::{error::Error, fs, process::ExitCode, time::Duration};
 
 use chrono::FixedOffset;
 use tower_session_token::{
-    ApplicationId, ConfigError, SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User,
+    ApplicationId, ClientTimeZone, ConfigError, Culture, SessionIssuer, SessionToken,
+    SessionTokenBuilder, SigningKey, User,
 };
 
 const HELP: &str = "\
@@ -103,10 +104,11 @@ fn read_key(
 
 /// What is wrong with an argument, which is named in place of the library's option.
 fn about(name: &str, error: &(dyn Error + 'static)) -> String {
-    let text = error.to_string();
-    let option = error.downcast_ref().map(ConfigError::option);
-    let reason = option.and_then(|it| text.strip_prefix(it)?.strip_prefix(": "));
-    format!("--{name}: {}", reason.unwrap_or(&text))
+    let reason = error.downcast_ref().map(ConfigError::reason);
+    format!(
+        "--{name}: {}",
+        reason.map_or_else(|| error.to_string(), str::to_owned)
+    )
 }
 
 fn set(
@@ -118,17 +120,17 @@ fn set(
         "jwk" | "hs256-secret-file" | "subject" | "name" | "issuer" | "client-id" => token,
         "audience" => token.audience(value),
         "client-kind" => token.client_kind(value.parse()?),
-        "culture" => token.culture(&value.parse()?),
-        "ui-culture" => token.ui_culture(&value.parse()?),
+        "culture" => token.culture(value.parse::<Culture>()?),
+        "ui-culture" => token.ui_culture(value.parse::<Culture>()?),
         "utc-offset" => {
             let seconds = value.parse::<i32>()?.checked_mul(60);
             let offset = seconds.and_then(FixedOffset::east_opt);
             token.utc_offset(offset.ok_or("not an offset")?)
         }
-        "time-zone" => token.time_zone(value.parse()?),
+        "time-zone" => token.time_zone(value.parse::<ClientTimeZone>()?),
         "server" => token.server_code(value),
         "instance" => token.instance_name(value),
-        "scope" => token.scope(value.split(' ')),
+        "scope" => token.scope(value),
         "lifetime" => token.lifetime(Duration::from_secs(value.parse()?)),
         _ => return Err("there is no such option; --help lists them".into()),
     })

@@ -21,18 +21,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .issuer("https://issuer.example")
         .audience("session-demo")
         .application_id(ApplicationId::from("nested-example"))
-        .culture(&"de-CH".parse()?)
+        .culture("de-CH")
         .utc_offset(FixedOffset::east_opt(3600).ok_or("an offset")?)
         .lifetime(Duration::from_secs(3600))
         .build()?;
-    let session = Session::from(token);
+    let session = Session::in_process(token);
 
     // Something is done in Bob's name: all code inside the scope sees Bob, and Ann behind him.
     let nested = session
         .nested(User::new("bob").with_name("Bob, the employee"))
         .lifetime(Duration::from_secs(60))
         .build()?;
-    SessionContext::scope(nested.clone().into(), file_report()).await;
+    SessionContext::scope(Session::in_process(nested.clone()), file_report()).await;
 
     // More rights than Ann has are refused, unless the code says so by name.
     let refused = session

@@ -7,8 +7,9 @@ use http::StatusCode;
 
 /// A key, verifier or layer could not be built from what it was given.
 ///
-/// It is met at start-up, by the person who configures the service: `Display` names the
-/// option and says what is wrong with it. It never holds a secret or a private key.
+/// It occurs at start-up, for the person who configures the service: `Display` is the
+/// [`option`](Self::option), a colon and the [`reason`](Self::reason). It never holds a secret or a
+/// private key.
 ///
 /// # Examples
 ///
@@ -17,8 +18,9 @@ use http::StatusCode;
 ///
 /// let error = SessionVerifier::builder().build().unwrap_err();
 /// assert_eq!(error.option(), "key");
+/// assert_eq!(error.to_string(), format!("key: {}", error.reason()));
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConfigError {
     option: &'static str,
     reason: Cow<'static, str>,
@@ -32,11 +34,33 @@ impl ConfigError {
         }
     }
 
-    /// What is wrong, in one word: the builder method or constructor, such as `issuer` or
-    /// `es256_pem`, or what was to be read, such as `key`, `jwks` or `algorithm`.
+    /// The option that is wrong: mostly the name of the builder method or constructor.
+    ///
+    /// - A builder's: `issuer`, `audience`, `leeway`, `max_lifetime`, `default_utc_offset`,
+    ///   `limits`, `realm`, `cookie`, `header`.
+    /// - A constructor's of a key: `hs256` and its like, `es256_pem` and its like, `from_pem`,
+    ///   `from_jwk`, `generate`, and `jsonwebtoken` for a key of that crate.
+    /// - `key` for the keys of a verifier or set, `jwks` for a JWK Set, and `algorithms` for those
+    ///   given with one.
     #[must_use]
     pub fn option(&self) -> &'static str {
         self.option
+    }
+
+    /// What is wrong with the option, and the remedy where one is likely.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::VerifyingKey;
+    ///
+    /// let error = VerifyingKey::hs256("too short").unwrap_err();
+    /// assert_eq!(error.option(), "hs256");
+    /// assert!(error.reason().ends_with("9 bytes, but HS256 needs 32 or more"));
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
@@ -47,6 +71,37 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+/// A text is not what its type reads: the error of every `FromStr` of the crate.
+///
+/// `Display` says what it should have been, in fixed words, and repeats nothing of the text.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{ClientKind, ParseError};
+///
+/// let error: ParseError = "mobile".parse::<ClientKind>().unwrap_err();
+/// assert_eq!(error.to_string(), "not one of desktop, web and other");
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParseError {
+    what: &'static str,
+}
+
+impl ParseError {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl Error for ParseError {}
 
 /// The reason why a request is rejected.
 ///

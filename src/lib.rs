@@ -62,7 +62,7 @@
 //!    keys are the same.
 //! 3. It asks the [revocation check](RevocationCheck), at each request.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
-//!    [turned on](CallHeaders), else from the token, else from `Accept-Language`, else from defaults.
+//!    [turned on](ClientHeaders), else from the token, else from `Accept-Language`, else from defaults.
 //! 5. The [`Session`] goes into the extensions, or the [`ClientContext`] where there is none, and
 //!    the inner service runs in the scope of the [`SessionContext`].
 //!
@@ -110,8 +110,10 @@
 //! | --- | --- | --- |
 //! | `aws_lc_rs` | yes | the crypto backend aws-lc-rs |
 //! | `rust_crypto` | | the crypto backend in pure Rust |
-//! | `time_zone` | yes | the IANA zone table |
+//! | `time_zone` | yes | time zones of the IANA database, by `jiff`: 3 crates |
+//! | `cldr` | | the supported culture that is nearest by likely subtags, and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
+//! | `jsonwebtoken` | | [`VerifyingKey`], [`SigningKey`] and [`KeySet`] from those of the crate jsonwebtoken 12 |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -154,26 +156,23 @@ mod token;
 mod vectors;
 mod verify;
 
-pub use client::{
-    ClientContext, ClientKind, ClientSource, Culture, ParseClientKindError, ParseCultureError,
-    ParseTimeZoneError, TimeZone,
+pub use client::{ClientContext, ClientKind, ClientSource, ClientTimeZone, Culture};
+pub use error::{
+    ConfigError, ParseError, SessionError, SessionErrorKind, TokenError, TokenErrorKind,
 };
-pub use error::{ConfigError, SessionError, SessionErrorKind, TokenError, TokenErrorKind};
-pub use identity::{
-    AccessLevel, Actor, ApplicationId, ParseAccessLevelError, SessionId, TokenId, User, UserId,
-};
+pub use identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User, UserId};
 pub use jws::{KeyStore, TokenType};
-pub use key::{Algorithm, KeySet, LeftOutKey, SigningKey, VerifyingKey};
+pub use key::{Algorithm, KeySet, SigningKey, SkippedKey, VerifyingKey};
 pub use limits::Limits;
 pub use middleware::{
-    CallHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
+    ClientHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
     RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
     ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
-    CacheStats, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
+    CacheStats, Revocation, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
     SessionVerifierBuilder,
 };
 

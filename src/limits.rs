@@ -20,19 +20,19 @@ pub struct Limits {
     claim_bytes: usize,
     locale_bytes: usize,
     scope_bytes: usize,
-    max_actors: usize,
+    actors: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             token_bytes: 8192,
-            header_bytes: 1024,
+            header_bytes: 4096,
             nesting: 32,
             claim_bytes: 256,
             locale_bytes: 64,
             scope_bytes: 4096,
-            max_actors: 4,
+            actors: 4,
         }
     }
 }
@@ -61,7 +61,7 @@ macro_rules! limits {
 limits! {
     /// The whole token, in bytes; 8,192 by default, 1 MiB at most.
     token_bytes, with_token_bytes;
-    /// The decoded JOSE header, in bytes; 1,024 by default.
+    /// The decoded JOSE header, in bytes; 4,096 by default.
     header_bytes, with_header_bytes;
     /// The nesting of JSON in header and claims, the object itself counted as 1; 32 by default,
     /// 100 at most.
@@ -75,7 +75,7 @@ limits! {
     /// The claim `scope`, in bytes; 4,096 by default.
     scope_bytes, with_scope_bytes;
     /// The actors in the claim `act`; 4 by default.
-    max_actors, with_max_actors;
+    actors, with_actors;
 }
 
 impl Limits {

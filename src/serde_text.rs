@@ -1,11 +1,58 @@
-//! Serde for types that are one text: `Display` to write, `FromStr` to read.
+//! Serde for types that are one string: `Display` to serialize, `FromStr` to deserialize.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
 use serde::{Deserializer, de};
 
-/// Reads a text and parses it, with no copy in between. An error holds the words of `T::Err`, none
-/// of the text.
+/// Implements serde by `Display` and `FromStr`.
+macro_rules! serde_as_text {
+    ($type:ty, $expected:expr) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::serde_text::deserialize(deserializer, $expected)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;
+
+/// Implements `Display`, `FromStr` and serde for an enum by its `as_str` and its list `ALL`.
+macro_rules! text_enum {
+    ($type:ty, $names:literal) => {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        /// Parses what [`as_str`](Self::as_str) gives, and no other spelling.
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::ParseError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL
+                    .into_iter()
+                    .find(|value| value.as_str() == text)
+                    .ok_or($crate::error::ParseError::new(concat!(
+                        "not one of ",
+                        $names
+                    )))
+            }
+        }
+
+        $crate::serde_text::serde_as_text!($type, concat!("one of ", $names));
+    };
+}
+pub(crate) use text_enum;
+
+/// Deserializes a string and parses it, with no copy in between. An error holds the words of
+/// `T::Err`, and nothing of the string.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,

@@ -3,24 +3,27 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
 
 /// A moment: the time since 1970-01-01T00:00:00Z (RFC 7519 §2 "NumericDate"), never before it.
-#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct NumericDate(Duration);
 
 impl NumericDate {
     /// 9999-12-31T23:59:59Z, in seconds.
     const MAX_SECONDS: u64 = 253_402_300_799;
 
-    pub(crate) fn from_seconds(seconds: u64) -> Option<Self> {
-        (seconds <= Self::MAX_SECONDS).then_some(Self(Duration::from_secs(seconds)))
+    pub(crate) const MAX: Self = Self(Duration::from_secs(Self::MAX_SECONDS));
+
+    /// A date of so many seconds and nanoseconds.
+    pub(crate) fn new(seconds: u64, nanos: u32) -> Option<Self> {
+        let date = Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))?;
+        Some(Self(date)).filter(|date| *date <= Self::MAX)
     }
 
-    pub(crate) fn from_fraction(seconds: f64) -> Option<Self> {
-        Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|it| *it <= Duration::from_secs(Self::MAX_SECONDS))
-            .map(Self)
+    pub(crate) fn from_double(seconds: f64) -> Option<Self> {
+        let date = Duration::try_from_secs_f64(seconds).ok()?;
+        Some(Self(date)).filter(|date| *date <= Self::MAX)
     }
 
     /// Never wraps round: a sum that is too large is later than every moment.
@@ -37,6 +40,25 @@ impl NumericDate {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The same date with a fraction of whole milliseconds.
+    pub(crate) fn to_millis(self) -> Self {
+        let nanos = self.0.subsec_nanos() / 1_000_000 * 1_000_000;
+        Self(
+            Duration::from_secs(self.0.as_secs())
+                .saturating_add(Duration::from_nanos(nanos.into())),
+        )
+    }
+
+    pub(crate) fn from_millis(millis: u64) -> Option<Self> {
+        let date = Duration::from_millis(millis);
+        Some(Self(date)).filter(|date| *date <= Self::MAX)
+    }
+
+    /// Whole milliseconds, a fraction cut off.
+    pub(crate) fn millis(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Whole seconds, a fraction cut off.
     pub(crate) fn seconds(self) -> u64 {
         self.0.as_secs()
@@ -50,7 +72,18 @@ impl NumericDate {
     }
 }
 
-/// Moments before 1970 become 1970: no token is that old.
+/// An integer where there is no fraction (RFC 7519 §2).
+impl Serialize for NumericDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.subsec_nanos() == 0 {
+            serializer.serialize_u64(self.seconds())
+        } else {
+            serializer.serialize_f64(self.0.as_secs_f64())
+        }
+    }
+}
+
+/// Instants before 1970 become 1970: no token is that old.
 impl From<DateTime<Utc>> for NumericDate {
     fn from(instant: DateTime<Utc>) -> Self {
         // chrono counts a leap second as nanoseconds beyond the second; a Duration carries them.
@@ -82,11 +115,14 @@ impl Clock {
             Self::Custom(now) => now().into(),
         }
     }
-}
 
-/// The present moment by the system's clock, the same that verifiers go by.
-pub(crate) fn now() -> DateTime<Utc> {
-    Clock::System.now().to_date_time()
+    /// The present instant where a tick counts: [`now`](Self::now) may be some milliseconds ago.
+    pub(crate) fn exactly_now(&self) -> NumericDate {
+        match self {
+            Self::System => Utc::now().into(),
+            Self::Custom(now) => now().into(),
+        }
+    }
 }
 
 /// The time of the last tick, some milliseconds ago at most: it is read several times faster.
@@ -124,9 +160,10 @@ mod tests {
 
     #[test]
     fn only_the_years_1970_to_9999_are_moments() {
-        assert!(NumericDate::from_seconds(253_402_300_799).is_some());
-        assert!(NumericDate::from_seconds(253_402_300_800).is_none());
-        assert!(NumericDate::from_seconds(u64::MAX).is_none());
+        assert!(NumericDate::new(253_402_300_799, 0).is_some());
+        assert!(NumericDate::new(253_402_300_800, 0).is_none());
+        assert!(NumericDate::new(253_402_300_799, 1).is_none());
+        assert!(NumericDate::new(u64::MAX, 0).is_none());
         for (seconds, ok) in [
             (0.0, true),
             (-0.0, true),
@@ -137,25 +174,21 @@ mod tests {
             (f64::INFINITY, false),
             (f64::NAN, false),
         ] {
-            assert_eq!(
-                NumericDate::from_fraction(seconds).is_some(),
-                ok,
-                "{seconds}"
-            );
+            assert_eq!(NumericDate::from_double(seconds).is_some(), ok, "{seconds}");
         }
     }
 
     #[test]
     fn a_fraction_counts() {
-        let whole = NumericDate::from_seconds(1_750_000_000).unwrap();
-        assert!(NumericDate::from_fraction(1_749_999_999.6).unwrap() < whole);
-        assert!(NumericDate::from_fraction(1_750_000_000.4).unwrap() > whole);
+        let whole = NumericDate::new(1_750_000_000, 0).unwrap();
+        assert!(NumericDate::from_double(1_749_999_999.6).unwrap() < whole);
+        assert!(NumericDate::from_double(1_750_000_000.4).unwrap() > whole);
     }
 
     #[test]
     fn moments_survive_chrono() {
         for seconds in [0, 1_750_000_000, 253_402_300_799] {
-            let moment = NumericDate::from_seconds(seconds).unwrap();
+            let moment = NumericDate::new(seconds, 0).unwrap();
             assert_eq!(NumericDate::from(moment.to_date_time()), moment);
         }
         assert_eq!(

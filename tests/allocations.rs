@@ -19,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    CallHeaders, ClientContext, KeySet, KeyStore, RevocationList, Session, SessionId,
+    ClientContext, ClientHeaders, KeySet, KeyStore, Revocation, RevocationList, Session, SessionId,
     SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType,
     User,
 };
@@ -44,7 +44,7 @@ fn token() -> String {
         .issuer("https://id.example.com")
         .audience("orders")
         .application_id(uuid::Uuid::new_v4())
-        .culture(&"ru-RU".parse().unwrap())
+        .culture("ru-RU")
         .server_code("main")
         .lifetime(Duration::from_secs(600))
         .build()
@@ -230,10 +230,12 @@ fn a_map_of_many_fields_is_not_copied() {
 
 #[test]
 fn long_lists_of_languages_are_refused_before_they_are_joined() {
-    let layer = SessionLayer::new(verifier(0)).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(verifier(0)).client_headers(ClientHeaders::all());
     let mut service = layer.layer(service_fn(|request: Request<()>| {
         assert_eq!(
-            ClientContext::of(request.extensions()).unwrap().ignored(),
+            ClientContext::of(request.extensions())
+                .unwrap()
+                .ignored_values(),
             1
         );
         ready(Ok::<_, Infallible>(Response::new(())))
@@ -397,7 +399,11 @@ fn what_requests_leave_behind_does_not_add_up() {
                 assert_eq!(status(&token), StatusCode::OK);
             }
             let until = now() + TimeDelta::seconds(LIFETIME.into());
-            revoked.revoke_session("https://id.example.com", &SessionId::from(id), until);
+            revoked.revoke(&Revocation::session(
+                "https://id.example.com",
+                &SessionId::from(id),
+                until,
+            ));
             assert_eq!(status(&token), StatusCode::UNAUTHORIZED);
             assert_eq!(status(&forged(token)), StatusCode::UNAUTHORIZED);
         }

@@ -3,7 +3,6 @@
 
 use std::hint::black_box;
 
-use rustls_pki_types::{SubjectPublicKeyInfoDer, pem::PemObject};
 use tower_session_token::Algorithm;
 
 use super::tokens::{HS256_SECRET, test_key};
@@ -26,9 +25,12 @@ pub(crate) fn raw_check(algorithm: Algorithm, token: &str) -> Box<dyn FnMut() ->
 
 /// The public key as SubjectPublicKeyInfo.
 fn public_der(algorithm: Algorithm) -> Vec<u8> {
-    let pem = test_key(algorithm, "public.pem");
-    let der = SubjectPublicKeyInfoDer::from_pem_slice(&pem).expect("a test key");
-    der.to_vec()
+    let pem = String::from_utf8(test_key(algorithm, "public.pem")).expect("a test key");
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    let content: String = lines.collect();
+    base64_simd::STANDARD
+        .decode_to_vec(content)
+        .expect("base64")
 }
 
 /// HMAC-SHA256 (RFC 2104) that goes on from the states after the padded key.
@@ -149,10 +151,17 @@ mod backend {
                 Box::new(move || key.verify(black_box(&input), &signature).is_ok())
             }
             Algorithm::RS256 => {
-                use rsa::{pkcs8::DecodePublicKey, signature::Verifier};
+                use rsa::{BoxedUint, signature::Verifier};
 
-                let key = rsa::RsaPublicKey::from_public_key_der(der).expect("a key");
-                let key = pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
+                let jwk = super::test_key(algorithm, "public.jwk.json");
+                let jwk: serde_json::Value = serde_json::from_slice(&jwk).expect("a test key");
+                let [n, e] = ["n", "e"].map(|member| {
+                    let text = jwk[member].as_str().expect("text");
+                    let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text);
+                    BoxedUint::from_be_slice_vartime(&bytes.expect("base64url"))
+                });
+                let key = rsa::PublicKey::new(n, e).expect("a key");
+                let key = pkcs1v15::VerifyingKey::<sha2::Sha256>::new(key);
                 let signature = pkcs1v15::Signature::try_from(signature).expect("one");
                 Box::new(move || key.verify(black_box(&input), &signature).is_ok())
             }

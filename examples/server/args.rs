@@ -4,8 +4,8 @@ use std::{fs, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tower_session_token::{
-    Algorithm, ConfigError, Culture, KeySet, KeyStore, Limits, RevocationList, SessionId,
-    SessionIssuer, SessionVerifier, SigningKey, TokenSource, TokenType,
+    Algorithm, ConfigError, Culture, KeySet, KeyStore, Limits, Revocation, RevocationList,
+    SessionId, SessionIssuer, SessionVerifier, SigningKey, TokenSource, TokenType,
 };
 
 use crate::{Clock, Failure};
@@ -74,8 +74,11 @@ impl Revoked {
         for id in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
             // For good: the file does not say when the last token of a session expires.
             let id = SessionId::from(id);
-            self.list
-                .revoke_session(&self.issuer, &id, DateTime::<Utc>::MAX_UTC);
+            self.list.revoke(&Revocation::session(
+                &self.issuer,
+                &id,
+                DateTime::<Utc>::MAX_UTC,
+            ));
         }
         Ok(())
     }
@@ -83,8 +86,8 @@ impl Revoked {
 
 fn read_jwks(path: &str, algorithms: &[Algorithm]) -> Result<KeySet, Failure> {
     let keys = KeySet::from_jwks_with_algorithms(fs::read(path)?, algorithms)?;
-    for left_out in keys.left_out() {
-        eprintln!("--jwks: {left_out}");
+    for skipped in keys.skipped() {
+        eprintln!("--jwks: {skipped}");
     }
     Ok(keys)
 }
@@ -292,23 +295,16 @@ impl Args {
         match &self.keys {
             Some(Keys::Hs256(secret)) => SigningKey::hs256(secret)
                 .map_err(|error| about("hs256-secret-file", &error.into()).into()),
-            _ => Ok(SigningKey::hs256(random_secret())?),
+            _ => Ok(SigningKey::generate(Algorithm::HS256)?),
         }
     }
 }
 
 /// What is wrong with an argument, which is named in place of the library's option.
 fn about(argument: &str, error: &Failure) -> String {
-    let text = error.to_string();
-    let option = error.downcast_ref().map(ConfigError::option);
-    let reason = option.and_then(|it| text.strip_prefix(it)?.strip_prefix(": "));
-    format!("--{argument}: {}", reason.unwrap_or(&text))
-}
-
-fn random_secret() -> [u8; 32] {
-    let mut secret = [0; 32];
-    for half in secret.chunks_mut(16) {
-        half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    }
-    secret
+    let reason = error.downcast_ref().map(ConfigError::reason);
+    format!(
+        "--{argument}: {}",
+        reason.map_or_else(|| error.to_string(), str::to_owned)
+    )
 }

@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
-    AccessLevel, ApplicationId, CallHeaders, ClientKind, RejectionBody, RequireAccessLevel,
+    AccessLevel, ApplicationId, ClientHeaders, ClientKind, RejectionBody, RequireAccessLevel,
     RequireClientKind, Session, SessionContext, SessionIssuer, SessionLayer, SessionToken,
     TokenErrorKind, User,
 };
@@ -69,7 +69,7 @@ async fn run() -> Result<(), Failure> {
         layer = layer.token_source(source);
     }
     if args.call_context {
-        layer = layer.client_context(CallHeaders::all());
+        layer = layer.client_headers(ClientHeaders::all());
     }
 
     let listener = TcpListener::bind(&args.listen)
@@ -219,8 +219,10 @@ async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Res
     let signed = app.issuer.as_ref().map(|issuer| issuer.issue(&token));
     match signed.transpose() {
         Ok(signed) => {
-            let ambient =
-                SessionContext::scope(token.into(), async { SessionContext::current() }).await;
+            let ambient = SessionContext::scope(Session::in_process(token), async {
+                SessionContext::current()
+            })
+            .await;
             Json(json!({
                 "session": ambient.as_ref().map(describe),
                 "outer": describe(&outer),
@@ -253,8 +255,8 @@ fn demo_token(
         .audience(audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()))
         .application_id(ApplicationId::from("server-example"))
         .client_kind(ClientKind::Web)
-        .culture(&"ru-RU".parse()?)
-        .ui_culture(&"en-US".parse()?)
+        .culture("ru-RU")
+        .ui_culture("en-US")
         .utc_offset(FixedOffset::east_opt(3 * 3600).ok_or("an offset")?)
         .server_code("main")
         .instance_name("default")

@@ -16,7 +16,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    CallHeaders, ClientContext, RejectionBody, RevocationCheck, RevocationStatus, Session,
+    ClientContext, ClientHeaders, RejectionBody, RevocationCheck, RevocationStatus, Session,
     SessionContext, SessionError, SessionId, SessionLayer, SessionVerifier, TokenSource,
 };
 use tower_session_token_fuzz::setup::{AUDIENCE, CONFIGS, ISSUER, NOW, sign};
@@ -112,7 +112,7 @@ impl World {
                     for source in sources {
                         layer = layer.token_source(source.expect("it is a source"));
                     }
-                    layer = layer.client_context(CallHeaders::all());
+                    layer = layer.client_headers(ClientHeaders::all());
                 }
                 let respond = |_: &Parts, head: Response<()>, error: &SessionError| {
                     head.map(|()| Body::from(format!("refused: {}", error.code())))

@@ -20,16 +20,19 @@ use std::{
 };
 
 use arbitrary::Arbitrary;
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    KeySet, KeyStore, RevocationList, Session, SessionContext, SessionError, SessionId,
+    KeySet, KeyStore, Revocation, RevocationList, Session, SessionContext, SessionError, SessionId,
     SessionLayer, SessionVerifier, TokenType, User, UserId,
 };
-use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, KIDS, NOW, secret_key, sign};
+use tower_session_token_fuzz::{
+    culture,
+    setup::{AUDIENCE, ISSUER, KIDS, NOW, secret_key, sign},
+};
 
 const LEEWAY: i64 = 60;
 const DAY: i64 = 24 * 60 * 60;
@@ -49,7 +52,7 @@ struct Token {
     nbf: i64,
     iat: i64,
     exp: i64,
-    zone: Option<chrono_tz::Tz>,
+    zone: Option<culture::Zone>,
 }
 
 impl Token {
@@ -81,7 +84,7 @@ static TOKENS: LazyLock<Vec<Token>> =
     .enumerate()
     .map(|(at, (kid, secret, typ, sub, sid, outer, nbf, exp))| {
         let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
-        let zone = (typ == "at+jwt").then_some(chrono_tz::Europe::Berlin);
+        let zone = (typ == "at+jwt").then(|| culture::zone("Europe/Berlin")).flatten();
         let jti = format!("t{at}");
         let mut header = json!({ "alg": "HS256", "typ": typ });
         if let Some(kid) = kid {
@@ -94,8 +97,8 @@ static TOKENS: LazyLock<Vec<Token>> =
         if let Some((sub, sid)) = outer {
             claims["act"] = json!({ "sub": sub, "sid": sid });
         }
-        if let Some(zone) = zone {
-            claims["zoneinfo"] = zone.name().into();
+        if let Some(zone) = &zone {
+            claims["zoneinfo"] = zone.name.as_str().into();
         }
         Token {
             text: sign(
@@ -348,20 +351,22 @@ impl World {
             return;
         }
         let generation = self.store.generation();
-        assert_eq!(self.store.replace(key_set(keys)), generation + 1);
+        // An equal set is not a swap.
+        let swaps = u64::from(keys != self.keys);
+        assert_eq!(self.store.replace(key_set(keys)), generation + swaps);
         self.keys = keys;
     }
 
     fn revoke_session(&mut self, token: &'static Token) {
         let id = SessionId::from(token.sid);
         let until = self.last(|it| it.sids().any(|sid| sid == token.sid));
-        self.revoked.revoke_session(ISSUER, &id, date(until));
+        self.revoked.revoke(&Revocation::session(ISSUER, &id, date(until)));
         self.model.sessions.insert(token.sid, until);
     }
 
     fn revoke_token(&mut self, token: &'static Token) {
         let id = (*token.jti).into();
-        self.revoked.revoke_token(ISSUER, &id, date(token.exp));
+        self.revoked.revoke(&Revocation::token(ISSUER, &id, date(token.exp)));
         self.model.tokens.insert(&token.jti, token.exp);
     }
 
@@ -369,7 +374,7 @@ impl World {
         let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
         let until = self.last(|it| it.subs().any(|sub| sub == token.sub));
         let list = &self.revoked;
-        list.revoke_user_before(ISSUER, &id, date(before), date(until));
+        list.revoke(&Revocation::user_before(ISSUER, &id, date(before), date(until)));
         // What was forgotten meanwhile counts no more, but that cannot be seen here.
         let entry = self.model.users.entry(token.sub).or_insert((before, until));
         entry.0 = entry.0.max(before);
@@ -399,10 +404,9 @@ impl World {
             read.id().map(ToString::to_string).as_ref(),
             Some(&token.jti)
         );
-        let utc = date(self.now()).naive_utc();
-        let by_zone = token.zone.map(|it| it.offset_from_utc_datetime(&utc).fix());
+        let by_zone = token.zone.as_ref().map(|it| it.offset_at(self.now()));
         let offset = session.client_utc_offset().local_minus_utc();
-        assert_eq!(offset, by_zone.map_or(0, |it| it.local_minus_utc()));
+        assert_eq!(offset, by_zone.unwrap_or(0));
     }
 
     /// What sections 2 and 3 of the profile say of a token at this moment.

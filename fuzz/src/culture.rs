@@ -1,6 +1,13 @@
 //! Cultures, offsets, zones and `Accept-Language`, read a second time.
 
-use tower_session_token::Culture;
+use std::sync::LazyLock;
+
+use icu_locale::{LanguageIdentifier, Locale, LocaleCanonicalizer, LocaleExpander};
+use jiff::{
+    Timestamp,
+    tz::{TimeZone, TimeZoneDatabase},
+};
+use tower_session_token::{ClientTimeZone, Culture};
 
 /// The canonical form of a well-formed tag (profile §3; UTS 35 §3.2; RFC 5646 §2.1).
 ///
@@ -61,25 +68,90 @@ fn is_variant(subtag: &str) -> bool {
     alphanumeric && (matches!(subtag.len(), 5..=8) || (subtag.len() == 4 && starts_with_digit))
 }
 
-/// The nearest of the supported cultures (RFC 4647 §3.4), `refused` ones left out; all are
-/// supported where there is no list.
-pub fn lookup(canonical: &str, supported: &[&str], refused: &[&str]) -> Option<String> {
-    let mut range = canonical;
-    loop {
-        let known = supported.is_empty() || supported.contains(&range);
-        if known && !refused.contains(&range) {
-            return Some(range.to_owned());
-        }
-        if supported.is_empty() {
-            return None;
-        }
-        range = range.rsplit_once('-')?.0;
-        while let Some((shorter, last)) = range.rsplit_once('-')
-            && last.len() == 1
-        {
-            range = shorter;
+/// The supported culture that serves a tag or range, those of `rejected` ranges left out: RFC 4647
+/// §3.4 with deprecated codes replaced or not, else the first of the same language and script.
+/// Without a list, the first truncation that is a culture.
+pub fn lookup(range: &str, supported: &[&str], rejected: &[&str]) -> Option<String> {
+    let is_rejected = |tag: &str| rejected.iter().any(|range| range.eq_ignore_ascii_case(tag));
+    if supported.is_empty() {
+        let short = truncations(range).into_iter().filter(|tag| tag.len() <= 64);
+        let culture = short.filter(|tag| !tag.is_empty()).find_map(canonical)?;
+        return (!is_rejected(&culture)).then_some(culture);
+    }
+    let current = current(range);
+    let mut wanted = vec![range];
+    wanted.extend(current.iter().flat_map(|(tag, _)| truncations(tag)));
+    wanted.extend(truncations(range));
+    for tag in wanted {
+        let own = |culture: &&&str| culture.eq_ignore_ascii_case(tag);
+        let replaced = |culture: &&&str| {
+            let current = self::current(culture);
+            current.is_some_and(|(current, _)| current.eq_ignore_ascii_case(tag))
+        };
+        let mut members = supported.iter();
+        let member = members
+            .find(own)
+            .or_else(|| supported.iter().find(replaced));
+        if let Some(member) = member.filter(|member| !is_rejected(member)) {
+            return Some((*member).to_owned());
         }
     }
+    let kind = language_and_script(&current?.1)?;
+    let near = |culture: &&&str| {
+        let known = current_id(culture).and_then(|id| language_and_script(&id));
+        let any_rejected = truncations(culture).into_iter().any(is_rejected);
+        known.as_ref() == Some(&kind) && !any_rejected
+    };
+    supported
+        .iter()
+        .find(near)
+        .map(|culture| (*culture).to_owned())
+}
+
+fn truncations(range: &str) -> Vec<&str> {
+    let mut tags = vec![range];
+    let mut rest = range;
+    while let Some((shorter, _)) = rest.rsplit_once('-') {
+        rest = shorter;
+        if rest.rsplit('-').next().is_some_and(|last| last.len() != 1) || !rest.contains('-') {
+            tags.push(rest);
+        }
+    }
+    tags
+}
+
+/// The tag with deprecated codes replaced, and its language, script, region and variants.
+fn current(range: &str) -> Option<(String, LanguageIdentifier)> {
+    let mut subtags: Vec<_> = range.split('-').collect();
+    let has_prefix = matches!(subtags[0].len(), 2 | 3) || subtags[0].eq_ignore_ascii_case("i");
+    if subtags.len() > 1 && subtags[1].len() == 3 && is_alpha(subtags[1]) && has_prefix {
+        subtags.remove(0);
+    }
+    let lens = (1..=subtags.len().min(8)).rev();
+    let (len, mut locale) = lens.into_iter().find_map(|len| {
+        let id: LanguageIdentifier = subtags[..len].join("-").parse().ok()?;
+        Some((len, Locale::from(id)))
+    })?;
+    LocaleCanonicalizer::new_extended().canonicalize(&mut locale);
+    let first = locale.id.to_string();
+    let rest = subtags[len..].iter().copied();
+    let tag = std::iter::once(&*first).chain(rest).collect::<Vec<_>>();
+    Some((tag.join("-"), locale.id))
+}
+
+fn current_id(range: &str) -> Option<LanguageIdentifier> {
+    current(range).map(|(_, id)| id)
+}
+
+fn language_and_script(id: &LanguageIdentifier) -> Option<(String, Option<String>)> {
+    let language = match id.language.as_str() {
+        "und" => return None,
+        "no" => "nb",
+        language => language,
+    };
+    let likely = || LocaleExpander::new_extended().get_likely_script(id);
+    let script = id.script.or_else(likely).map(|script| script.to_string());
+    Some((language.to_owned(), script))
 }
 
 /// What `Accept-Language` (RFC 9110 §12.5.4) chooses, its fields joined by commas.
@@ -95,7 +167,7 @@ pub fn accepted_language(field: &[u8], supported: &[&str]) -> Option<String> {
         .filter_map(|member| language_range(std::str::from_utf8(member).ok()?))
         .collect();
     ranges.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-    let refused: Vec<_> = ranges
+    let rejected: Vec<_> = ranges
         .iter()
         .filter(|(weight, _)| *weight == 0)
         .map(|(_, tag)| &**tag)
@@ -103,7 +175,7 @@ pub fn accepted_language(field: &[u8], supported: &[&str]) -> Option<String> {
     ranges
         .iter()
         .filter(|(weight, _)| *weight > 0)
-        .find_map(|(_, tag)| lookup(tag, supported, &refused))
+        .find_map(|(_, tag)| lookup(tag, supported, &rejected))
 }
 
 fn language_range(member: &str) -> Option<(u16, String)> {
@@ -118,11 +190,12 @@ fn language_range(member: &str) -> Option<(u16, String)> {
             (tag.trim_end_matches(is_ows), thousandths(value)?)
         }
     };
-    match tag {
-        "" | "*" => None,
-        tag if tag.len() > 64 => None,
-        tag => Some((weight, canonical(tag)?)),
-    }
+    let tag = tag.replace('_', "-");
+    let mut subtags = tag.split('-');
+    let fits = |subtag: &str| matches!(subtag.len(), 1..=8);
+    let is_range = subtags.next().is_some_and(|it| fits(it) && is_alpha(it))
+        && subtags.all(|it| fits(it) && it.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    is_range.then_some((weight, tag))
 }
 
 /// A `qvalue` (RFC 9110 §12.4.2).
@@ -173,7 +246,34 @@ pub fn is_zone_name(text: &str) -> bool {
         })
 }
 
-/// A zone that the table has.
-pub fn zone(text: &str) -> Option<chrono_tz::Tz> {
-    is_zone_name(text).then(|| text.parse().ok())?
+/// A zone of the database that the crate says it uses.
+pub struct Zone {
+    pub name: String,
+    zone: TimeZone,
+}
+
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(|| {
+    if ClientTimeZone::database().ends_with("bundled") {
+        TimeZoneDatabase::bundled()
+    } else {
+        TimeZoneDatabase::from_env()
+    }
+});
+
+impl Zone {
+    /// Seconds east of UTC at an instant in seconds after 1970.
+    pub fn offset_at(&self, seconds: i64) -> i32 {
+        let instant = Timestamp::from_second(seconds).expect("it is in range");
+        self.zone.to_offset(instant).seconds()
+    }
+}
+
+pub fn zone(text: &str) -> Option<Zone> {
+    const NONE: [&str; 4] = ["localtime", "posixrules", "Factory", "Etc/Unknown"];
+    if !is_zone_name(text) || NONE.iter().any(|none| none.eq_ignore_ascii_case(text)) {
+        return None;
+    }
+    let zone = DATABASE.get(text).ok()?;
+    let name = zone.iana_name()?.to_owned();
+    Some(Zone { name, zone })
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use tower_session_token::{Actor, ClientSource, Session};
 use uuid::Uuid;
 
@@ -362,14 +362,10 @@ impl Form<'_> {
         token.ui_culture = or_default(ui_culture);
         let minutes = self.utc_offset();
         let zone = self.zone();
-        token.time_zone = zone.map(|it| it.name().to_owned());
+        token.time_zone = zone.as_ref().map(|it| it.name.clone());
         token.utc_offset = match (minutes, zone) {
             (Some(minutes), _) => minutes * 60,
-            (None, Some(zone)) => {
-                let now = DateTime::<Utc>::from_timestamp(NOW, 0).expect("the moment exists");
-                let offset = zone.offset_from_utc_datetime(&now.naive_utc());
-                offset.fix().local_minus_utc()
-            }
+            (None, Some(zone)) => zone.offset_at(NOW),
             (None, None) => 0,
         };
     }
@@ -377,6 +373,9 @@ impl Form<'_> {
     fn culture(&mut self, name: &str) -> Option<String> {
         let mut tag = self.text(name, self.config.limits.locale)?;
         if !self.ours {
+            if tag.is_empty() {
+                return None;
+            }
             tag = tag.replace('_', "-");
         }
         let canonical = culture::canonical(&tag);
@@ -399,7 +398,7 @@ impl Form<'_> {
         minutes
     }
 
-    fn zone(&mut self) -> Option<chrono_tz::Tz> {
+    fn zone(&mut self) -> Option<culture::Zone> {
         // Ill-formed and too long are one here.
         let name = self.text("zoneinfo", usize::MAX)?;
         if self.ours && !culture::is_zone_name(&name) {

@@ -171,7 +171,7 @@ impl Config {
             .with_claim_bytes(self.limits.claim)
             .with_locale_bytes(self.limits.locale)
             .with_scope_bytes(self.limits.scope)
-            .with_max_actors(self.limits.actors);
+            .with_actors(self.limits.actors);
         let mut builder = SessionVerifier::builder()
             .leeway(Duration::from_secs(self.leeway))
             .default_culture(self.default_culture.parse().expect("it is a tag"))

@@ -1,10 +1,9 @@
 //! Cultures, offset and zone of one call.
 
-use std::fmt;
-
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 
-use super::{Culture, TimeZone};
+use super::{culture::Culture, zone::ClientTimeZone};
+use crate::serde_text::text_enum;
 
 /// Cultures, offset from UTC and time zone of the client at one call, each with its source.
 ///
@@ -29,7 +28,7 @@ pub struct ClientContext {
     pub(super) culture_source: ClientSource,
     pub(super) ui_culture_source: ClientSource,
     pub(super) clock_source: ClientSource,
-    pub(super) ignored: u8,
+    pub(super) ignored_values: u8,
 }
 
 impl ClientContext {
@@ -81,7 +80,7 @@ impl ClientContext {
     /// (RFC 9557 §1.2).
     #[doc(alias = "zoneinfo")]
     #[must_use]
-    pub fn time_zone(&self) -> Option<TimeZone> {
+    pub fn time_zone(&self) -> Option<ClientTimeZone> {
         self.clock.time_zone
     }
 
@@ -125,11 +124,11 @@ impl ClientContext {
         instant.with_timezone(&self.utc_offset_at(&instant))
     }
 
-    /// How many values of this call were ignored because they were bad: ill-formed, too long, or
-    /// the name of a zone that is not known.
+    /// The number of header values of this call that were ignored: ill-formed, too long, or the
+    /// name of an unknown zone.
     #[must_use]
-    pub fn ignored(&self) -> usize {
-        self.ignored.into()
+    pub fn ignored_values(&self) -> usize {
+        self.ignored_values.into()
     }
 }
 
@@ -143,7 +142,7 @@ impl Default for ClientContext {
             culture_source: ClientSource::Default,
             ui_culture_source: ClientSource::Default,
             clock_source: ClientSource::Default,
-            ignored: 0,
+            ignored_values: 0,
         }
     }
 }
@@ -152,7 +151,7 @@ impl Default for ClientContext {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct ClientClock {
     pub(super) utc_offset: FixedOffset,
-    pub(super) time_zone: Option<TimeZone>,
+    pub(super) time_zone: Option<ClientTimeZone>,
 }
 
 /// UTC, and no zone.
@@ -166,6 +165,15 @@ impl Default for ClientClock {
 }
 
 /// Where a part of a [`ClientContext`] came from.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::ClientSource;
+///
+/// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
+/// assert_eq!("call".parse(), Ok(ClientSource::Call));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ClientSource {
@@ -180,6 +188,8 @@ pub enum ClientSource {
 }
 
 impl ClientSource {
+    const ALL: [Self; 4] = [Self::Call, Self::Token, Self::AcceptLanguage, Self::Default];
+
     /// The source in a word: `call`, `token`, `accept-language` or `default`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -192,11 +202,7 @@ impl ClientSource {
     }
 }
 
-impl fmt::Display for ClientSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+text_enum!(ClientSource, "call, token, accept-language and default");
 
 #[cfg(test)]
 mod tests {
@@ -230,7 +236,7 @@ mod tests {
         assert_eq!(context.ui_culture_source(), ClientSource::Default);
         assert_eq!(context.utc_offset_source(), ClientSource::Default);
         assert_eq!(context.time_zone_source(), None);
-        assert_eq!(context.ignored(), 0);
+        assert_eq!(context.ignored_values(), 0);
     }
 
     #[test]
@@ -263,6 +269,13 @@ mod tests {
             (ClientSource::Default, "default"),
         ] {
             assert_eq!(source.to_string(), name);
+            assert_eq!(name.parse(), Ok(source));
+            let json = serde_json::to_string(&source).unwrap();
+            assert_eq!(json, format!("\"{name}\""));
+            assert_eq!(serde_json::from_str::<ClientSource>(&json).unwrap(), source);
+        }
+        for text in ["", "Call", "header"] {
+            assert!(text.parse::<ClientSource>().is_err(), "{text:?}");
         }
     }
 

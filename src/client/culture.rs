@@ -1,12 +1,11 @@
 //! Cultures: one BCP 47 language tag each.
 
-use std::{error::Error, fmt, iter, str::FromStr};
+use std::{fmt, iter, str::FromStr};
 
 use icu_locale_core::Locale;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
-use crate::serde_text;
+use crate::{error::ParseError, serde_text::serde_as_text};
 
 /// The longest tag that is read, in bytes. RFC 5646 §4.4.1 asks for room for 35 at least.
 const MAX_BYTES: usize = 255;
@@ -32,11 +31,11 @@ const GRANDFATHERED: [&str; 5] = [
 /// say that the language exists.
 ///
 /// It is held in canonical form: case as in `zh-Hans-CN`, variants and extensions in alphabetical
-/// order, no type `true` in a `-u-` extension. Equality and order are those of that text, and
-/// reading what was printed gives an equal culture.
+/// order, no type `true` in a `-u-` extension. Deprecated codes (`iw`) are kept. Equality and order
+/// are those of the string, and parsing what was printed gives an equal culture.
 ///
-/// The invariant culture belongs to no language. Its tag is `und` (RFC 5646 §4.1); empty text,
-/// as .NET writes it, is read as the same. A clone allocates nothing.
+/// The invariant culture belongs to no language. Its tag is `und` (RFC 5646 §4.1); the empty
+/// string, as .NET writes it, is parsed as the same. A clone allocates nothing.
 ///
 /// # Examples
 ///
@@ -47,8 +46,9 @@ const GRANDFATHERED: [&str; 5] = [
 /// assert_eq!(culture.to_string(), "zh-Hans-CN");
 /// assert_eq!(culture.language(), "zh");
 /// assert_eq!(culture.region(), Some("CN"));
-/// assert!("zh_CN".parse::<Culture>().is_err());
-/// # Ok::<(), tower_session_token::ParseCultureError>(())
+/// assert_eq!(culture, "zh-Hans-CN");
+/// assert!(Culture::try_from("zh_CN").is_err());
+/// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[doc(alias = "locale")]
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -104,9 +104,9 @@ impl Culture {
     /// use tower_session_token::Culture;
     ///
     /// let culture: Culture = "zh-Hans-CN".parse()?;
-    /// let parents: Vec<_> = culture.parents().map(|it| it.to_string()).collect();
+    /// let parents: Vec<_> = culture.parents().map(|parent| parent.to_string()).collect();
     /// assert_eq!(parents, ["zh-Hans", "zh", "und"]);
-    /// # Ok::<(), tower_session_token::ParseCultureError>(())
+    /// # Ok::<(), tower_session_token::ParseError>(())
     /// ```
     pub fn parents(&self) -> impl Iterator<Item = Self> {
         truncations(self.as_str())
@@ -116,21 +116,50 @@ impl Culture {
             .chain((!self.is_invariant()).then_some(Self::INVARIANT))
     }
 
+    /// The entry of `list` that is this culture, else the nearest of its [parents](Self::parents):
+    /// which of an application's catalogues serves it. The case of the entries does not matter.
+    ///
+    /// `None` where the list has neither this culture nor a parent of it; `und` in the list stands
+    /// for any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::Culture;
+    ///
+    /// let catalogues = ["en", "de", "zh-Hans"];
+    /// let culture: Culture = "zh-Hans-CN".parse()?;
+    /// assert_eq!(culture.or_parent_in(&catalogues), Some(&"zh-Hans"));
+    /// let culture: Culture = "fr".parse()?;
+    /// assert_eq!(culture.or_parent_in(&catalogues).unwrap_or(&"en"), &"en");
+    /// # Ok::<(), tower_session_token::ParseError>(())
+    /// ```
+    pub fn or_parent_in<'a, T: AsRef<str>>(&self, list: &'a [T]) -> Option<&'a T> {
+        let mut tags = truncations(self.as_str()).chain([INVARIANT]);
+        tags.find_map(|tag| {
+            let mut entries = list.iter();
+            entries.find(|entry| entry.as_ref().eq_ignore_ascii_case(tag))
+        })
+    }
+
     fn subtags(&self) -> impl Iterator<Item = &str> {
         self.as_str().split('-')
     }
 
-    /// Reads what others mint: `_` stands for `-`, as in `en_US`.
+    /// Parses what a client or another issuer writes: `_` is read as `-`, as in `en_US`, and the
+    /// empty string is no culture.
     pub(crate) fn parse_lenient(text: &str) -> Option<Self> {
-        match text.len() <= MAX_BYTES && text.contains('_') {
-            true => text.replace('_', "-").parse().ok(),
-            false => text.parse().ok(),
+        if text.is_empty() {
+            None
+        } else if text.len() <= MAX_BYTES && text.contains('_') {
+            text.replace('_', "-").parse().ok()
+        } else {
+            text.parse().ok()
         }
     }
 }
 
-/// The tag, then what is left of it each time that RFC 4647 §3.4 truncates it; the last has one
-/// subtag.
+/// The tag or range, then each of its truncations (RFC 4647 §3.4); the last has one subtag.
 pub(super) fn truncations(tag: &str) -> impl Iterator<Item = &str> {
     iter::successors(Some(tag), |tag| {
         let (mut rest, _) = tag.rsplit_once('-')?;
@@ -186,7 +215,7 @@ impl fmt::Display for Culture {
 
 /// Reads a tag in any case; empty text is the invariant culture.
 impl FromStr for Culture {
-    type Err = ParseCultureError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if is_plain(text.as_bytes()) {
@@ -195,40 +224,46 @@ impl FromStr for Culture {
         if text.is_empty() {
             return Ok(Self::INVARIANT);
         }
-        // The parser below is not linear in the number of subtags.
-        if text.len() > MAX_BYTES {
-            return Err(ParseCultureError(()));
-        }
-        match Locale::normalize(text) {
-            Ok(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self(SmolStr::new(tag))),
-            _ => Err(ParseCultureError(())),
+        // The parser is not linear in the number of subtags.
+        let tag = (text.len() <= MAX_BYTES).then(|| Locale::normalize(text).ok());
+        match tag.flatten() {
+            Some(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self(SmolStr::new(tag))),
+            _ => Err(ParseError::new("not a well-formed BCP 47 language tag")),
         }
     }
 }
 
-impl Serialize for Culture {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
+/// As [`FromStr`].
+impl TryFrom<&str> for Culture {
+    type Error = ParseError;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
-impl<'de> Deserialize<'de> for Culture {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "a BCP 47 language tag")
+/// The tag in canonical form.
+impl AsRef<str> for Culture {
+    fn as_ref(&self) -> &str {
+        self.as_str()
     }
 }
 
-/// The text is not a well-formed culture.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseCultureError(());
-
-impl fmt::Display for ParseCultureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a well-formed BCP 47 language tag")
+/// Compares with a tag in canonical form.
+impl PartialEq<str> for Culture {
+    fn eq(&self, tag: &str) -> bool {
+        self.as_str() == tag
     }
 }
 
-impl Error for ParseCultureError {}
+/// Compares with a tag in canonical form.
+impl PartialEq<&str> for Culture {
+    fn eq(&self, tag: &&str) -> bool {
+        self.as_str() == *tag
+    }
+}
+
+serde_as_text!(Culture, "a BCP 47 language tag");
 
 #[cfg(test)]
 mod tests {
@@ -401,12 +436,37 @@ mod tests {
     }
 
     #[test]
+    fn a_culture_or_its_nearest_parent_is_found_in_a_list() {
+        for (tag, list, want) in [
+            ("de-CH", &["de", "DE-ch", "en"][..], Some("DE-ch")),
+            ("de-CH-1901", &["en", "de"], Some("de")),
+            ("de", &["de-CH"], None),
+            ("fr", &["de", "und"], Some("und")),
+            ("und", &["de", "und"], Some("und")),
+            ("und", &["de"], None),
+            ("fr", &[], None),
+        ] {
+            assert_eq!(culture(tag).or_parent_in(list).copied(), want, "{tag}");
+        }
+        let cultures = [culture("en"), culture("de")];
+        assert_eq!(culture("de-AT").or_parent_in(&cultures), Some(&cultures[1]));
+    }
+
+    #[test]
+    fn a_culture_converts_from_and_compares_with_strings() {
+        assert_eq!(Culture::try_from("DE-ch").unwrap(), "de-CH");
+        assert_eq!(culture("de-CH"), *"de-CH");
+        assert_eq!(AsRef::<str>::as_ref(&culture("de-CH")), "de-CH");
+        assert!(Culture::try_from("de_CH").is_err());
+    }
+
+    #[test]
     fn what_others_mint_may_have_underscores() {
         for (text, want) in [
             ("en_US", Some("en-US")),
             ("zh_hans-cn", Some("zh-Hans-CN")),
             ("en-US", Some("en-US")),
-            ("", Some("und")),
+            ("", None),
             ("en__US", None),
             ("_", None),
             ("en_US.UTF-8", None),

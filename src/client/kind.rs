@@ -1,10 +1,6 @@
 //! The kind of client that opened a session.
 
-use std::{error::Error, fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::serde_text;
+use crate::serde_text::text_enum;
 
 /// The kind of client that opened a session.
 ///
@@ -21,7 +17,7 @@ use crate::serde_text;
 /// assert!(kind.is_web());
 /// assert_eq!(kind.to_string(), "web");
 /// assert!("Web".parse::<ClientKind>().is_err());
-/// # Ok::<(), tower_session_token::ParseClientKindError>(())
+/// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
@@ -69,47 +65,7 @@ impl ClientKind {
     }
 }
 
-impl fmt::Display for ClientKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
-impl FromStr for ClientKind {
-    type Err = ParseClientKindError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or(ParseClientKindError(()))
-    }
-}
-
-impl Serialize for ClientKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for ClientKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "a client kind")
-    }
-}
-
-/// The text is none of `desktop`, `web` and `other`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseClientKindError(());
-
-impl fmt::Display for ParseClientKindError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not one of desktop, web and other")
-    }
-}
-
-impl Error for ParseClientKindError {}
+text_enum!(ClientKind, "desktop, web and other");
 
 #[cfg(test)]
 mod tests {

@@ -1,19 +1,31 @@
-//! Who is at the other end, as far as answers depend on it: the kind of client, its cultures, its
-//! offset from UTC and its time zone. Knows no token and no HTTP; its parsers take text.
+//! The client, as far as responses depend on it: its kind, cultures, offset from UTC and time zone.
+//!
+//! Below tokens and requests: its parsers take strings, `Accept-Language` among them.
 
+mod accept_language;
+#[cfg(feature = "cldr")]
+mod cldr;
+#[cfg(not(feature = "cldr"))]
+#[path = "no_cldr.rs"]
+mod cldr;
 mod context;
 mod culture;
 mod kind;
-mod negotiation;
 mod offset;
-mod policy;
+mod resolve;
+mod supported;
 mod zone;
+#[cfg(not(feature = "time_zone"))]
+#[path = "no_zone_database.rs"]
+mod zone_database;
+#[cfg(feature = "time_zone")]
+mod zone_database;
 
+pub(crate) use accept_language::AcceptLanguage;
 pub use context::{ClientContext, ClientSource};
-pub use culture::{Culture, ParseCultureError};
-pub use kind::{ClientKind, ParseClientKindError};
-pub(crate) use negotiation::AcceptLanguage;
+pub use culture::Culture;
+pub use kind::ClientKind;
 pub(crate) use offset::{offset_from_minutes, parse_offset};
-pub(crate) use policy::{ClientPolicy, Offer};
+pub(crate) use resolve::{ClientDefaults, ClientHints};
+pub use zone::ClientTimeZone;
 pub(crate) use zone::is_zone_name;
-pub use zone::{ParseTimeZoneError, TimeZone};

@@ -1,11 +1,11 @@
 //! Time zones by name.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, FixedOffset};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::serde_text;
+use super::zone_database;
+use crate::{error::ParseError, serde_text::serde_as_text};
 
 /// The longest name that is well-formed, in bytes. The longest of the IANA database has 32.
 const MAX_BYTES: usize = 64;
@@ -13,94 +13,119 @@ const MAX_BYTES: usize = 64;
 /// A time zone of the IANA database, such as `Europe/Berlin`: it knows the daylight-saving rules
 /// that an offset does not (RFC 9557 §1.2).
 ///
-/// Names are case-sensitive and compared exactly: an alias such as `Europe/Kiev` is known and kept
-/// as it is, and differs from `Europe/Kyiv`. Which names are known, and their rules, is as of the
-/// table that the crate was built with. Without the feature `time_zone` there is no table, and no
-/// name is known.
+/// Names are matched without case and kept as the database spells them. An alias such as
+/// `Europe/Kiev` is a name of its own, which differs from `Europe/Kyiv`. Which names are known,
+/// and their rules, is as of the [database](Self::database) in force.
+///
+/// The database is read once, when the first [`SessionVerifier`](crate::SessionVerifier) is built
+/// or the first name is parsed; from then on a lookup takes no lock and does no I/O. It takes
+/// about 2 MB. Without the feature `time_zone` there is none, and no name is known.
 ///
 /// # Examples
 ///
 /// ```
 /// # #[cfg(feature = "time_zone")] {
 /// use chrono::{DateTime, Utc};
-/// use tower_session_token::TimeZone;
+/// use tower_session_token::ClientTimeZone;
 ///
-/// let berlin: TimeZone = "Europe/Berlin".parse()?;
+/// let berlin: ClientTimeZone = "europe/berlin".parse()?;
+/// assert_eq!(berlin.name(), "Europe/Berlin");
+///
 /// let winter: DateTime<Utc> = "2026-01-01T12:00:00Z".parse()?;
-/// let summer: DateTime<Utc> = "2026-07-01T12:00:00Z".parse()?;
+/// let summer: DateTime<Utc> = "2100-06-30T12:00:00Z".parse()?;
 /// assert_eq!(berlin.offset_at(&winter).to_string(), "+01:00");
 /// assert_eq!(berlin.offset_at(&summer).to_string(), "+02:00");
 /// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct TimeZone(table::Zone);
+pub struct ClientTimeZone(zone_database::Zone);
 
-impl TimeZone {
-    /// The name, such as `Europe/Berlin`.
+impl ClientTimeZone {
+    /// The name as the database spells it, such as `Europe/Berlin`.
     #[must_use]
     pub fn name(self) -> &'static str {
-        table::name(self.0)
+        zone_database::name(self.0)
     }
 
     /// The zone's offset from UTC at `instant`, positive east of Greenwich, daylight saving
-    /// included. Today every zone is whole minutes from UTC; some once had seconds too.
+    /// included. Rules without an end go on for ever (RFC 9636 §3.3). Today every zone is whole
+    /// minutes from UTC; some once had seconds too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "time_zone")] {
+    /// use chrono::{DateTime, Utc};
+    /// use tower_session_token::ClientTimeZone;
+    ///
+    /// let zone: ClientTimeZone = "America/St_Johns".parse()?;
+    /// let instant: DateTime<Utc> = "2026-07-01T12:00:00Z".parse()?;
+    /// assert_eq!(zone.offset_at(&instant).local_minus_utc(), -9_000); // -02:30
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn offset_at<Tz: chrono::TimeZone>(self, instant: &DateTime<Tz>) -> FixedOffset {
-        table::offset_at(self.0, instant)
+        zone_database::offset_at(self.0, instant.timestamp())
+    }
+
+    /// The IANA release of the database in force and where it comes from, such as
+    /// `2026f, bundled`, `2026f, system`, or `unknown release, system`; `none` without the feature
+    /// `time_zone`.
+    ///
+    /// It is the system's database (`TZDIR`, else `/usr/share/zoneinfo` and its like), unless
+    /// there is none or it names an older release than that of the one which the crate bundles.
+    /// A system database is read at start: after an update, restart the service.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientTimeZone;
+    ///
+    /// println!("time zones: {}", ClientTimeZone::database());
+    /// ```
+    #[must_use]
+    pub fn database() -> &'static str {
+        zone_database::release()
     }
 }
 
-impl fmt::Debug for TimeZone {
+impl fmt::Debug for ClientTimeZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TimeZone").field(&self.name()).finish()
+        f.debug_tuple("ClientTimeZone").field(&self.name()).finish()
     }
 }
 
-impl fmt::Display for TimeZone {
+impl fmt::Display for ClientTimeZone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// Reads a name that the table knows, in exactly this case.
-impl FromStr for TimeZone {
-    type Err = ParseTimeZoneError;
+/// Looks a name up in the database, without case.
+impl FromStr for ClientTimeZone {
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.len() <= MAX_BYTES {
-            true => table::find(text).map(Self).ok_or(ParseTimeZoneError(())),
-            false => Err(ParseTimeZoneError(())),
-        }
+        let zone = is_zone_name(text).then(|| zone_database::find(text).map(Self));
+        zone.flatten()
+            .ok_or(ParseError::new("not the name of a known time zone"))
     }
 }
 
-impl Serialize for TimeZone {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+impl TryFrom<&str> for ClientTimeZone {
+    type Error = ParseError;
+
+    fn try_from(text: &str) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
-impl<'de> Deserialize<'de> for TimeZone {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "the name of a time zone")
-    }
-}
-
-/// The text is no name of a time zone that is known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseTimeZoneError(());
-
-impl fmt::Display for ParseTimeZoneError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no time zone of this name is known")
-    }
-}
-
-impl Error for ParseTimeZoneError {}
+serde_as_text!(ClientTimeZone, "the name of a time zone");
 
 /// Whether the text has the form of a zone's name (`time-zone-name` of RFC 9557 §4.1) and at most
-/// 64 bytes; the table need not know it.
+/// 64 bytes; the database need not know it.
 pub(crate) fn is_zone_name(text: &str) -> bool {
     text.len() <= MAX_BYTES && text.split('/').all(is_zone_part)
 }
@@ -110,50 +135,6 @@ fn is_zone_part(part: &str) -> bool {
     let is_char = |byte: u8| is_initial(byte) || matches!(byte, b'0'..=b'9' | b'-' | b'+');
     let mut bytes = part.bytes();
     bytes.next().is_some_and(is_initial) && bytes.all(is_char) && !matches!(part, "." | "..")
-}
-
-/// The table of zones: the only place that names its crate.
-#[cfg(feature = "time_zone")]
-mod table {
-    use chrono::{DateTime, FixedOffset, Offset};
-
-    pub(super) use chrono_tz::Tz as Zone;
-
-    pub(super) fn find(name: &str) -> Option<Zone> {
-        name.parse().ok()
-    }
-
-    pub(super) fn name(zone: Zone) -> &'static str {
-        zone.name()
-    }
-
-    pub(super) fn offset_at<Tz: chrono::TimeZone>(
-        zone: Zone,
-        instant: &DateTime<Tz>,
-    ) -> FixedOffset {
-        instant.with_timezone(&zone).offset().fix()
-    }
-}
-
-/// An empty table: no zone exists.
-#[cfg(not(feature = "time_zone"))]
-mod table {
-    use chrono::{DateTime, FixedOffset};
-
-    #[derive(Clone, Copy, Eq, Hash, PartialEq)]
-    pub(super) enum Zone {}
-
-    pub(super) fn find(_: &str) -> Option<Zone> {
-        None
-    }
-
-    pub(super) fn name(zone: Zone) -> &'static str {
-        match zone {}
-    }
-
-    pub(super) fn offset_at<Tz: chrono::TimeZone>(zone: Zone, _: &DateTime<Tz>) -> FixedOffset {
-        match zone {}
-    }
 }
 
 #[cfg(test)]
@@ -209,24 +190,27 @@ mod tests {
             assert_eq!(is_zone_name(&"a".repeat(bytes)), want, "{bytes}");
         }
         assert!(!is_zone_name(&"/".repeat(65_536)));
-        assert!("a/".repeat(32_768).parse::<TimeZone>().is_err());
+        assert!("a/".repeat(32_768).parse::<ClientTimeZone>().is_err());
     }
 
     #[test]
     fn other_names_are_not_known() {
-        for name in ["", "Mars/Olympus", "europe/berlin", "+01:00", "../UTC", "Z"] {
-            assert!(name.parse::<TimeZone>().is_err(), "{name:?}");
+        for name in ["", "Mars/Olympus", "posix/UTC", "+01:00", "../UTC", "Z"] {
+            assert!(name.parse::<ClientTimeZone>().is_err(), "{name:?}");
             let json = serde_json::to_string(name).unwrap();
-            assert!(serde_json::from_str::<TimeZone>(&json).is_err(), "{name:?}");
+            assert!(
+                serde_json::from_str::<ClientTimeZone>(&json).is_err(),
+                "{name:?}"
+            );
         }
-        let known = "UTC".parse::<TimeZone>().is_ok();
+        let known = "UTC".parse::<ClientTimeZone>().is_ok();
         assert_eq!(known, cfg!(feature = "time_zone"));
     }
 
     proptest! {
         #[test]
         fn no_text_panics_and_every_known_name_is_well_formed(text in ".*|[A-Za-z./_+-]{0,80}") {
-            if text.parse::<TimeZone>().is_ok() {
+            if text.parse::<ClientTimeZone>().is_ok() {
                 prop_assert!(is_zone_name(&text));
             }
         }
@@ -254,8 +238,12 @@ mod tests {
                 // POSIX's sign: west of Greenwich.
                 ("Etc/GMT+5", "2026-07-01T00:00:00Z", "-05:00"),
                 ("Europe/Berlin", "1890-01-01T00:00:00Z", "+00:53:28"),
+                ("asia/tokyo", "2026-07-01T00:00:00Z", "+09:00"),
+                ("America/Vancouver", "2026-11-28T20:00:00Z", "-07:00"),
+                ("Europe/Berlin", "2100-06-30T12:00:00Z", "+02:00"),
+                ("America/New_York", "2400-07-01T00:00:00Z", "-04:00"),
             ] {
-                let zone: TimeZone = name.parse().unwrap();
+                let zone: ClientTimeZone = name.parse().unwrap();
                 let instant: DateTime<Utc> = instant.parse().unwrap();
                 let got = zone.offset_at(&instant);
                 assert_eq!(got.to_string(), want, "{name} at {instant}");
@@ -264,7 +252,7 @@ mod tests {
 
         #[test]
         fn an_instant_is_the_same_in_every_zone() {
-            let berlin: TimeZone = "Europe/Berlin".parse().unwrap();
+            let berlin: ClientTimeZone = "Europe/Berlin".parse().unwrap();
             let instant: DateTime<FixedOffset> = "2026-07-01T12:00:00+14:00".parse().unwrap();
             assert_eq!(
                 berlin.offset_at(&instant),
@@ -274,13 +262,15 @@ mod tests {
 
         #[test]
         fn every_name_of_the_table_is_well_formed_and_kept() {
-            for zone in chrono_tz::TZ_VARIANTS {
-                let name = zone.name();
+            for name in zone_database::names() {
                 assert!(is_zone_name(name), "{name}");
-                let zone: TimeZone = name.parse().unwrap();
+                let zone: ClientTimeZone = name.parse().unwrap();
                 assert_eq!(zone.to_string(), name);
+                for other in [name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+                    assert_eq!(other.parse(), Ok(zone), "{other}");
+                }
                 let json = serde_json::to_string(&zone).unwrap();
-                assert_eq!(serde_json::from_str::<TimeZone>(&json).unwrap(), zone);
+                assert_eq!(serde_json::from_str::<ClientTimeZone>(&json).unwrap(), zone);
                 for instant in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
                     let _ = zone.offset_at(&instant);
                 }
@@ -289,8 +279,8 @@ mod tests {
 
         #[test]
         fn debug_shows_the_name_alone() {
-            let zone: TimeZone = "Asia/Tokyo".parse().unwrap();
-            assert_eq!(format!("{zone:?}"), "TimeZone(\"Asia/Tokyo\")");
+            let zone: ClientTimeZone = "Asia/Tokyo".parse().unwrap();
+            assert_eq!(format!("{zone:?}"), "ClientTimeZone(\"Asia/Tokyo\")");
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::id::{ApplicationId, SessionId, UserId};
+use crate::time::NumericDate;
 
 /// The session in which a nested token was made, and the sessions around that one
 /// (the claim `act`, RFC 8693 §4.1).
@@ -14,6 +17,7 @@ pub struct Actor {
     pub(crate) user_id: UserId,
     pub(crate) session_id: Option<SessionId>,
     pub(crate) application_id: Option<ApplicationId>,
+    pub(crate) authenticated_at: Option<NumericDate>,
     pub(crate) actor: Option<Box<Self>>,
 }
 
@@ -34,6 +38,12 @@ impl Actor {
     #[must_use]
     pub fn application_id(&self) -> Option<&ApplicationId> {
         self.application_id.as_ref()
+    }
+
+    /// When that user authenticated: `auth_time`.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
+        self.authenticated_at.map(NumericDate::to_date_time)
     }
 
     /// Who acted before, if that session was a nested one itself: `act`.

@@ -8,4 +8,4 @@ mod user;
 pub use actor::Actor;
 pub use id::{ApplicationId, SessionId, TokenId, UserId};
 pub(crate) use members::Members;
-pub use user::{AccessLevel, ParseAccessLevelError, User};
+pub use user::{AccessLevel, User};

@@ -1,12 +1,11 @@
 //! The user of a session.
 
-use std::{error::Error, fmt, str::FromStr};
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::id::UserId;
-use crate::serde_text;
+use crate::serde_text::text_enum;
 
 /// The user that a session belongs to.
 ///
@@ -120,6 +119,8 @@ pub enum AccessLevel {
 }
 
 impl AccessLevel {
+    const ALL: [Self; 2] = [Self::Regular, Self::Administrator];
+
     /// The level as the claim `access_level` spells it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -130,47 +131,7 @@ impl AccessLevel {
     }
 }
 
-impl fmt::Display for AccessLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Reads what [`as_str`](Self::as_str) writes, and no other spelling.
-impl FromStr for AccessLevel {
-    type Err = ParseAccessLevelError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Regular, Self::Administrator]
-            .into_iter()
-            .find(|level| level.as_str() == text)
-            .ok_or(ParseAccessLevelError(()))
-    }
-}
-
-impl Serialize for AccessLevel {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for AccessLevel {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_text::deserialize(deserializer, "an access level")
-    }
-}
-
-/// The text is neither `regular` nor `administrator`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ParseAccessLevelError(());
-
-impl fmt::Display for ParseAccessLevelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("neither regular nor administrator")
-    }
-}
-
-impl Error for ParseAccessLevelError {}
+text_enum!(AccessLevel, "regular and administrator");
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,12 @@
-//! JSON objects, read strictly: no member twice, bounded nesting. Knows no claim.
+//! JSON objects, read strictly and without copying: one grammar, with a fast way through its plain
+//! spelling. Knows no claim.
 
-pub(crate) mod reader;
-pub(crate) mod scanner;
+mod cursor;
+mod names;
+mod reader;
 mod span;
 
+pub(crate) use cursor::{Cursor, Name, word};
+pub(crate) use names::Names;
+pub(crate) use reader::{Reader, WrongType};
 pub(crate) use span::Span;

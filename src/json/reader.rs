@@ -1,425 +1,554 @@
-//! Strict JSON objects by way of serde_json: no member twice, bounded nesting, and a reason for
-//! each refusal.
+//! JSON in any spelling, read strictly, with a reason for each rejection.
 
-use std::{
-    borrow::Cow,
-    cell::{Cell, RefCell},
-    fmt,
-    hash::BuildHasher,
-};
-
-use foldhash::quality::RandomState;
 use memchr::memchr_iter;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::error::Category;
 
-use super::span::Span;
+use super::{
+    cursor::{Cursor, Name, plain_len},
+    span::Span,
+};
 use crate::{error::SessionError, time::NumericDate};
 
-/// Text of a JSON document: borrowed unless it is written with escapes.
-pub(crate) type Text<'a> = Cow<'a, str>;
-
-const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
-const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
-const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
-
-/// More names or audiences than a document has that is not out to cost time.
-const MANY: usize = 64;
-
-/// One reading of an object: why it fails, if it does.
+/// Reads one object (RFC 8259): no more and no less than the grammar, no string that is not
+/// Unicode, bounded nesting.
 ///
-/// serde's errors are made for people and quote the input, so the reason goes beside them.
-pub(crate) struct Reading<'a> {
+/// Each step returns `None` where the text is rejected, and then [`into_reason`](Self::into_reason)
+/// has the reason. The plain spelling is read by the [`Cursor`]; what it does not take is read
+/// here, out of line, so that there is one grammar and nothing is read twice.
+pub(crate) struct Reader<'a> {
     json: &'a str,
-    /// Texts that were written with escapes, and so do not stand in the JSON.
-    unescaped: RefCell<String>,
-    /// The hashes of names that have no place of their own, in the object that is being read and
-    /// in those that it is in. Two that are the same are the same name, but for a chance of about one
-    /// in 2^64, by which a token would be refused.
-    others: RefCell<Vec<u64>>,
-    random: RandomState,
-    /// The refusal, should the value that is being read have the wrong type.
-    of_type: Cell<SessionError>,
-    /// The refusal for a reason of our own.
-    refusal: Cell<Option<SessionError>>,
+    /// The strings that are written with escapes.
+    unescaped: String,
+    reason: SessionError,
 }
 
-impl<'a> Reading<'a> {
-    /// Of `json`, which is one object and nothing after it.
+/// What becomes of a value that has the wrong type.
+#[derive(Clone, Copy)]
+pub(crate) enum WrongType {
+    Reject(SessionError),
+    /// It counts as absent; it may be nested so many levels deep.
+    Ignore {
+        levels: usize,
+    },
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
+    const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
+    const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
+
+    /// A reader of `json`, which has at most [`Span::MAX`] bytes.
     pub(crate) fn new(json: &'a str) -> Self {
         Self {
             json,
-            unescaped: RefCell::new(String::new()),
-            others: RefCell::default(),
-            random: RandomState::default(),
-            of_type: Cell::new(SYNTAX),
-            refusal: Cell::new(None),
+            unescaped: String::new(),
+            reason: Self::SYNTAX,
         }
     }
 
-    pub(crate) fn object<V: Visitor<'a>>(&self, visitor: V) -> Result<V::Value, SessionError> {
-        let json = self.json;
-        // What cannot be an object is refused without the error that serde would make of it.
-        if !json.trim_ascii_start().starts_with('{') {
-            return Err(SYNTAX);
-        }
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        (&mut deserializer)
-            .deserialize_map(visitor)
-            .and_then(|value| deserializer.end().map(|()| value))
-            .map_err(|error| self.refusal.get().unwrap_or_else(|| self.reason(&error)))
+    pub(crate) fn cursor(&self) -> Cursor<'a> {
+        Cursor::new(self.json)
     }
 
-    fn reason(&self, error: &serde_json::Error) -> SessionError {
-        match error.classify() {
-            Category::Data => self.of_type.get(),
-            // serde_json counts a number that no `f64` holds as syntax, but it is none.
-            Category::Syntax if error.to_string().starts_with("number out of range") => {
-                self.of_type.get()
-            }
-            Category::Io | Category::Syntax | Category::Eof => SYNTAX,
-        }
+    /// Why a step returned `None`.
+    pub(crate) fn into_reason(self) -> SessionError {
+        self.reason
     }
 
-    /// What the spans point to behind the JSON.
+    /// The strings behind the JSON, for [`Span::of`].
     pub(crate) fn into_unescaped(self) -> String {
-        self.unescaped.into_inner()
+        self.unescaped
     }
 
-    /// Where in the JSON this very text is, if it was not copied from there.
-    fn place(&self, text: &str) -> Option<usize> {
-        let at = text.as_ptr().addr().checked_sub(self.json.as_ptr().addr());
-        at.filter(|at| self.json.get(*at..at.saturating_add(text.len())) == Some(text))
+    pub(crate) fn text(&self, span: Span) -> &str {
+        span.of(self.json, &self.unescaped)
     }
 
-    /// Where `text` stands, which was read from the JSON.
-    pub(crate) fn span(&self, text: &str) -> Span {
-        let start = self.place(text).unwrap_or_else(|| {
-            let mut unescaped = self.unescaped.borrow_mut();
-            let at = self.json.len().saturating_add(unescaped.len());
-            unescaped.push_str(text);
-            at
-        });
-        Span::new(start, text.len())
+    pub(crate) fn fail<T>(&mut self, reason: SessionError) -> Option<T> {
+        self.reason = reason;
+        None
     }
 
-    /// Whether this is the name of the one member of a number, and not of an object's, which
-    /// stands in the JSON or was copied from there.
-    fn is_number(&self, name: &Text<'_>) -> bool {
-        match name {
-            Cow::Borrowed(name) => *name == NUMBER && self.place(name).is_none(),
-            Cow::Owned(_) => false,
-        }
-    }
-
-    /// The text of a number that is taken for a map; see [`NUMBER`].
-    fn number<'de, A: MapAccess<'de>>(&self, mut members: A) -> Result<Text<'de>, A::Error> {
-        match members.next_key_seed(TextSeed::NAME)? {
-            Some(name) if self.is_number(&name) => members.next_value_seed(TextSeed::NAME),
-            _ => Err(de::Error::custom("an object")),
-        }
-    }
-
-    /// Adds one of the document's texts. Where there are many, it makes room for all that may
-    /// come: to grow by and by would take several times as much.
-    pub(crate) fn add<T>(&self, list: &mut Vec<T>, item: T) {
-        if list.len() == MANY {
+    /// Appends to a list with an item for some of the JSON's strings. A long list makes room for
+    /// all that can come: growing step by step would allocate several times as much.
+    pub(crate) fn push<T>(&self, list: &mut Vec<T>, item: T) {
+        const LONG: usize = 64;
+        if list.len() == LONG {
             list.reserve_exact(memchr_iter(b'"', self.json.as_bytes()).count() / 2);
         }
         list.push(item);
     }
 
-    /// Reads the value of a member that has a place of its own.
-    pub(crate) fn member<'de, A: MapAccess<'de>, S: DeserializeSeed<'de>>(
-        &self,
-        map: &mut A,
-        place: &mut Option<S::Value>,
-        seed: S,
-        of_type: SessionError,
-    ) -> Result<(), A::Error> {
-        if place.is_some() {
-            return Err(self.refuse(DUPLICATE));
-        }
-        self.of_type.set(of_type);
-        *place = Some(map.next_value_seed(seed)?);
-        Ok(())
+    /// One level less to go: `None` where none is left.
+    pub(crate) fn deeper(&mut self, levels: usize) -> Option<usize> {
+        let deeper = levels.checked_sub(1);
+        deeper.or_else(|| self.fail(Self::NESTING))
     }
 
-    /// Reads the value of a member that has none, and forgets it, but not its name.
-    pub(crate) fn skip<'de, A: MapAccess<'de>>(
-        &self,
-        map: &mut A,
-        name: &str,
-        levels: usize,
-    ) -> Result<(), A::Error> {
-        self.add(&mut self.others.borrow_mut(), self.random.hash_one(name));
-        self.of_type.set(SYNTAX);
-        map.next_value_seed(Skip {
-            reading: self,
-            levels,
+    /// Takes the opening brace; whether there are members.
+    pub(crate) fn begin(&mut self, cursor: &mut Cursor<'a>) -> Option<bool> {
+        cursor.take(b'{')?;
+        cursor.skip_space();
+        Some(cursor.peek() != Some(b'}'))
+    }
+
+    /// Whether another member follows; else the closing brace comes next.
+    #[inline(always)]
+    pub(crate) fn more(&mut self, cursor: &mut Cursor<'a>) -> bool {
+        cursor.take(b',').is_some()
+    }
+
+    /// Takes the closing brace of the text's only object.
+    pub(crate) fn end(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        cursor.end()
+    }
+
+    /// Takes the closing brace of an object inside.
+    pub(crate) fn close(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        cursor.take(b'}')
+    }
+
+    /// A member's name, up to where its value begins.
+    #[inline(always)]
+    pub(crate) fn name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
+        match cursor.name() {
+            Some(name) => Some(name),
+            None => self.any_name(cursor),
+        }
+    }
+
+    /// A string of at most `max` bytes; `Some(None)` for one that counts as absent.
+    #[inline(always)]
+    pub(crate) fn string(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        max: usize,
+        wrong: WrongType,
+    ) -> Option<Option<Span>> {
+        let mut ahead = *cursor;
+        if let Some(span) = ahead.string()
+            && span.len() <= max
+        {
+            *cursor = ahead;
+            return Some(Some(span));
+        }
+        let (span, next) = self.any_string_or(*cursor, max, wrong)?;
+        *cursor = next;
+        Some(span)
+    }
+
+    /// A NumericDate (RFC 7519 §2): an integer or a fraction.
+    #[inline(always)]
+    pub(crate) fn date(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: SessionError,
+    ) -> Option<NumericDate> {
+        let mut ahead = *cursor;
+        if let Some((seconds, nanos)) = ahead.decimal(9)
+            && let Some(date) = NumericDate::new(seconds, nanos)
+        {
+            *cursor = ahead;
+            return Some(date);
+        }
+        let (date, next) = self.any_date(*cursor, wrong)?;
+        *cursor = next;
+        Some(date)
+    }
+
+    /// Skips a value that may be nested `levels` deep.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, cursor: &mut Cursor<'a>, levels: usize) -> Option<()> {
+        if cursor.scalar().is_none() {
+            *cursor = self.skip_any(*cursor, levels)?;
+        }
+        Some(())
+    }
+
+    // From here on everything is out of line.
+
+    #[cold]
+    #[inline(never)]
+    fn any_name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
+        cursor.skip_space();
+        let span = self.any_string(cursor)?;
+        cursor.take(b':')?;
+        cursor.skip_space();
+        let mut first = [0; 8];
+        let bytes = self.text(span).bytes();
+        first
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, byte)| *to = byte);
+        Some(Name {
+            span,
+            word: u64::from_le_bytes(first),
         })
     }
 
-    /// How many names are noted: those of an object that begins now follow them.
-    pub(crate) fn others(&self) -> usize {
-        self.others.borrow().len()
-    }
-
-    /// Checks that no name is there twice among those of an object that have no place of their
-    /// own, which were noted since there were `before`, and forgets them.
-    pub(crate) fn distinct<E: de::Error>(&self, before: usize) -> Result<(), E> {
-        let mut others = self.others.borrow_mut();
-        let own = others.get_mut(before..).unwrap_or_default();
-        own.sort_unstable();
-        let is_twice = own.windows(2).any(|pair| pair.first() == pair.last());
-        others.truncate(before);
-        match is_twice {
-            true => Err(self.refuse(DUPLICATE)),
-            false => Ok(()),
-        }
-    }
-
-    /// Unwinds serde with a refusal of our own.
-    pub(crate) fn refuse<E: de::Error>(&self, error: SessionError) -> E {
-        self.refusal.set(Some(error));
-        E::custom("refused")
-    }
-
-    /// One level deeper, if there may be one more.
-    pub(crate) fn deeper<E: de::Error>(&self, levels: usize) -> Result<usize, E> {
-        levels.checked_sub(1).ok_or_else(|| self.refuse(NESTING))
-    }
-}
-
-/// Reads text of at most so many bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct TextSeed {
-    pub(crate) max: usize,
-}
-
-impl TextSeed {
-    /// The name of a member, which the size of the token bounds.
-    pub(crate) const NAME: Self = Self { max: usize::MAX };
-
-    pub(crate) fn check<E: de::Error>(self, text: Text<'_>) -> Result<Text<'_>, E> {
-        match text.len() <= self.max {
-            true => Ok(text),
-            false => Err(E::custom("too long")),
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for TextSeed {
-    type Value = Text<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de> Visitor<'de> for TextSeed {
-    type Value = Text<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-        self.check(Cow::Borrowed(text))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        self.check(Cow::Borrowed(text))
-            .map(|text| Cow::Owned(text.into_owned()))
-    }
-}
-
-/// Reads text of at most so many bytes, and remembers where it stands.
-#[derive(Clone, Copy)]
-pub(crate) struct SpanSeed<'r> {
-    pub(crate) reading: &'r Reading<'r>,
-    pub(crate) max: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for SpanSeed<'_> {
-    type Value = Span;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Span, D::Error> {
-        let text = TextSeed { max: self.max }.deserialize(deserializer)?;
-        Ok(self.reading.span(&text))
-    }
-}
-
-/// Reads a number as a moment: an integer or a fraction (RFC 7519 §2 "NumericDate").
-///
-/// It asks for any value, and not for a number: serde_json's own method for that writes a text that
-/// is none, all of it and each odd character in ten, into an error that nobody reads.
-#[derive(Clone, Copy)]
-pub(crate) struct NumericDateSeed<'r> {
-    pub(crate) reading: &'r Reading<'r>,
-}
-
-impl<'de> DeserializeSeed<'de> for NumericDateSeed<'_> {
-    type Value = NumericDate;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// A text where another type should be; the error does not hold it.
-pub(crate) fn no_text<T, E: de::Error>() -> Result<T, E> {
-    Err(E::custom("a text"))
-}
-
-impl<'de> Visitor<'de> for NumericDateSeed<'_> {
-    type Value = NumericDate;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds since 1970")
-    }
-
-    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Self::Value, E> {
-        NumericDate::from_seconds(seconds).ok_or_else(|| E::custom("out of range"))
-    }
-
-    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Self::Value, E> {
-        NumericDate::from_fraction(seconds).ok_or_else(|| E::custom("out of range"))
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        no_text()
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        let number = self.reading.number(members)?;
-        match number.parse() {
-            Ok(seconds) => self.visit_u64(seconds),
-            Err(_) => self.visit_f64(number.parse().map_err(de::Error::custom)?),
-        }
-    }
-}
-
-/// Reads a JSON integer: no fraction, no exponent, and not `-0`, which serde_json takes for a
-/// fraction.
-#[derive(Clone, Copy)]
-pub(crate) struct IntegerSeed<'r> {
-    pub(crate) reading: &'r Reading<'r>,
-}
-
-impl<'de> DeserializeSeed<'de> for IntegerSeed<'_> {
-    type Value = i64;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for IntegerSeed<'_> {
-    type Value = i64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an integer")
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(number)
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-        i64::try_from(number).map_err(|_| E::custom("out of range"))
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        no_text()
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-        let number = self.reading.number(members)?;
-        match &*number {
-            "-0" => Err(de::Error::custom("a fraction")),
-            number => number.parse().map_err(de::Error::custom),
-        }
-    }
-}
-
-/// Reads any value and forgets it.
-///
-/// serde's `IgnoredAny` would pass text that is no Unicode, such as a lone surrogate.
-#[derive(Clone, Copy)]
-pub(crate) struct Skip<'r> {
-    pub(crate) reading: &'r Reading<'r>,
-    /// How many levels of arrays and objects may be in it.
-    pub(crate) levels: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Skip<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Skip<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let levels = self.reading.deeper(self.levels)?;
-        while items.next_element_seed(Skip { levels, ..self })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let Some(first) = members.next_key_seed(TextSeed::NAME)? else {
-            return self.reading.deeper(self.levels).map(|_| ());
-        };
-        if self.reading.is_number(&first) {
-            // It is no level, and has to be one without the feature too.
-            let number = members.next_value_seed(TextSeed::NAME)?.parse::<f64>();
-            return match number.is_ok_and(f64::is_finite) {
-                true => Ok(()),
-                false => Err(self.reading.refuse(SYNTAX)),
+    #[cold]
+    #[inline(never)]
+    fn any_string_or(
+        &mut self,
+        mut cursor: Cursor<'a>,
+        max: usize,
+        wrong: WrongType,
+    ) -> Option<(Option<Span>, Cursor<'a>)> {
+        if cursor.peek() == Some(b'"') {
+            let span = self.any_string(&mut cursor)?;
+            if span.len() <= max {
+                return Some((Some(span), cursor));
+            }
+            return match wrong {
+                WrongType::Reject(reason) => self.fail(reason),
+                WrongType::Ignore { .. } => Some((None, cursor)),
             };
         }
-        let levels = self.reading.deeper(self.levels)?;
-        loop {
-            members.next_value_seed(Skip { levels, ..self })?;
-            if members.next_key_seed(TextSeed::NAME)?.is_none() {
-                return Ok(());
+        let next = self.wrong_type(cursor, wrong)?;
+        Some((None, next))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn any_date(
+        &mut self,
+        mut cursor: Cursor<'a>,
+        wrong: SessionError,
+    ) -> Option<(NumericDate, Cursor<'a>)> {
+        if !self.is_number(cursor) {
+            self.wrong_type(cursor, WrongType::Reject(wrong))?;
+        }
+        match NumericDate::from_double(self.number(&mut cursor)?.parse().ok()?) {
+            Some(date) => Some((date, cursor)),
+            None => self.fail(wrong),
+        }
+    }
+
+    /// An integer (no fraction, no exponent, not `-0`); `Some(None)` for what counts as absent.
+    #[inline]
+    pub(crate) fn integer(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: WrongType,
+    ) -> Option<Option<i64>> {
+        let mut ahead = *cursor;
+        let is_negative = ahead.take_exactly(b'-').is_some();
+        if let Some(number) = ahead
+            .natural()
+            .and_then(|number| i64::try_from(number).ok())
+            && !(is_negative && number == 0)
+        {
+            *cursor = ahead;
+            let number = if is_negative {
+                number.checked_neg()
+            } else {
+                Some(number)
+            };
+            return Some(number);
+        }
+        *cursor = self.wrong_type(*cursor, wrong)?;
+        Some(None)
+    }
+
+    /// Takes a value of another type than the member has. A scalar has to be well-formed before
+    /// its type is a reason.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wrong_type(
+        &mut self,
+        cursor: Cursor<'a>,
+        wrong: WrongType,
+    ) -> Option<Cursor<'a>> {
+        match wrong {
+            WrongType::Reject(reason) if matches!(cursor.peek(), Some(b'[' | b'{')) => {
+                self.fail(reason)
+            }
+            WrongType::Reject(reason) => {
+                if self.is_number(cursor) {
+                    self.number(&mut cursor.clone())?;
+                } else {
+                    self.skip_any(cursor, 0)?;
+                }
+                self.fail(reason)
+            }
+            WrongType::Ignore { levels } => self.skip_any(cursor, levels),
+        }
+    }
+
+    fn is_number(&self, cursor: Cursor<'a>) -> bool {
+        matches!(cursor.peek(), Some(b'-' | b'0'..=b'9'))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn skip_any(&mut self, mut cursor: Cursor<'a>, levels: usize) -> Option<Cursor<'a>> {
+        match cursor.peek()? {
+            b'"' => {
+                let before = self.unescaped.len();
+                self.any_string(&mut cursor)?;
+                self.unescaped.truncate(before);
+            }
+            b'{' => {
+                let levels = self.deeper(levels)?;
+                if self.begin(&mut cursor)? {
+                    loop {
+                        let before = self.unescaped.len();
+                        self.name(&mut cursor)?;
+                        self.unescaped.truncate(before);
+                        self.skip(&mut cursor, levels)?;
+                        if !self.more(&mut cursor) {
+                            break;
+                        }
+                    }
+                }
+                self.close(&mut cursor)?;
+            }
+            b'[' => {
+                let levels = self.deeper(levels)?;
+                self.items(&mut cursor, |reader, cursor| reader.skip(cursor, levels))?;
+            }
+            b't' => cursor.word(b"true")?,
+            b'f' => cursor.word(b"false")?,
+            b'n' => cursor.word(b"null")?,
+            _ => {
+                // As serde_json, which the application reads its own claims with.
+                let number: f64 = self.number(&mut cursor)?.parse().ok()?;
+                number.is_finite().then_some(())?;
             }
         }
+        Some(cursor)
+    }
+
+    /// An array, each item of which `item` reads.
+    pub(crate) fn items(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        mut item: impl FnMut(&mut Self, &mut Cursor<'a>) -> Option<()>,
+    ) -> Option<()> {
+        cursor.take(b'[')?;
+        cursor.skip_space();
+        if cursor.peek() != Some(b']') {
+            loop {
+                cursor.skip_space();
+                item(self, cursor)?;
+                if cursor.take(b',').is_none() {
+                    break;
+                }
+            }
+        }
+        cursor.take(b']')
+    }
+
+    /// A number (RFC 8259 §6).
+    fn number(&mut self, cursor: &mut Cursor<'a>) -> Option<&'a str> {
+        let start = cursor.at();
+        let _ = cursor.take_exactly(b'-');
+        if cursor.take_exactly(b'0').is_none() {
+            cursor.skip_digits()?;
+        }
+        if cursor.take_exactly(b'.').is_some() {
+            cursor.skip_digits()?;
+        }
+        if cursor
+            .take_exactly(b'e')
+            .or_else(|| cursor.take_exactly(b'E'))
+            .is_some()
+        {
+            let _ = cursor
+                .take_exactly(b'+')
+                .or_else(|| cursor.take_exactly(b'-'));
+            cursor.skip_digits()?;
+        }
+        self.json.get(start..cursor.at())
+    }
+
+    /// A string with or without escapes (RFC 8259 §7).
+    fn any_string(&mut self, cursor: &mut Cursor<'a>) -> Option<Span> {
+        if let Some(span) = cursor.string() {
+            return Some(span);
+        }
+        cursor.take_exactly(b'"')?;
+        let start = self.unescaped.len();
+        loop {
+            let from = cursor.at();
+            cursor.advance(plain_len(cursor.rest())?);
+            self.unescaped.push_str(self.json.get(from..cursor.at())?);
+            if cursor.take_exactly(b'"').is_some() {
+                break;
+            }
+            cursor.take_exactly(b'\\')?;
+            let char = escaped(cursor)?;
+            self.unescaped.push(char);
+        }
+        let len = self.unescaped.len().checked_sub(start)?;
+        Some(Span::new(self.json.len().checked_add(start)?, len))
     }
 }
 
-/// The name of the one member of a number, which serde_json takes for a map where a build turns its
-/// feature `arbitrary_precision` on.
-const NUMBER: &str = "$serde_json::private::Number";
+/// The character behind a backslash.
+fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
+    let byte = cursor.peek()?;
+    cursor.advance(1);
+    Some(match byte {
+        b'"' | b'\\' | b'/' => char::from(byte),
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let first = code_unit(cursor)?;
+            match char::decode_utf16([first]).next()? {
+                Ok(char) => char,
+                Err(_) => {
+                    cursor.word(b"\\u")?;
+                    let pair = [first, code_unit(cursor)?];
+                    let mut chars = char::decode_utf16(pair);
+                    chars.next()?.ok()?
+                }
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// Four hexadecimal digits.
+fn code_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
+    let digits: &[u8; 4] = cursor.rest().first_chunk()?;
+    cursor.advance(4);
+    digits.iter().try_fold(0, |unit: u16, digit| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(unit << 4 | u16::try_from(digit).ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::*;
+    use crate::json::Names;
+
+    const GOOD: &str = r#"{"iss":"https://id.example.com", "aud": ["orders","x"],"sub":"ann","exp":1768482000.25,
+        "iat":1768478400,"name":"Иван Петров","preferred_username":"\u0418\ud83d\ude00\n","utc_offset":-210,
+        "x":{"y":[1,-0.5e3,null],"z":{}},"y":"z","z":true,"realm_access":{"roles":["a","b"]},"w":[]}"#;
+
+    /// The members whose values are strings, and the number of the others.
+    fn read(json: &str, levels: usize) -> Result<(Vec<(String, String)>, usize), SessionError> {
+        let mut reader = Reader::new(json);
+        let mut read = || {
+            let levels = reader.deeper(levels)?;
+            let mut cursor = reader.cursor();
+            let (mut strings, mut others) = (Vec::new(), 0);
+            let mut names = Names::default();
+            if reader.begin(&mut cursor)? {
+                loop {
+                    let name = reader.name(&mut cursor)?;
+                    names.add(name.span, &mut reader)?;
+                    let ignore = WrongType::Ignore { levels };
+                    match reader.string(&mut cursor, usize::MAX, ignore)? {
+                        Some(value) => {
+                            let [name, value] =
+                                [name.span, value].map(|span| reader.text(span).to_owned());
+                            strings.push((name, value));
+                        }
+                        None => others += 1,
+                    }
+                    if !reader.more(&mut cursor) {
+                        break;
+                    }
+                }
+            }
+            reader.end(&mut cursor)?;
+            names.check(&mut reader)?;
+            Some((strings, others))
+        };
+        read().ok_or_else(|| reader.into_reason())
+    }
+
+    /// serde_json is the second opinion on what is an object, and what its strings are.
+    fn check(json: &str) {
+        match (
+            read(json, 32),
+            serde_json::from_str::<Map<String, Value>>(json),
+        ) {
+            (Ok((strings, others)), Ok(map)) => {
+                assert_eq!(strings.len() + others, map.len(), "{json}");
+                for (name, value) in strings {
+                    assert_eq!(map[&name], Value::String(value), "{json}");
+                }
+            }
+            (Err(error), Ok(_)) => {
+                assert!(
+                    [Reader::DUPLICATE, Reader::NESTING].contains(&error),
+                    "{json}"
+                );
+            }
+            (Err(_), Err(_)) => {}
+            (Ok(_), Err(error)) => panic!("{error}: {json}"),
+        }
+    }
+
+    #[test]
+    fn each_rejection_has_its_reason() {
+        let nested = |levels: usize| {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            format!(r#"{{"x":{open}{close}}}"#)
+        };
+        for (json, want) in [
+            (GOOD, None),
+            ("{}", None),
+            (" { } ", None),
+            (r#"{"a" : 1 , "b" : [ 1 , 2 ] }"#, None),
+            ("", Some(Reader::SYNTAX)),
+            ("[]", Some(Reader::SYNTAX)),
+            ("{} x", Some(Reader::SYNTAX)),
+            (r#"{"a":1,}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":01}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":1.}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":1e999}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":"\ud800"}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":"\ud800\u0041"}"#, Some(Reader::SYNTAX)),
+            (r#"{"a":"\udc00\ud800"}"#, Some(Reader::SYNTAX)),
+            ("{\"a\n\":1}", Some(Reader::SYNTAX)),
+            ("{\"a\":\"\u{1}\"}", Some(Reader::SYNTAX)),
+            (r#"{"a":1,"b":2,"a":1}"#, Some(Reader::DUPLICATE)),
+            (r#"{"a":1,"\u0061":1}"#, Some(Reader::DUPLICATE)),
+            (&nested(31), None),
+            (&nested(32), Some(Reader::NESTING)),
+        ] {
+            assert_eq!(read(json, 32).err(), want, "{json}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn a_changed_object_is_read_as_serde_json_reads_it(
+            at in 0..GOOD.len(),
+            with in ".{0,3}|[\"\\\\{}\\[\\],:0-9eE.+-]{0,4}",
+            cut in 0..4_usize,
+        ) {
+            let start = GOOD.floor_char_boundary(at);
+            let end = GOOD.floor_char_boundary((start + cut).min(GOOD.len()));
+            let mut json = GOOD.to_owned();
+            json.replace_range(start..end.max(start), &with);
+            check(&json);
+        }
+
+        #[test]
+        fn pieces_in_any_order_are_read_as_serde_json_reads_them(
+            pieces in proptest::collection::vec(proptest::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", " ", "\n", "\"exp\"", "\"sub\"", "\"alg\0\"", "\"x\"", "\"\"",
+                "\"preferred_username\"", "\"longer than sixteen bytes\"", "1", "-1", "0", "-0", "00", "1.5", "1e2",
+                "true", "false", "null", "\"\\u0061\"", "\"\\ud800\"", "\"\\ud83d\\ude00\"", "\"\\x\"",
+                "\"exp\":1", "\"sub\":\"a\"", "\"x\":1,", "\"y\":[],", "\"z\":{},",
+            ]), 0..14),
+        ) {
+            let json = pieces.concat();
+            check(&json);
+            check(&format!("{{{json}}}"));
+        }
+    }
+}

@@ -74,16 +74,19 @@ pub(crate) fn with_decoded<T>(
 ) -> Result<T, SessionError> {
     let len = decoded_len(encoded.len());
     // The small one is for most, since what is on the stack is first filled with zeros.
-    let (mut small, mut medium, mut large);
+    let (mut small, mut medium, mut large, mut huge);
     let buffer: &mut [u8] = if len <= 64 {
         small = [0; 64];
         &mut small
     } else if len <= 1024 {
         medium = [0; 1024];
         &mut medium
-    } else {
-        large = vec![0; len];
+    } else if len <= 4096 {
+        large = [0; 4096];
         &mut large
+    } else {
+        huge = vec![0; len];
+        &mut huge
     };
     decode(encoded, buffer).map(read)
 }

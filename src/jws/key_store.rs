@@ -1,4 +1,4 @@
-//! A set of keys that is swapped while requests run.
+//! A set of keys that is replaced while requests run.
 
 use std::{
     fmt,
@@ -13,11 +13,11 @@ use arc_swap::{ArcSwap, Guard};
 use super::header_cache::KnownHeaders;
 use crate::key::KeySet;
 
-/// Holds the set of keys that is in force, and swaps it as a whole while requests run.
+/// The set of keys in force, which is replaced as a whole while requests run.
 ///
 /// A clone is the same store: one goes to the verifier and one stays where keys are rotated.
-/// Readers take no lock. From the return of [`replace`](Self::replace) on, no request is judged by
-/// a set that was there before.
+/// Readers take no lock. A token whose verification begins after [`replace`](Self::replace) has
+/// returned is verified with the new set.
 ///
 /// # Examples
 ///
@@ -94,25 +94,63 @@ impl KeyStore {
         }
     }
 
-    /// Puts `set` in force, and gives its generation.
+    /// The set in force. It costs two reference counts.
     ///
-    /// A request that is being judged at this moment may still be judged by the set before.
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{KeySet, KeyStore, VerifyingKey};
+    ///
+    /// let keys = KeySet::new([VerifyingKey::hs256([1; 32])?])?;
+    /// let store = KeyStore::new(keys.clone());
+    /// assert_eq!(store.current(), keys);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn current(&self) -> KeySet {
+        self.load().set.clone()
+    }
+
+    /// Puts `set` in force, and returns its generation.
+    ///
+    /// This empties the verifiers' caches: each token is verified again. If `set` is equal to the
+    /// set in force, nothing happens, so that keys can be fetched and replaced at any interval; of
+    /// two equal sets the older one stays, with what it [skipped](KeySet::skipped).
+    ///
+    /// A request that is being verified at the same time may still see the previous set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{KeySet, KeyStore, VerifyingKey};
+    ///
+    /// let set = |secret| KeySet::new([VerifyingKey::hs256(secret)?]);
+    /// let store = KeyStore::new(set([1; 32])?);
+    /// assert_eq!(store.replace(set([2; 32])?), 2);
+    /// assert_eq!(store.replace(set([2; 32])?), 2);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn replace(&self, set: KeySet) -> u64 {
         let _writing = self
             .shared
             .writing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let generation = self.generation().wrapping_add(1);
+        let generation = self.generation();
+        if self.load().set == set {
+            return generation;
+        }
+        let generation = generation.wrapping_add(1);
         self.shared
             .current
             .store(Arc::new(CurrentKeys::new(set, generation)));
-        // From here on no session of the set before is taken from a cache.
+        // From here on no session of the previous set is taken from a cache.
         self.shared.generation.store(generation, Ordering::SeqCst);
         generation
     }
 
-    /// The number of the set in force: 1 for the first, and one more with each swap.
+    /// The number of the set in force: 1 for the first, and one more with each
+    /// [`replace`](Self::replace) by another set.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.shared.generation.load(Ordering::SeqCst)
@@ -160,7 +198,7 @@ mod tests {
                     loop {
                         let least = swapped.load(Ordering::SeqCst);
                         let current = store.load();
-                        let id = current.set().select(None).unwrap().id().unwrap();
+                        let id = current.set().select(None, "HS256").unwrap().id().unwrap();
                         assert!(id.parse::<u64>().unwrap() >= least);
                         if least == 1000 {
                             break;
@@ -174,5 +212,33 @@ mod tests {
             }
         });
         assert_eq!(store.generation(), 1000);
+    }
+
+    #[test]
+    fn replacing_a_set_by_an_equal_one_does_nothing() {
+        let key = |byte, id: &str| VerifyingKey::hs256([byte; 32]).unwrap().with_id(id);
+        let set = |keys: &[(u8, &str)]| {
+            KeySet::new(keys.iter().map(|(byte, id)| key(*byte, id))).unwrap()
+        };
+        let store = KeyStore::new(set(&[(1, "a"), (2, "b")]));
+        let before = std::ptr::from_ref(&**store.load());
+        assert_eq!(store.replace(set(&[(2, "b"), (1, "a")])), 1);
+        assert_eq!(
+            (store.generation(), std::ptr::from_ref(&**store.load())),
+            (1, before)
+        );
+        for (generation, keys) in [
+            (2, &[(1, "a")][..]),
+            (3, &[(2, "a")]),
+            (4, &[(2, "b")]),
+            (5, &[(1, "a"), (2, "b")]),
+        ] {
+            assert_eq!(store.replace(set(keys)), generation);
+            assert_eq!(store.replace(set(keys)), generation);
+            assert_eq!(
+                (store.generation(), store.current()),
+                (generation, set(keys))
+            );
+        }
     }
 }

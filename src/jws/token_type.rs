@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::error::ConfigError;
+use crate::error::ParseError;
 
 /// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
 ///
@@ -77,15 +77,12 @@ impl fmt::Display for TokenType {
 }
 
 impl FromStr for TokenType {
-    type Err = ConfigError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::of_typ(Some(text)).ok_or_else(|| {
-            ConfigError::new(
-                "accept_type",
-                "is not one of session+jwt, nested-session+jwt, at+jwt and JWT",
-            )
-        })
+        Self::of_typ(Some(text)).ok_or(ParseError::new(
+            "not one of session+jwt, nested-session+jwt, at+jwt and JWT",
+        ))
     }
 }
 

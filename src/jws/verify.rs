@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
-    key::{KeySet, VerifyingKey},
+    key::{KeySet, SelectError, VerifyingKey},
     limits::Limits,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn verify<'t>(
     }
     with_header(parts.header, limits, |header, is_plain| {
         let key = select_key(keys.set(), header)?;
-        let token_type = accept_type(accepted, TokenType::of_typ(header.typ.as_deref()))?;
+        let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
         verify_signature(key, &parts)?;
         if is_plain {
             keys.known_headers().remember(parts.header, key, token_type);
@@ -50,32 +50,29 @@ fn accept_type(
         .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
 }
 
-/// The key that the header names, if the header's algorithm is the key's own (RFC 8725 §3.1).
+/// The key that the header's `kid` and `alg` name (RFC 7517 §4.5, RFC 8725 §3.1).
 fn select_key<'k>(
     keys: &'k KeySet,
     header: &JoseHeader<'_>,
 ) -> Result<&'k VerifyingKey, SessionError> {
-    let key = keys.select(header.kid.as_deref()).ok_or_else(|| {
-        SessionError::unacceptable("its key (`kid`) is not one of this service's")
-    })?;
-    if key.algorithm().as_str() != header.alg {
-        return Err(SessionError::unacceptable(
-            "its algorithm (`alg`) is not that of the key",
-        ));
-    }
-    Ok(key)
+    keys.select(header.kid, header.alg).map_err(|error| {
+        SessionError::unacceptable(match error {
+            SelectError::KidMissing => "it names no key (`kid`), and this service has several",
+            SelectError::KidUnknown => "its key (`kid`) is not one of this service's",
+            SelectError::AlgorithmMismatch => "its algorithm (`alg`) is not that of the key",
+        })
+    })
 }
 
 fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
     let verified = compact::with_decoded(parts.signature, |signature| {
         key.verify(parts.signing_input, signature)
     });
-    match verified? {
-        true => Ok(()),
-        false => Err(SessionError::new(
-            SessionErrorKind::SignatureInvalid,
-            "it does not hold",
-        )),
+    if verified? {
+        Ok(())
+    } else {
+        let kind = SessionErrorKind::SignatureInvalid;
+        Err(SessionError::new(kind, "signature mismatch"))
     }
 }
 

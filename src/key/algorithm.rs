@@ -2,10 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::error::ConfigError;
+use crate::error::ParseError;
 
 /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
-/// another is refused.
+/// another is rejected.
 ///
 /// # Examples
 ///
@@ -14,7 +14,7 @@ use crate::error::ConfigError;
 ///
 /// assert_eq!("ES256".parse::<Algorithm>()?, Algorithm::ES256);
 /// assert!("none".parse::<Algorithm>().is_err());
-/// # Ok::<(), tower_session_token::ConfigError>(())
+/// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -48,7 +48,7 @@ pub enum Algorithm {
 }
 
 /// What an algorithm is made of, apart from its hash.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     Hmac,
     P256,
@@ -63,7 +63,7 @@ impl Family {
         matches!(self, Self::RsaPkcs1 | Self::RsaPss)
     }
 
-    /// How long a coordinate of the curve is, and a scalar.
+    /// The length of a coordinate of the curve, and of a scalar, in bytes.
     pub(super) const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
@@ -109,6 +109,16 @@ impl Algorithm {
         }
     }
 
+    /// The least length of an HMAC secret: that of the hash, in bytes (RFC 7518 §3.2).
+    pub(super) const fn secret_len(self) -> Option<usize> {
+        match self {
+            Self::HS256 => Some(32),
+            Self::HS384 => Some(48),
+            Self::HS512 => Some(64),
+            _ => None,
+        }
+    }
+
     pub(super) const fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
@@ -128,12 +138,12 @@ impl fmt::Display for Algorithm {
 }
 
 impl FromStr for Algorithm {
-    type Err = ConfigError;
+    type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or_else(|| ConfigError::new("algorithm", "is not a supported algorithm"))
+            .find(|algorithm| algorithm.as_str() == text)
+            .ok_or(ParseError::new("not the name of a supported algorithm"))
     }
 }

@@ -1,8 +1,8 @@
-//! Points of small order, which are refused alike with both backends.
+//! Points of small order, which are rejected with both backends.
 //!
-//! Such a point makes signatures that hold for any message (as key), or for any key (as R), in
-//! the equation of RFC 8032 §5.1.7. ed25519-dalek refuses them when it is asked to be strict;
-//! AWS-LC does not.
+//! Such a point makes signatures that are valid for any message (as key), or for any key (as R), by
+//! the equation of RFC 8032 §5.1.7. ed25519-dalek rejects them in its strict mode; AWS-LC accepts
+//! them.
 
 /// Whether the encoding is one of a point whose order divides 8, whichever the sign of its x.
 pub(super) fn is_small_order(point: &[u8; 32]) -> bool {
@@ -45,7 +45,7 @@ const PRIME_PLUS: [[u8; 32]; 3] = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Algorithm, VerifyingKey, material::PublicMaterial};
+    use crate::key::{Algorithm, VerifyingKey, encoded_key::EncodedPublicKey};
 
     #[test]
     fn no_point_of_small_order_is_a_key() {
@@ -54,8 +54,8 @@ mod tests {
                 let mut point = point;
                 point[31] |= sign;
                 assert!(is_small_order(&point));
-                let material = PublicMaterial::Ed25519(&point);
-                assert!(VerifyingKey::public(Algorithm::EdDSA, &material).is_err());
+                let encoded = EncodedPublicKey::from_bits(Algorithm::EdDSA, &point);
+                assert_eq!(encoded.err(), Some("the Ed25519 point is of small order"));
             }
         }
     }

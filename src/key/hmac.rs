@@ -1,44 +1,44 @@
-//! HMAC (RFC 2104) for the HS algorithms, with the key set up once.
+//! HMAC (RFC 2104) for the HS algorithms, with the secret prepared once.
 
+use hmac::{Hmac, KeyInit, Mac};
 use memchr::memmem;
-use sha2::{
-    Digest, Sha256, Sha384, Sha512,
-    block_api::{compress256, compress512},
-};
-use zeroize::{Zeroize, Zeroizing};
+use sha2::{Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
-use super::Algorithm;
+use super::{Algorithm, Reason};
 use crate::constant_time;
 
-/// A secret, prepared: the states of the hash after the padded key, from which each token goes on.
+/// A prepared secret: the states of the hash after the padded secret. They are as sensitive as the
+/// secret, and zeroed on drop.
 pub(super) enum HmacKey {
-    Sha256(Midstates256),
-    Sha384(Midstates512),
-    Sha512(Midstates512),
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+    Sha512(Hmac<Sha512>),
 }
 
 impl HmacKey {
-    pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {
-        let least = match algorithm {
-            Algorithm::HS256 => 32,
-            Algorithm::HS384 => 48,
-            Algorithm::HS512 => 64,
-            _ => return Err("no HMAC algorithm"),
+    pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
+        let needed = algorithm.secret_len().ok_or("not an HMAC algorithm")?;
+        if looks_like_key(secret) {
+            return Err("the secret is the text of a key; a public key is not a secret".into());
+        }
+        if secret.len() < needed {
+            let len = secret.len();
+            return Err(format!(
+                "the secret is shorter than the hash (RFC 7518 §3.2): {len} bytes, but {algorithm} \
+                 needs {needed} or more"
+            )
+            .into());
+        }
+        let key = match algorithm {
+            Algorithm::HS256 => Hmac::new_from_slice(secret).map(Self::Sha256),
+            Algorithm::HS384 => Hmac::new_from_slice(secret).map(Self::Sha384),
+            _ => Hmac::new_from_slice(secret).map(Self::Sha512),
         };
-        if looks_like_public_key(secret) {
-            return Err("the secret is the text of a key; a public key is no secret");
-        }
-        if secret.len() < least {
-            return Err("the secret is shorter than the hash (RFC 7518 §3.2)");
-        }
-        Ok(match algorithm {
-            Algorithm::HS256 => Self::Sha256(Midstates256::new::<Sha256>(SHA256, secret)),
-            Algorithm::HS384 => Self::Sha384(Midstates512::new::<Sha384>(SHA384, secret)),
-            _ => Self::Sha512(Midstates512::new::<Sha512>(SHA512, secret)),
-        })
+        key.or(Err("the secret is invalid".into()))
     }
 
-    /// In constant time as far as the signature's content goes.
+    /// Takes a time that depends on the lengths alone.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.with_tag(message, |tag| constant_time::is_same(tag, signature))
     }
@@ -47,134 +47,35 @@ impl HmacKey {
         self.with_tag(message, <[u8]>::to_vec)
     }
 
-    fn with_tag<T>(&self, message: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
+    fn with_tag<T>(&self, message: &[u8], read: impl FnOnce(&[u8]) -> T) -> T {
+        fn tag<M: Mac + Clone>(key: &M, message: &[u8]) -> impl AsRef<[u8]> + use<M> {
+            key.clone().chain_update(message).finalize().into_bytes()
+        }
         match self {
-            Self::Sha256(key) => f(&key.tag::<32>(message)),
-            Self::Sha384(key) => f(&key.tag::<48>(message)),
-            Self::Sha512(key) => f(&key.tag::<64>(message)),
+            Self::Sha256(key) => read(tag(key, message).as_ref()),
+            Self::Sha384(key) => read(tag(key, message).as_ref()),
+            Self::Sha512(key) => read(tag(key, message).as_ref()),
         }
     }
 }
 
-/// What the hashes begin with (FIPS 180-4 §5.3).
-const SHA256: [u32; 8] = [
-    0x6a09_e667,
-    0xbb67_ae85,
-    0x3c6e_f372,
-    0xa54f_f53a,
-    0x510e_527f,
-    0x9b05_688c,
-    0x1f83_d9ab,
-    0x5be0_cd19,
-];
-const SHA384: [u64; 8] = [
-    0xcbbb_9d5d_c105_9ed8,
-    0x629a_292a_367c_d507,
-    0x9159_015a_3070_dd17,
-    0x152f_ecd8_f70e_5939,
-    0x6733_2667_ffc0_0b31,
-    0x8eb4_4a87_6858_1511,
-    0xdb0c_2e0d_64f9_8fa7,
-    0x47b5_481d_befa_4fa4,
-];
-const SHA512: [u64; 8] = [
-    0x6a09_e667_f3bc_c908,
-    0xbb67_ae85_84ca_a73b,
-    0x3c6e_f372_fe94_f82b,
-    0xa54f_f53a_5f1d_36f1,
-    0x510e_527f_ade6_82d1,
-    0x9b05_688c_2b3e_6c1f,
-    0x1f83_d9ab_fb41_bd6b,
-    0x5be0_cd19_137e_2179,
-];
-
-macro_rules! midstates {
-    ($name:ident, $word:ty, $block:literal, $compress:path) => {
-        pub(super) struct $name {
-            inner: [$word; 8],
-            outer: [$word; 8],
-        }
-
-        impl $name {
-            /// RFC 2104 §2.
-            fn new<D: Digest>(initial: [$word; 8], secret: &[u8]) -> Self {
-                let mut key = [0; $block];
-                match key.get_mut(..secret.len()) {
-                    Some(start) => start.copy_from_slice(secret),
-                    None => {
-                        let mut digest = D::digest(secret);
-                        key.iter_mut().zip(&digest).for_each(|(to, it)| *to = *it);
-                        digest.as_mut_slice().zeroize();
-                    }
-                }
-                let state = |pad: u8| {
-                    let (mut state, mut padded) = (initial, [key.map(|byte| byte ^ pad)]);
-                    $compress(&mut state, &padded);
-                    padded.zeroize();
-                    state
-                };
-                let (inner, outer) = (state(0x36), state(0x5c));
-                key.zeroize();
-                Self { inner, outer }
-            }
-
-            fn tag<const N: usize>(&self, message: &[u8]) -> [u8; N] {
-                let inner: [u8; N] = Self::finish(self.inner, message);
-                Self::finish(self.outer, &inner)
-            }
-
-            /// Hashes `message` after the one block that `state` has seen (FIPS 180-4 §5.1).
-            #[expect(
-                clippy::arithmetic_side_effects,
-                clippy::indexing_slicing,
-                reason = "the rest is shorter than a block; no message has 2^61 bytes"
-            )]
-            fn finish<const N: usize>(mut state: [$word; 8], message: &[u8]) -> [u8; N] {
-                const LENGTH: usize = 2 * size_of::<$word>();
-
-                let (blocks, rest) = message.as_chunks();
-                $compress(&mut state, blocks);
-                let mut last = [[0; $block]; 2];
-                let (data, used) = (last.as_flattened_mut(), rest.len());
-                data[..used].copy_from_slice(rest);
-                data[used] = 0x80;
-                let count = if used + 1 + LENGTH <= $block { 1 } else { 2 };
-                let bits = u64::try_from($block + message.len()).unwrap_or_default() * 8;
-                data[count * $block - 8..][..8].copy_from_slice(&bits.to_be_bytes());
-                $compress(&mut state, &last[..count]);
-                let mut digest = [0; N];
-                let (words, _) = digest.as_chunks_mut();
-                for (bytes, word) in words.iter_mut().zip(state) {
-                    *bytes = word.to_be_bytes();
-                }
-                digest
-            }
-        }
-
-        /// Who has the states can sign.
-        impl Drop for $name {
-            fn drop(&mut self) {
-                self.inner.zeroize();
-                self.outer.zeroize();
-            }
-        }
-    };
+/// Compares in constant time, by the tags of one message: the states are not accessible.
+impl PartialEq for HmacKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.verify(b"", &other.sign(b""))
+    }
 }
 
-midstates!(Midstates256, u32, 64, compress256);
-midstates!(Midstates512, u64, 128, compress512);
-
-/// Whether a secret is text that holds a key: PEM, SSH or JWK. Who mistakes a public key for a
-/// secret lets everybody sign (the attack that RFC 8725 §2.1 tells of).
-fn looks_like_public_key(secret: &[u8]) -> bool {
-    // UTF-16 and C strings have zeros between and behind the letters; white space and quotes come
-    // in many ways.
+/// Whether a secret is text that holds a key: PEM, SSH or JWK. A public key used as an HMAC secret
+/// lets anyone sign (RFC 8725 §2.1).
+fn looks_like_key(secret: &[u8]) -> bool {
+    // Ignores the zeros of UTF-16 and C strings, white space, and the escapes of quoted JSON.
     let is_kept = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, 0 | b'\\');
     let mut text = Zeroizing::new(Vec::with_capacity(secret.len()));
     text.extend(secret.iter().copied().filter(is_kept));
     let has = |mark: &[u8]| memmem::find(&text, mark).is_some();
     let is_pem = has(b"-----BEGIN") || has(b"----BEGIN");
-    // The name of a kind of key, and the length of that name in base64.
+    // A key type, and the length of that type in base64.
     let is_ssh = has(b"AAAA") && (has(b"ssh-") || has(b"ecdsa-sha2-"));
     let is_jwk = has(b"\"kty\":") || has(b"\"keys\":");
     is_pem || is_ssh || is_jwk

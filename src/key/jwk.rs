@@ -2,22 +2,129 @@
 
 use std::collections::HashSet;
 
+use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    Algorithm, SigningKey, VerifyingKey,
+    Algorithm, Reason, SigningKey, VerifyingKey,
     algorithm::Family,
-    material::{PrivateMaterial, PublicMaterial, RsaComponents},
+    encoded_key::{EncodedPrivateKey, EncodedPublicKey},
 };
+use crate::error::ConfigError;
 
-/// JSON whose texts are wiped when it goes, since there may be secrets among them.
+impl VerifyingKey {
+    /// Decodes a JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only.
+    /// Its `kid` becomes the id.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the text is not such a key, or the key is weak or not for verifying
+    /// (`use`, `key_ops`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, VerifyingKey};
+    ///
+    /// let key = VerifyingKey::from_jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519", "kid": "2026-01",
+    ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )?;
+    /// assert_eq!((key.algorithm(), key.id()), (Algorithm::EdDSA, Some("2026-01")));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        with(json.as_ref(), |jwk| jwk.verifying_key(&[]))
+            .map_err(|reason| ConfigError::new("from_jwk", reason))
+    }
+
+    /// The public key as a JSON Web Key (RFC 7517 §4) with `alg`, `use` and, if the key has an id,
+    /// `kid`. [`from_jwk`](Self::from_jwk) reads it back.
+    ///
+    /// `None` for an HMAC secret, which has no public part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SigningKey, VerifyingKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?.verifying_key();
+    /// let jwk = key.to_jwk().expect("a public key");
+    /// assert_eq!(VerifyingKey::from_jwk(jwk)?, key);
+    ///
+    /// assert_eq!(VerifyingKey::hs256([7; 32])?.to_jwk(), None);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn to_jwk(&self) -> Option<String> {
+        let public = self.encoded()?;
+        Some(to_json(public, self.algorithm(), self.id()))
+    }
+
+    /// The SHA-256 thumbprint of the public key (RFC 7638), in base64url: the same for each
+    /// algorithm and id. It makes a good id.
+    ///
+    /// `None` for an HMAC secret, whose thumbprint would help to guess it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::VerifyingKey;
+    ///
+    /// let key = VerifyingKey::from_jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )?;
+    /// let thumbprint = key.thumbprint().expect("a public key");
+    /// assert_eq!(thumbprint, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// let key = key.with_id(thumbprint);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        self.encoded().map(thumbprint)
+    }
+}
+
+impl SigningKey {
+    /// Decodes a private JSON Web Key (RFC 7517 §4, RFC 7518 §6) with `alg`, or of a curve that has
+    /// one algorithm only. Its `kid` becomes the id.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the text is not such a key, or the key is weak or not for signing (`use`,
+    /// `key_ops`), or its private and public parts do not belong together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::from_jwk(
+    ///     r#"{"kty": "OKP", "crv": "Ed25519",
+    ///         "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///         "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+    /// )?;
+    /// assert_eq!(key.algorithm(), Algorithm::EdDSA);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        with(json.as_ref(), |jwk| jwk.signing_key())
+            .map_err(|reason| ConfigError::new("from_jwk", reason))
+    }
+}
+
+/// JSON whose strings are wiped on drop, since there may be secrets among them.
 pub(super) struct Json(Value);
 
 impl Json {
-    pub(super) fn read(json: &[u8]) -> Option<Self> {
-        // serde's error would quote the text.
-        serde_json::from_slice(json).ok().map(Self)
+    /// Parses JSON. A byte order mark in front is ignored (RFC 8259 §8.1).
+    pub(super) fn parse(json: &[u8]) -> Result<Self, Reason> {
+        let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
+        // serde's error would quote the input.
+        let value = serde_json::from_slice(json);
+        value.map(Self).or(Err("the text is not JSON".into()))
     }
 
     pub(super) fn get(&self) -> &Value {
@@ -40,46 +147,75 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// One key of a set, as it stands there. A reason for refusal names members, never values.
+/// Parses one key and hands it to `read`.
+pub(super) fn with<T>(
+    json: &[u8],
+    read: impl FnOnce(&Jwk<'_>) -> Result<T, Reason>,
+) -> Result<T, Reason> {
+    let json = Json::parse(json)?;
+    read(&Jwk::of(json.get())?)
+}
+
+/// A public key with its algorithm and id, which [`Jwk`] reads back.
+pub(super) fn to_json(key: &EncodedPublicKey, algorithm: Algorithm, id: Option<&str>) -> String {
+    let id = id.map_or_else(String::new, |id| format!(r#","kid":{}"#, Value::from(id)));
+    let members = required_members(key);
+    format!(r#"{{{members},"alg":"{algorithm}","use":"sig"{id}}}"#)
+}
+
+/// RFC 7638 §3, with SHA-256.
+pub(super) fn thumbprint(key: &EncodedPublicKey) -> String {
+    let digest = Sha256::digest(format!("{{{}}}", required_members(key)));
+    URL_SAFE_NO_PAD.encode_to_string(digest)
+}
+
+/// The required members in lexicographic order without white space (RFC 7638 §3.2, RFC 8037 §2).
+fn required_members(key: &EncodedPublicKey) -> String {
+    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+    match key {
+        EncodedPublicKey::Ec(point) => {
+            // The first byte says that both coordinates follow.
+            let coordinates = point.get(1..).unwrap_or_default();
+            let (x, y) = coordinates.split_at(coordinates.len() / 2);
+            let crv = if x.len() == 48 { "P-384" } else { "P-256" };
+            let (x, y) = (encode(x), encode(y));
+            format!(r#""crv":"{crv}","kty":"EC","x":"{x}","y":"{y}""#)
+        }
+        EncodedPublicKey::Ed25519(x) => {
+            format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, encode(x))
+        }
+        EncodedPublicKey::Rsa { n, e } => {
+            format!(r#""e":"{}","kty":"RSA","n":"{}""#, encode(e), encode(n))
+        }
+    }
+}
+
+/// One key, with its members unchecked.
+///
+/// A member that is `null` counts as absent, and one that is not of the key's type is not read
+/// (RFC 7517 §4).
 pub(super) struct Jwk<'a>(&'a Map<String, Value>);
 
-type Refused = &'static str;
-
 impl<'a> Jwk<'a> {
-    /// Reads one key and hands it to `read`.
-    pub(super) fn with<T>(
-        json: &[u8],
-        read: impl FnOnce(&Jwk<'_>) -> Result<T, Refused>,
-    ) -> Result<T, Refused> {
-        let value = Json::read(json).ok_or("the text is not JSON")?;
-        read(&Jwk::of(value.get())?)
-    }
-
-    pub(super) fn of(value: &'a Value) -> Result<Self, Refused> {
-        value.as_object().map(Self).ok_or("it is not a JSON object")
+    pub(super) fn of(value: &'a Value) -> Result<Self, Reason> {
+        let members = value.as_object().ok_or("it is not a JSON object")?;
+        Ok(Self(members))
     }
 
     /// The key as one that verifies. `fallback` is for keys that name no algorithm.
-    pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Refused> {
+    pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Reason> {
         self.check_use("verify")?;
         let algorithm = self.algorithm(fallback)?;
         let key = match algorithm.family() {
-            Family::Hmac => VerifyingKey::hmac(algorithm, &self.bytes("k", "`k` is missing")?)?,
-            Family::P256 | Family::P384 => {
-                let point = self.point(algorithm)?;
-                VerifyingKey::public(algorithm, &PublicMaterial::Point(&point))?
-            }
-            Family::Ed25519 => {
-                let x = self.bytes("x", "`x` is missing")?;
-                VerifyingKey::public(algorithm, &PublicMaterial::Ed25519(&x))?
-            }
-            Family::RsaPkcs1 | Family::RsaPss => {
-                self.check_two_primes()?;
-                let (n, e) = (
-                    self.bytes("n", "`n` is missing")?,
-                    self.bytes("e", "`e` is missing")?,
-                );
-                VerifyingKey::public(algorithm, &PublicMaterial::Rsa { n: &n, e: &e })?
+            Family::Hmac => VerifyingKey::hmac(algorithm, &self.bytes("k")?)?,
+            family => {
+                let encoded = if family.is_rsa() {
+                    self.check_two_primes()?;
+                    EncodedPublicKey::rsa(&self.bytes("n")?, &self.bytes("e")?)
+                } else {
+                    EncodedPublicKey::from_bits(algorithm, &self.point(algorithm)?)
+                };
+                VerifyingKey::public(algorithm, encoded?)?
             }
         };
         Ok(match self.text("kid")? {
@@ -89,49 +225,36 @@ impl<'a> Jwk<'a> {
     }
 
     /// The key as one that signs.
-    pub(super) fn signing_key(&self) -> Result<SigningKey, Refused> {
+    pub(super) fn signing_key(&self) -> Result<SigningKey, Reason> {
         self.check_use("sign")?;
         let algorithm = self.algorithm(&[])?;
-        let private = "the key has no private part";
-        let key = match algorithm.family() {
-            Family::Hmac => SigningKey::hmac(algorithm, &self.bytes("k", "`k` is missing")?)?,
-            Family::P256 | Family::P384 => {
-                let (d, point) = (self.bytes("d", private)?, self.point(algorithm)?);
-                if d.len() != algorithm.family().coordinate_len() {
-                    return Err(
-                        "the private part does not have its full length (RFC 7518 §6.2.2.1)",
-                    );
-                }
-                let material = PrivateMaterial::Ec {
-                    d: &d,
-                    point: &point,
-                };
-                SigningKey::private(algorithm, &material)?
+        let family = algorithm.family();
+        let key = if family == Family::Hmac {
+            SigningKey::hmac(algorithm, &self.bytes("k")?)?
+        } else if self.text("d")?.is_none() {
+            return Err("the key has no private part".into());
+        } else if family.is_rsa() {
+            self.check_two_primes()?;
+            let mut parts: [Zeroizing<Vec<u8>>; 8] = Default::default();
+            let names = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
+            for (part, name) in parts.iter_mut().zip(names) {
+                *part = self.bytes(name)?;
             }
-            Family::Ed25519 => {
-                let (seed, public) = (
-                    self.bytes("d", private)?,
-                    self.bytes("x", "`x` is missing")?,
-                );
-                let material = PrivateMaterial::Ed25519 {
-                    seed: &seed,
-                    public: &public,
+            let encoded = EncodedPrivateKey::rsa(parts.each_ref().map(|part| part.as_slice()))?;
+            SigningKey::private(algorithm, &encoded)?
+        } else {
+            let (d, point) = (&*self.bytes("d")?, &*self.point(algorithm)?);
+            if family == Family::Ed25519 {
+                let encoded = EncodedPrivateKey::Ed25519 {
+                    seed: d,
+                    public: point,
                 };
-                SigningKey::private(algorithm, &material)?
-            }
-            Family::RsaPkcs1 | Family::RsaPss => {
-                self.check_two_primes()?;
-                let parts = RsaComponents {
-                    n: self.bytes("n", "`n` is missing")?,
-                    e: self.bytes("e", "`e` is missing")?,
-                    d: self.bytes("d", private)?,
-                    p: self.bytes("p", "`p` is missing")?,
-                    q: self.bytes("q", "`q` is missing")?,
-                    dp: self.bytes("dp", "`dp` is missing")?,
-                    dq: self.bytes("dq", "`dq` is missing")?,
-                    qi: self.bytes("qi", "`qi` is missing")?,
-                };
-                SigningKey::private(algorithm, &PrivateMaterial::Rsa(&parts))?
+                SigningKey::private(algorithm, &encoded)?
+            } else if d.len() == family.coordinate_len() {
+                SigningKey::private(algorithm, &EncodedPrivateKey::Ec { d, point })?
+            } else {
+                let reason = "the private part does not have its full length (RFC 7518 §6.2.2.1)";
+                return Err(reason.into());
             }
         };
         Ok(match self.text("kid")? {
@@ -140,107 +263,108 @@ impl<'a> Jwk<'a> {
         })
     }
 
-    /// Whether `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation, and agree.
-    fn check_use(&self, operation: &str) -> Result<(), Refused> {
-        let for_signatures = match self.text("use")? {
+    /// Checks that `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation, and agree.
+    fn check_use(&self, operation: &str) -> Result<(), Reason> {
+        let is_for_signatures = match self.text("use")? {
             None => false,
             Some("sig") => true,
-            Some(_) => return Err("its `use` is not `sig`"),
+            Some(_) => return Err("its `use` is not `sig`".into()),
         };
         let operations = match self.0.get("key_ops") {
-            None => return Ok(()),
+            None | Some(Value::Null) => return Ok(()),
+            Some(Value::Array(operations)) if operations.is_empty() => return Ok(()),
             Some(Value::Array(operations)) => operations,
-            Some(_) => return Err("its `key_ops` are not a list"),
+            Some(_) => return Err("its `key_ops` are not a list".into()),
         };
-        if !operations.iter().any(|it| it == operation) {
-            return Err("its `key_ops` do not allow it");
+        if !operations.iter().any(|name| name == operation) {
+            return Err("its `key_ops` do not allow it".into());
         }
         let mut seen = HashSet::new();
-        for it in operations {
-            let name = it.as_str().ok_or("its `key_ops` are not all text")?;
+        for name in operations {
+            let name = name.as_str().ok_or("its `key_ops` are not all text")?;
             if !seen.insert(name) {
-                return Err("its `key_ops` name one twice");
+                return Err("its `key_ops` name one twice".into());
             }
-            if for_signatures && !matches!(name, "sign" | "verify") {
-                return Err("its `use` and `key_ops` contradict each other");
+            if is_for_signatures && !matches!(name, "sign" | "verify") {
+                return Err("its `use` and `key_ops` contradict each other".into());
             }
         }
         Ok(())
     }
 
-    /// RFC 7518 §6.3.2.7: who knows two primes alone does not use a key of more, for its public part
-    /// either.
-    fn check_two_primes(&self) -> Result<(), Refused> {
-        match self.0.contains_key("oth") {
-            true => Err("an RSA key of more than two primes is not supported"),
-            false => Ok(()),
+    /// Rejects a key of more than two primes: an implementation without multi-prime RSA must not
+    /// use a key with `oth`, even to verify (RFC 7518 §6.3.2.7).
+    fn check_two_primes(&self) -> Result<(), Reason> {
+        match self.0.get("oth") {
+            None | Some(Value::Null) => Ok(()),
+            Some(Value::Array(primes)) if primes.is_empty() => Ok(()),
+            Some(_) => Err("an RSA key of more than two primes is not supported".into()),
         }
     }
 
     /// The algorithm that the key names, or that the caller names for its type, or that its curve
     /// has.
-    fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Refused> {
-        let families: &[Family] = match (self.text("kty")?, self.text("crv")?) {
-            (None, _) => return Err("`kty` is missing"),
-            (Some("oct"), _) => &[Family::Hmac],
-            (Some("RSA"), _) => &[Family::RsaPkcs1, Family::RsaPss],
-            (Some("EC"), Some("P-256")) => &[Family::P256],
-            (Some("EC"), Some("P-384")) => &[Family::P384],
-            (Some("OKP"), Some("Ed25519")) => &[Family::Ed25519],
-            (Some("EC" | "OKP"), _) => return Err("its curve is not supported"),
-            (Some(_), _) => return Err("its type (`kty`) is not supported"),
+    fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Reason> {
+        let (families, of_curve): (&[_], _) = match self.text("kty")? {
+            Some("oct") => (&[Family::Hmac], None),
+            Some("RSA") => (&[Family::RsaPkcs1, Family::RsaPss], None),
+            Some(kty @ ("EC" | "OKP")) => match (kty, self.text("crv")?) {
+                ("EC", Some("P-256")) => (&[Family::P256], Some(Algorithm::ES256)),
+                ("EC", Some("P-384")) => (&[Family::P384], Some(Algorithm::ES384)),
+                ("OKP", Some("Ed25519")) => (&[Family::Ed25519], Some(Algorithm::EdDSA)),
+                _ => return Err("its curve is not supported".into()),
+            },
+            Some(_) => return Err("its type (`kty`) is not supported".into()),
+            None if self.0.contains_key("keys") => {
+                return Err("it is a JWK Set, which `KeySet::from_jwks` reads".into());
+            }
+            None => return Err("`kty` is missing".into()),
         };
-        let named = match self.text("alg")? {
+        let fits = |algorithm: &Algorithm| families.contains(&algorithm.family());
+        let algorithm = match self.text("alg")? {
             Some(name) => Some(name.parse().or(Err("its algorithm is not supported"))?),
-            None => None,
+            None => fallback.iter().copied().find(fits).or(of_curve),
         };
-        let for_type = fallback
-            .iter()
-            .copied()
-            .find(|it| families.contains(&it.family()));
-        let of_curve = match families {
-            [Family::P256] => Some(Algorithm::ES256),
-            [Family::P384] => Some(Algorithm::ES384),
-            [Family::Ed25519] => Some(Algorithm::EdDSA),
-            _ => None,
-        };
-        let algorithm = named.or(for_type).or(of_curve);
         match algorithm {
-            None => Err("it names no algorithm (`alg`), and none is named for its type"),
-            Some(algorithm) if families.contains(&algorithm.family()) => Ok(algorithm),
-            Some(_) => Err("its algorithm does not fit its type or curve"),
+            Some(algorithm) if fits(&algorithm) => Ok(algorithm),
+            Some(_) => Err("its algorithm does not fit its type or curve".into()),
+            None => Err("it names no algorithm (`alg`), and none is named for its type".into()),
         }
     }
 
-    /// The uncompressed point of an EC key. Coordinates have their full length (RFC 7518 §6.2.1.2).
-    fn point(&self, algorithm: Algorithm) -> Result<Vec<u8>, Refused> {
-        let len = algorithm.family().coordinate_len();
+    /// The raw Ed25519 key, or the uncompressed point of an EC key, whose coordinates have their
+    /// full length (RFC 7518 §6.2.1.2).
+    fn point(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, Reason> {
+        if algorithm.family() == Family::Ed25519 {
+            return self.bytes("x");
+        }
         let mut point = vec![4];
-        for (name, missing) in [("x", "`x` is missing"), ("y", "`y` is missing")] {
-            let coordinate = self.bytes(name, missing)?;
-            if coordinate.len() != len {
-                return Err("a coordinate does not have its full length (RFC 7518 §6.2.1.2)");
+        for name in ["x", "y"] {
+            let coordinate = self.bytes(name)?;
+            if coordinate.len() != algorithm.family().coordinate_len() {
+                let reason = "a coordinate does not have its full length (RFC 7518 §6.2.1.2)";
+                return Err(reason.into());
             }
             point.extend_from_slice(&coordinate);
         }
-        Ok(point)
+        Ok(point.into())
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>, Refused> {
+    fn text(&self, name: &str) -> Result<Option<&'a str>, Reason> {
         match self.0.get(name) {
-            None => Ok(None),
+            None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err("a member that has to be text is not"),
+            Some(_) => Err(format!("its `{name}` is not text").into()),
         }
     }
 
-    /// They may be a key's private part.
-    fn bytes(&self, name: &str, missing: Refused) -> Result<Zeroizing<Vec<u8>>, Refused> {
-        let text = self.text(name)?.ok_or(missing)?;
-        base64_simd::URL_SAFE_NO_PAD
-            .decode_to_vec(text)
+    /// The decoded bytes, which may be a key's private part.
+    fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Reason> {
+        let text = self.text(name)?.ok_or(format!("`{name}` is missing"))?;
+        let bytes = URL_SAFE_NO_PAD.decode_to_vec(text);
+        bytes
             .map(Zeroizing::new)
-            .or(Err("a member is not base64url"))
+            .or(Err(format!("its `{name}` is not base64url").into()))
     }
 }
 

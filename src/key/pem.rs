@@ -1,61 +1,73 @@
-//! PEM (RFC 7468): what a text holds, and which key that is.
+//! PEM (RFC 7468): which key a text holds.
 
-use rustls_pki_types::pem::{PemObject, SectionKind};
+use std::str;
+
+use memchr::memmem;
 use zeroize::Zeroizing;
 
-use super::material::{PrivateMaterial, PublicMaterial};
+use super::{
+    Algorithm,
+    encoded_key::{EncodedPrivateKey, EncodedPublicKey, UNFIT},
+};
 
-const PKCS1_LABEL: &str = " RSA PUBLIC KEY-----";
-const SPKI_LABEL: &str = " PUBLIC KEY-----";
+const BEGIN: &str = "-----BEGIN ";
 
-/// Reads the public key of a PEM text and hands it to `read`.
-pub(super) fn with_public<T>(
-    pem: &[u8],
-    read: impl FnOnce(&PublicMaterial<'_>) -> Result<T, &'static str>,
-) -> Result<T, &'static str> {
-    // The reader knows no `RSA PUBLIC KEY` (RFC 8017), the older form of an RSA key.
-    let text = String::from_utf8_lossy(pem);
-    let is_pkcs1 = text.contains(PKCS1_LABEL);
-    let text = text.replace(PKCS1_LABEL, SPKI_LABEL);
-    let (kind, der) = section(text.as_bytes())?;
-    match kind {
-        SectionKind::PublicKey if is_pkcs1 => read(&PublicMaterial::Pkcs1(&der)),
-        SectionKind::PublicKey => read(&PublicMaterial::Spki(&der)),
-        SectionKind::PrivateKey | SectionKind::EcPrivateKey | SectionKind::RsaPrivateKey => {
+/// Decodes the public key of a PEM text.
+pub(super) fn public(algorithm: Algorithm, pem: &[u8]) -> Result<EncodedPublicKey, &'static str> {
+    let (label, der) = section(pem)?;
+    match label {
+        "PUBLIC KEY" => EncodedPublicKey::from_spki(algorithm, &der),
+        // The older form of an RSA key (RFC 8017 §A.1.1).
+        "RSA PUBLIC KEY" if algorithm.family().is_rsa() => {
+            EncodedPublicKey::from_bits(algorithm, &der)
+        }
+        "RSA PUBLIC KEY" => Err(UNFIT),
+        label if label.ends_with("PRIVATE KEY") => {
             Err("the PEM text holds a private key, but a public one is needed")
         }
         _ => Err("the PEM text holds no key; `PUBLIC KEY` is needed"),
     }
 }
 
-/// Reads the private key of a PEM text and hands it to `read`.
+/// Decodes the private key of a PEM text and hands it to `read`.
 pub(super) fn with_private<T>(
+    algorithm: Algorithm,
     pem: &[u8],
-    read: impl FnOnce(&PrivateMaterial<'_>) -> Result<T, &'static str>,
+    read: impl FnOnce(&EncodedPrivateKey<'_>) -> Result<T, &'static str>,
 ) -> Result<T, &'static str> {
-    let (kind, der) = section(pem)?;
-    match kind {
-        SectionKind::PrivateKey => read(&PrivateMaterial::Pkcs8(&der)),
-        SectionKind::EcPrivateKey => read(&PrivateMaterial::Sec1(&der)),
-        SectionKind::RsaPrivateKey => read(&PrivateMaterial::Pkcs1(&der)),
-        SectionKind::PublicKey => {
+    let (label, der) = section(pem)?;
+    read(&match label {
+        "PRIVATE KEY" => EncodedPrivateKey::from_pkcs8(algorithm, &der),
+        "EC PRIVATE KEY" => EncodedPrivateKey::from_sec1(algorithm, &der),
+        "RSA PRIVATE KEY" => EncodedPrivateKey::from_pkcs1(algorithm, &der),
+        label if label.ends_with("PUBLIC KEY") => {
             Err("the PEM text holds a public key, but a private one is needed")
         }
         _ => Err("the PEM text holds no key; `PRIVATE KEY` is needed"),
-    }
+    }?)
 }
 
-/// The one section of the text. Of several it would not be clear which one is meant.
-fn section(pem: &[u8]) -> Result<(SectionKind, Zeroizing<Vec<u8>>), &'static str> {
-    let mut sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(pem);
-    let first = match sections.next() {
-        Some(Ok((kind, der))) => (kind, Zeroizing::new(der)),
-        Some(Err(_)) => return Err("the PEM text is broken"),
-        // The reader passes over labels that it does not know.
-        None => return Err("there is no PEM section `PUBLIC KEY` or `PRIVATE KEY`"),
-    };
-    match sections.next() {
-        None => Ok(first),
-        Some(_) => Err("the PEM text has several sections"),
+/// The label and content of the text's only section. Which one of several is meant would be
+/// unclear; the parameters that OpenSSL writes in front of an EC key do not count.
+fn section(pem: &[u8]) -> Result<(&str, Zeroizing<Vec<u8>>), &'static str> {
+    const MISSING: &str = "there is no PEM section `PUBLIC KEY` or `PRIVATE KEY`";
+    const BROKEN: &str = "the PEM text is broken";
+
+    let start = memmem::find(pem, BEGIN.as_bytes()).ok_or(MISSING)?;
+    let text = str::from_utf8(pem.get(start..).ok_or(MISSING)?).or(Err(BROKEN))?;
+    let mut only = None;
+    for section in text.split(BEGIN).skip(1) {
+        let (label, rest) = section.split_once("-----").ok_or(BROKEN)?;
+        let end = format!("-----END {label}-----");
+        let (content, _) = rest.split_once(&end).ok_or(BROKEN)?;
+        if !label.ends_with("PARAMETERS") && only.replace((label, content)).is_some() {
+            return Err("the PEM text has several sections");
+        }
     }
+    let (label, content) = only.ok_or(MISSING)?;
+    if label.contains("ENCRYPTED") || content.contains("ENCRYPTED") {
+        return Err("the private key is encrypted; decrypt it first");
+    }
+    let der = base64_simd::forgiving_decode_to_vec(content.as_bytes()).or(Err(BROKEN))?;
+    Ok((label, Zeroizing::new(der)))
 }

@@ -1,16 +1,19 @@
 //! Sets of keys.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use super::{
-    Algorithm, VerifyingKey,
+    Algorithm, Reason, VerifyingKey,
+    algorithm::Family,
     jwk::{Json, Jwk},
 };
 use crate::error::ConfigError;
 
-/// The keys that a verifier trusts, found by their ids.
+/// The keys that a verifier trusts, found by id and algorithm.
 ///
-/// With one key in it, a token need not name it; with several, a token's `kid` selects one.
+/// With one key in the set, a token need not name it; with several, the token's `kid` and `alg`
+/// together select one (RFC 7517 §4.5). A clone costs two reference counts. Sets are equal if their
+/// keys are, in any order and whatever was [skipped](Self::skipped).
 ///
 /// # Examples
 ///
@@ -25,46 +28,69 @@ use crate::error::ConfigError;
 ///     ]}"#,
 /// )?;
 /// assert_eq!(keys.len(), 1);
-/// assert_eq!(keys.left_out()[0].to_string(), "key 2 is left out: its `use` is not `sig`");
+/// assert_eq!(keys.skipped()[0].to_string(), "key 2 is skipped: its `use` is not `sig`");
 /// # Ok::<(), tower_session_token::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeySet {
-    keys: Keys,
-    left_out: Vec<LeftOutKey>,
+    /// At least one, sorted by [`name_of`].
+    keys: Arc<[VerifyingKey]>,
+    skipped: Arc<[SkippedKey]>,
 }
 
-#[derive(Clone)]
-enum Keys {
-    One(VerifyingKey),
-    Several(HashMap<Box<str>, VerifyingKey>),
-}
-
-/// A key of a JWK Set that is not used, and why.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct LeftOutKey {
+/// A key of a JWK Set that cannot be used, and why.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::KeySet;
+///
+/// let keys = KeySet::from_jwks(
+///     r#"{"keys": [
+///         {"kty": "oct", "alg": "HS256", "k": "c2hvcnQ"},
+///         {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+///     ]}"#,
+/// )?;
+/// let skipped = &keys.skipped()[0];
+/// assert_eq!(skipped.position(), 1);
+/// assert!(skipped.reason().starts_with("the secret is shorter than the hash"));
+/// # Ok::<(), tower_session_token::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SkippedKey {
     position: usize,
-    reason: &'static str,
+    reason: Reason,
 }
 
-impl LeftOutKey {
-    /// Where in the set's `keys` it is, counted from 1.
+impl SkippedKey {
+    /// The key's position in the set's `keys`, counted from 1.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }
 
-    /// Why it is not used, in words of this crate alone.
+    /// Why the key is skipped, without any of its values.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
-        self.reason
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
-impl fmt::Display for LeftOutKey {
+impl fmt::Display for SkippedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key {} is left out: {}", self.position, self.reason)
+        write!(f, "key {} is skipped: {}", self.position, self.reason)
     }
+}
+
+/// Why a set has no key for a token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SelectError {
+    /// The token has no `kid`, and the set has several keys.
+    KidMissing,
+    /// No key has the token's `kid`.
+    KidUnknown,
+    /// The key with the token's `kid`, or the only key, has another algorithm.
+    AlgorithmMismatch,
 }
 
 impl KeySet {
@@ -73,163 +99,239 @@ impl KeySet {
     /// # Errors
     ///
     /// [`ConfigError`] if there are none, or if there are several and one has no id or two have the
-    /// same.
+    /// same id and algorithm.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, KeySet, SigningKey};
+    ///
+    /// let old = SigningKey::generate(Algorithm::ES256)?.with_id("2026-01").verifying_key();
+    /// let new = SigningKey::generate(Algorithm::EdDSA)?.with_id("2026-07").verifying_key();
+    /// let keys = KeySet::new([old.clone(), new])?;
+    /// assert_eq!(keys.len(), 2);
+    /// assert!(KeySet::new([old.clone(), old]).is_err());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let mut keys: Vec<_> = keys.into_iter().collect();
-        let keys = match keys.len() {
-            0 => return Err(ConfigError::new("key", "none is given")),
-            1 => Keys::One(keys.remove(0)),
+        keys.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
+        let reason = match &*keys {
+            [] => "no key is given; at least one is needed",
+            [first, _, ..] if first.id().is_none() => {
+                "one of several keys has no id; set it with `with_id`"
+            }
+            keys if !keys.is_sorted_by(|a, b| name_of(a) < name_of(b)) => {
+                "two keys have the same id and algorithm"
+            }
             _ => {
-                let mut by_id = HashMap::with_capacity(keys.len());
-                for key in keys {
-                    let Some(id) = key.id() else {
-                        return Err(ConfigError::new("key", "one of several keys has no id"));
-                    };
-                    if by_id.insert(id.into(), key).is_some() {
-                        return Err(ConfigError::new("key", "two keys have the same id"));
-                    }
-                }
-                Keys::Several(by_id)
+                return Ok(Self {
+                    keys: keys.into(),
+                    skipped: Arc::default(),
+                });
             }
         };
-        Ok(Self {
-            keys,
-            left_out: Vec::new(),
-        })
+        Err(ConfigError::new("key", reason))
     }
 
     /// The keys of a JWK Set (RFC 7517 §5).
     ///
-    /// A key that cannot be used is [left out](Self::left_out), and the rest is used: one that
-    /// names no algorithm and is of no curve that has one, one for encryption, one that is too
-    /// weak or broken, the second of two with one `kid`, and of several one without a `kid`.
+    /// A key that cannot be used is [skipped](Self::skipped): one that names no algorithm and has
+    /// no curve that implies it, one for encryption, one that is weak or broken, the second of two
+    /// with one `kid` and one `alg`, and, of several, one without a `kid`. A member that is `null`
+    /// counts as absent, and a byte order mark in front is ignored.
+    ///
     /// aws-lc-rs does not tell whether the `x` of an Ed25519 key is a point of the curve: if it is
-    /// not, the key is taken, and nothing verifies with it.
+    /// not, the key is used, and verifies nothing.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is not a JWK Set, or no key of it can be used.
+    /// [`ConfigError`] if the text is not a JWK Set, or none of its keys can be used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::KeySet;
+    ///
+    /// let error = KeySet::from_jwks("<html>").unwrap_err();
+    /// assert_eq!(error.to_string(), "jwks: the text is not JSON");
+    /// let error = KeySet::from_jwks("{}").unwrap_err();
+    /// assert_eq!(error.to_string(), "jwks: it has no list `keys`, as a JWK Set has (RFC 7517 §5)");
+    /// ```
     pub fn from_jwks(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::from_jwks_with_algorithms(json, &[])
     }
 
-    /// The keys of a JWK Set, where keys that name no algorithm get the one of these that fits
-    /// their type. Several large providers publish RSA keys without `alg`.
+    /// The keys of a JWK Set, where a key that names no algorithm gets the one of these that fits
+    /// its type. Several large providers publish RSA keys without `alg`.
     ///
-    /// This is no list of what is allowed: a key that names an algorithm, or is of a curve that has
-    /// one, is used with that.
+    /// This is not a list of what is allowed: a key that names an algorithm, or has a curve that
+    /// implies one, is used with that.
     ///
     /// # Errors
     ///
     /// As [`from_jwks`](Self::from_jwks); also if two of the algorithms are for one type of key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, KeySet};
+    ///
+    /// # let jwk: serde_json::Value = serde_json::from_slice(&std::fs::read("tests/keys/rsa.public.jwk.json")?)?;
+    /// # let jwks = serde_json::json!({ "keys": [{ "kty": "RSA", "n": jwk["n"], "e": jwk["e"] }] }).to_string();
+    /// assert!(KeySet::from_jwks(&jwks).is_err());
+    /// let keys = KeySet::from_jwks_with_algorithms(&jwks, &[Algorithm::RS256])?;
+    /// assert_eq!(keys.len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_jwks_with_algorithms(
         json: impl AsRef<[u8]>,
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
         if !each_of_another_type(algorithms) {
-            return Err(ConfigError::new(
-                "jwks_algorithm",
-                "two algorithms are for the same type of key",
-            ));
+            let reason = "two algorithms are for the same type of key";
+            return Err(ConfigError::new("algorithms", reason));
         }
-        let set = Json::read(json.as_ref());
-        let keys = set
-            .as_ref()
-            .and_then(|set| set.get().get("keys")?.as_array());
-        let keys = keys.ok_or(ConfigError::new("jwks", "is not a JWK Set (RFC 7517 §5)"))?;
-        let mut used: Vec<(usize, VerifyingKey)> = Vec::new();
-        let mut left_out = Vec::new();
-        let mut ids = std::collections::HashSet::new();
+        Self::of_jwks(json.as_ref(), algorithms).map_err(|reason| ConfigError::new("jwks", reason))
+    }
+
+    fn of_jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, Reason> {
+        let json = Json::parse(json)?;
+        let Some(keys) = json.get().get("keys").and_then(|keys| keys.as_array()) else {
+            return Err(if json.get().get("kty").is_some() {
+                "it is a single JWK, which `from_jwk` of a key reads".into()
+            } else {
+                "it has no list `keys`, as a JWK Set has (RFC 7517 §5)".into()
+            });
+        };
+        let (mut used, mut skipped, mut names) = (Vec::new(), Vec::new(), HashSet::new());
         for (position, value) in (1..).zip(keys) {
-            match Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms)) {
-                Ok(key) => match key.id().is_none_or(|id| ids.insert(id.to_owned())) {
-                    true => used.push((position, key)),
-                    false => left_out.push(LeftOutKey {
-                        position,
-                        reason: "a key before it has the same `kid`",
-                    }),
-                },
-                Err(reason) => left_out.push(LeftOutKey { position, reason }),
+            let key = Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms));
+            let key = key.and_then(|key| {
+                let name = key.id().map(|id| (id.to_owned(), key.algorithm()));
+                let is_first = name.is_none_or(|name| names.insert(name));
+                is_first
+                    .then_some(key)
+                    .ok_or("a key before it has the same `kid` and `alg`".into())
+            });
+            match key {
+                Ok(key) => used.push((position, key)),
+                Err(reason) => skipped.push(SkippedKey { position, reason }),
             }
         }
         if used.len() > 1 {
-            used.retain(|(position, key)| {
-                if key.id().is_none() {
-                    left_out.push(LeftOutKey {
-                        position: *position,
-                        reason: "without `kid` it cannot be told from the others",
-                    });
-                }
-                key.id().is_some()
-            });
+            let anonymous = used.extract_if(.., |(_, key)| key.id().is_none());
+            skipped.extend(anonymous.map(|(position, _)| SkippedKey {
+                position,
+                reason: "without `kid` it cannot be told from the others".into(),
+            }));
         }
-        left_out.sort_by_key(LeftOutKey::position);
+        skipped.sort_by_key(SkippedKey::position);
         if used.is_empty() {
-            return Err(ConfigError::new("jwks", none_is_left(&left_out)));
+            return Err(no_key(&skipped));
         }
-        let mut set = Self::new(used.into_iter().map(|(_, key)| key))?;
-        set.left_out = left_out;
-        Ok(set)
+        let mut keys: Vec<_> = used.into_iter().map(|(_, key)| key).collect();
+        keys.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
+        Ok(Self {
+            keys: keys.into(),
+            skipped: skipped.into(),
+        })
+    }
+
+    /// The public keys as a JWK Set (RFC 7517 §5), for others to verify with, such as at a
+    /// `jwks_uri`.
+    ///
+    /// HMAC secrets are left out: they have no public part. A set of secrets alone gives an empty
+    /// `keys`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, KeySet, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?.with_id("2026-01");
+    /// let keys = KeySet::new([key.verifying_key()])?;
+    /// assert_eq!(KeySet::from_jwks(keys.to_jwks())?, keys);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn to_jwks(&self) -> String {
+        let keys: Vec<_> = self.keys.iter().filter_map(VerifyingKey::to_jwk).collect();
+        format!(r#"{{"keys":[{}]}}"#, keys.join(","))
     }
 
     /// The keys of the JWK Set that are not used, in its order.
     #[must_use]
-    pub fn left_out(&self) -> &[LeftOutKey] {
-        &self.left_out
+    pub fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
     }
 
-    /// How many keys are used; at least one.
+    /// The number of keys that are used; at least one.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.keys {
-            Keys::One(_) => 1,
-            Keys::Several(keys) => keys.len(),
-        }
+        self.keys.len()
     }
 
-    /// The key that a token's `kid` names, or the only one if it names none.
-    pub(crate) fn select(&self, kid: Option<&str>) -> Option<&VerifyingKey> {
-        match (&self.keys, kid) {
-            (Keys::One(key), None) => Some(key),
-            (Keys::One(key), Some(kid)) => key.id().is_none_or(|id| id == kid).then_some(key),
-            (Keys::Several(_), None) => None,
-            (Keys::Several(keys), Some(kid)) => keys.get(kid),
+    /// The key that a token's `kid` and `alg` name (RFC 7517 §4.5). A token need not name the only
+    /// key; `alg` is the key's own in any case (RFC 8725 §3.1).
+    pub(crate) fn select(
+        &self,
+        kid: Option<&str>,
+        alg: &str,
+    ) -> Result<&VerifyingKey, SelectError> {
+        let (first, kid) = match (&*self.keys, kid) {
+            ([only], None) => (0, only.id()),
+            ([only], Some(_)) if only.id().is_none() => (0, None),
+            (_, None) => return Err(SelectError::KidMissing),
+            (keys, kid) => (keys.partition_point(|key| key.id() < kid), kid),
+        };
+        let mut error = SelectError::KidUnknown;
+        for key in self
+            .keys
+            .iter()
+            .skip(first)
+            .take_while(|key| key.id() == kid)
+        {
+            if key.algorithm().as_str() == alg {
+                return Ok(key);
+            }
+            error = SelectError::AlgorithmMismatch;
         }
+        Err(error)
     }
 }
 
-/// Each algorithm has to be for another `kty`, or it would not be clear which one a key gets.
-fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
-    use super::algorithm::Family;
+/// The names that select a key.
+fn name_of(key: &VerifyingKey) -> (Option<&str>, &'static str) {
+    (key.id(), key.algorithm().as_str())
+}
 
-    let mut types = std::collections::HashSet::new();
+/// Whether each algorithm is for another type of key: else a key without `alg` had two.
+fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
+    let mut types = HashSet::new();
     algorithms.iter().all(|algorithm| {
         types.insert(match algorithm.family() {
-            Family::Hmac => "oct",
-            Family::RsaPkcs1 | Family::RsaPss => "RSA",
-            // Their keys take the algorithm from the curve.
-            Family::P256 => "P-256",
-            Family::P384 => "P-384",
-            Family::Ed25519 => "Ed25519",
+            Family::RsaPss => Family::RsaPkcs1,
+            family => family,
         })
     })
 }
 
-/// Why a set ended empty, with the first few reasons.
-fn none_is_left(left_out: &[LeftOutKey]) -> String {
-    let reasons: Vec<_> = left_out.iter().take(5).map(ToString::to_string).collect();
-    match reasons.is_empty() {
-        true => "there is no key in the set".to_owned(),
-        false => format!("no key of the set can be used: {}", reasons.join("; ")),
+/// Why no key of a set can be used, with the first few reasons.
+fn no_key(skipped: &[SkippedKey]) -> Reason {
+    let reasons: Vec<_> = skipped.iter().take(5).map(ToString::to_string).collect();
+    if reasons.is_empty() {
+        "there is no key in the set".into()
+    } else {
+        format!("no key of the set can be used: {}", reasons.join("; ")).into()
     }
 }
 
-impl fmt::Debug for Keys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::One(key) => f.debug_list().entry(key).finish(),
-            Self::Several(keys) => f.debug_list().entries(keys.values()).finish(),
-        }
+impl PartialEq for KeySet {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
     }
 }
+
+impl Eq for KeySet {}

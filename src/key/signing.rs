@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
+use zeroize::Zeroizing;
+
 use super::{
-    Algorithm, VerifyingKey,
-    backend::PrivateKey,
-    constructors::{hmac_constructors, pem_constructors},
-    jwk::Jwk,
-    material::PrivateMaterial,
+    Algorithm, Reason, VerifyingKey,
+    backend::{self, PrivateKey},
+    encoded_key::{EncodedPrivateKey, INVALID},
+    macros::named_constructors,
     pem,
 };
 use crate::error::ConfigError;
@@ -37,41 +38,71 @@ pub struct SigningKey {
 pub(crate) struct SigningFailed;
 
 impl SigningKey {
-    hmac_constructors! {
-        hs256, HS256, "32";
-        hs384, HS384, "48";
-        hs512, HS512, "64";
-    }
+    named_constructors!(SigningKey, "private");
 
-    pem_constructors! {
-        es256_pem, ES256, "Reads an unencrypted P-256 private key, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915),";
-        es384_pem, ES384, "Reads an unencrypted P-384 private key, `PRIVATE KEY` (RFC 7468 §10) or `EC PRIVATE KEY` (RFC 5915),";
-        ed25519_pem, EdDSA, "Reads an unencrypted Ed25519 private key, `PRIVATE KEY` (RFC 7468 §10),";
-        rs256_pem, RS256, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-        rs384_pem, RS384, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-        rs512_pem, RS512, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-        ps256_pem, PS256, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-        ps384_pem, PS384, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-        ps512_pem, PS512, "Reads an unencrypted RSA private key of 2,048 to 8,192 bits, `PRIVATE KEY` (RFC 7468 §10) or `RSA PRIVATE KEY` (RFC 8017),";
-    }
-
-    /// A private JSON Web Key (RFC 7517 §4, RFC 7518 §6) with `alg`, or of a curve that has one
-    /// algorithm only. Its `kid` becomes the id.
+    /// Decodes an unencrypted private key from a PEM text with one key (RFC 7468).
+    ///
+    /// The label is `PRIVATE KEY` (RFC 7468 §10), `EC PRIVATE KEY` (RFC 5915) or `RSA PRIVATE KEY`
+    /// (RFC 8017 §A.1.2). An RSA key has 2,048 to 8,192 bits.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is no such key, or the key is not for signing (`use`,
-    /// `key_ops`) or is too weak, or its private and public parts do not belong together.
-    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Jwk::with(json.as_ref(), |jwk| jwk.signing_key())
-            .map_err(|why| ConfigError::new("from_jwk", why))
+    /// [`ConfigError`] if the text is something else, or the key is weak or of another algorithm,
+    /// or its private and public parts do not belong together; also for HMAC, whose secrets are
+    /// not PEM.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SigningKey};
+    ///
+    /// let pem = std::fs::read("tests/keys/rsa.private.pem")?;
+    /// let key = SigningKey::from_pem(Algorithm::PS256, pem)?;
+    /// assert_eq!(key.algorithm(), Algorithm::PS256);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::pem(algorithm, pem.as_ref()).map_err(|reason| ConfigError::new("from_pem", reason))
+    }
+
+    /// Generates a key without an id: an RSA key of 2,048 bits, an HMAC secret as long as the hash.
+    ///
+    /// The private part cannot be exported: the key lives as long as the process does.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the machine has no randomness.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_id("2026-01");
+    /// let jwk = key.verifying_key().to_jwk().expect("a public key");
+    /// assert!(jwk.contains(r#""kid":"2026-01""#));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn generate(algorithm: Algorithm) -> Result<Self, ConfigError> {
+        let generate = || match algorithm.secret_len() {
+            Some(len) => {
+                let mut secret = Zeroizing::new(vec![0; len]);
+                backend::fill_random(&mut secret)?;
+                Self::hmac(algorithm, &secret).ok()
+            }
+            None => Self::of_private(algorithm, PrivateKey::generate(algorithm)?).ok(),
+        };
+        generate().ok_or(ConfigError::new(
+            "generate",
+            "the machine has no randomness",
+        ))
     }
 
     fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
-        pem::with_private(pem, |material| Self::private(algorithm, material))
+        pem::with_private(algorithm, pem, |encoded| Self::private(algorithm, encoded))
     }
 
-    pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
         Ok(Self {
             verifying: VerifyingKey::hmac(algorithm, secret)?,
             private: None,
@@ -80,23 +111,37 @@ impl SigningKey {
 
     pub(super) fn private(
         algorithm: Algorithm,
-        material: &PrivateMaterial<'_>,
+        encoded: &EncodedPrivateKey<'_>,
     ) -> Result<Self, &'static str> {
-        let key = PrivateKey::new(algorithm, material)?;
+        Self::of_private(algorithm, PrivateKey::new(algorithm, encoded)?)
+    }
+
+    fn of_private(algorithm: Algorithm, key: PrivateKey) -> Result<Self, &'static str> {
+        let public = key.public(algorithm).ok_or(INVALID)?;
         Ok(Self {
-            verifying: VerifyingKey::of_public(algorithm, key.public(algorithm)?),
+            verifying: VerifyingKey::public(algorithm, public)?,
             private: Some(Arc::new(key)),
         })
     }
 
     /// Sets the id that becomes a token's `kid` (RFC 7515 §4.1.4).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SigningKey;
+    ///
+    /// let key = SigningKey::hs256([7; 32])?.with_id("2026-01");
+    /// assert_eq!(key.id(), Some("2026-01"));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.verifying = self.verifying.with_id(id);
         self
     }
 
-    /// The one algorithm that the key is for.
+    /// The key's only algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
@@ -109,6 +154,16 @@ impl SigningKey {
     }
 
     /// The key that verifies what this one signs, with the same id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::ES256)?.with_id("2026-01");
+    /// assert_eq!(key.verifying_key().id(), Some("2026-01"));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()

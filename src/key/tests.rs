@@ -4,17 +4,17 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use super::{Algorithm, KeySet, SigningKey, VerifyingKey};
+use super::{Algorithm, KeySet, SelectError, SigningKey, VerifyingKey};
 use crate::error::ConfigError;
 
-fn file(name: &str) -> String {
+pub(super) fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/keys")
         .join(name);
     fs::read_to_string(path).unwrap()
 }
 
-fn jwk(name: &str) -> Value {
+pub(super) fn jwk(name: &str) -> Value {
     serde_json::from_str(&file(&format!("{name}.jwk.json"))).unwrap()
 }
 
@@ -268,7 +268,7 @@ fn weak_rsa_keys_are_refused() {
     weak(VerifyingKey::from_jwk(file("rsa1024.public.jwk.json")).unwrap_err());
 }
 
-fn octets(jwk: &Value, member: &str) -> Vec<u8> {
+pub(super) fn octets(jwk: &Value, member: &str) -> Vec<u8> {
     let text = jwk[member].as_str().unwrap();
     base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()
 }
@@ -278,7 +278,7 @@ fn base64url(bytes: &[u8]) -> String {
 }
 
 /// What the one section of a PEM file holds.
-fn der(name: &str) -> Vec<u8> {
+pub(super) fn der(name: &str) -> Vec<u8> {
     let text = file(name);
     let lines = text.lines().filter(|line| !line.starts_with("-----"));
     base64_simd::STANDARD
@@ -464,6 +464,14 @@ fn a_public_jwk_is_read_strictly() {
             json!({ "use": "sig", "key_ops": ["sign", "verify"], "x5c": [] }),
             "",
         ),
+        (&rsa, json!({ "key_ops": [] }), ""),
+        (&rsa, json!({ "use": "sig", "key_ops": [] }), ""),
+        (&rsa, json!({ "crv": 5, "x": [], "k": {}, "d": 1 }), ""),
+        (&rsa, json!({ "crv": "P-256", "y": "AQ" }), ""),
+        (&p256, json!({ "n": 5, "e": [], "oth": [{}] }), ""),
+        (&ed, json!({ "y": 5 }), ""),
+        (&secret, json!({ "crv": 5, "oth": [{}], "x": 5 }), ""),
+        (&p256, json!({ "crv": 5 }), "`crv` is not text"),
         (&rsa, json!({ "ours": { "x": [] } }), ""),
         (&rsa, json!({ "use": "enc" }), "`use` is not `sig`"),
         (&rsa, json!({ "use": "SIG" }), "`use` is not `sig`"),
@@ -483,7 +491,9 @@ fn a_public_jwk_is_read_strictly() {
             json!({ "use": "sig", "key_ops": ["encrypt", "verify"] }),
             "contradict",
         ),
-        (&rsa, json!({ "oth": [] }), "two primes"),
+        (&rsa, json!({ "oth": [] }), ""),
+        (&rsa, json!({ "oth": [{}] }), "two primes"),
+        (&rsa, json!({ "oth": "AQAB" }), "two primes"),
         (&rsa, json!({ "alg": null }), "names no algorithm"),
         (&rsa, json!({ "alg": "ES256" }), "does not fit"),
         (&rsa, json!({ "alg": "HS256" }), "does not fit"),
@@ -539,8 +549,17 @@ fn a_public_jwk_is_read_strictly() {
         assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
         assert!(got.contains(why), "{changes}: {got}");
     }
-    for text in ["", "[]", "null", "{", "\"x\""] {
-        assert!(VerifyingKey::from_jwk(text).is_err(), "{text}");
+    for (text, reason) in [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("null", "not a JSON object"),
+        ("\"x\"", "not a JSON object"),
+        (r#"{"keys":[]}"#, "it is a JWK Set"),
+    ] {
+        let error = VerifyingKey::from_jwk(text).unwrap_err();
+        assert_eq!(error.option(), "from_jwk");
+        assert!(error.reason().contains(reason), "{text}: {error}");
     }
 }
 
@@ -575,7 +594,9 @@ fn the_parts_of_a_private_jwk_belong_together() {
         (&rsa, json!({ "qi": "AQAB" }), "invalid"),
         (&rsa, json!({ "p": rsa["q"] }), "invalid"),
         (&rsa, json!({ "qi": null }), "`qi` is missing"),
-        (&rsa, json!({ "oth": [] }), "two primes"),
+        (&rsa, json!({ "oth": [] }), ""),
+        (&rsa, json!({ "oth": [{}] }), "two primes"),
+        (&rsa, json!({ "key_ops": [], "crv": 5 }), ""),
         (&p256, other_p256, "invalid"),
         (&p256, json!({ "d": null }), "no private part"),
         (&p256, json!({ "d": "AQ" }), "full length"),
@@ -601,13 +622,13 @@ fn set(keys: &[Value], algorithms: &[Algorithm]) -> Result<KeySet, ConfigError> 
 }
 
 #[test]
-fn an_unusable_key_of_a_set_is_left_out_and_told() {
+fn an_unusable_key_of_a_set_is_skipped_and_reported() {
     let (rsa, p256, ed) = (jwk("rsa.public"), jwk("p256.public"), jwk("ed25519.public"));
     let keys = set(
         &[
             with(rsa.clone(), &json!({ "use": "enc" })),
             p256.clone(),
-            with(ed.clone(), &json!({ "kid": "p256" })),
+            p256.clone(),
             with(ed.clone(), &json!({ "kid": null })),
             json!("no object"),
             ed.clone(),
@@ -616,20 +637,20 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
     )
     .unwrap();
     assert_eq!(keys.len(), 2);
-    let left_out: Vec<_> = keys.left_out().iter().map(ToString::to_string).collect();
+    let skipped: Vec<_> = keys.skipped().iter().map(ToString::to_string).collect();
     assert_eq!(
-        left_out,
+        skipped,
         [
-            "key 1 is left out: its `use` is not `sig`",
-            "key 3 is left out: a key before it has the same `kid`",
-            "key 4 is left out: without `kid` it cannot be told from the others",
-            "key 5 is left out: it is not a JSON object",
+            "key 1 is skipped: its `use` is not `sig`",
+            "key 3 is skipped: a key before it has the same `kid` and `alg`",
+            "key 4 is skipped: without `kid` it cannot be told from the others",
+            "key 5 is skipped: it is not a JSON object",
         ]
     );
-    assert_eq!(keys.left_out()[1].position(), 3);
+    assert_eq!(keys.skipped()[1].position(), 3);
     assert_eq!(
-        keys.left_out()[1].reason(),
-        "a key before it has the same `kid`"
+        keys.skipped()[1].reason(),
+        "a key before it has the same `kid` and `alg`"
     );
 
     let more = json!({ "keys": [ed], "ours": { "keys": [] } }).to_string();
@@ -641,7 +662,7 @@ fn an_unusable_key_of_a_set_is_left_out_and_told() {
         &[],
     )
     .unwrap();
-    assert!(one.select(None).is_some() && one.select(Some("any")).is_some());
+    assert!(one.select(None, "ES256").is_ok() && one.select(Some("any"), "ES256").is_ok());
 }
 
 #[test]
@@ -654,17 +675,11 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
         &[Algorithm::PS256, Algorithm::HS256],
     )
     .unwrap();
-    assert_eq!(
-        keys.select(Some("rsa")).unwrap().algorithm(),
-        Algorithm::PS256
-    );
-    assert_eq!(
-        keys.select(Some("p256")).unwrap().algorithm(),
-        Algorithm::ES256
-    );
+    assert!(keys.select(Some("rsa"), "PS256").is_ok());
+    assert!(keys.select(Some("p256"), "ES256").is_ok());
     let ed = with(jwk("ed25519.public"), &json!({ "alg": null }));
     let keys = set(std::slice::from_ref(&ed), &[Algorithm::Ed25519]).unwrap();
-    assert_eq!(keys.select(None).unwrap().algorithm(), Algorithm::Ed25519);
+    assert!(keys.select(None, "Ed25519").is_ok());
     let error = set(&[rsa], &[Algorithm::RS256, Algorithm::PS256]).unwrap_err();
     assert!(
         error
@@ -672,6 +687,7 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
             .contains("two algorithms are for the same type"),
         "{error}"
     );
+    assert_eq!(error.option(), "algorithms");
 }
 
 #[test]
@@ -682,10 +698,10 @@ fn a_set_that_ends_empty_says_why() {
     ];
     let error = set(&keys, &[]).unwrap_err().to_string();
     assert!(
-        error.contains("key 1 is left out: the secret is shorter"),
+        error.contains("key 1 is skipped: the secret is shorter"),
         "{error}"
     );
-    assert!(error.contains("key 2 is left out: its type"), "{error}");
+    assert!(error.contains("key 2 is skipped: its type"), "{error}");
     assert!(
         !error.contains("c2VjcmV0") && !error.contains("secret\""),
         "{error}"
@@ -696,9 +712,20 @@ fn a_set_that_ends_empty_says_why() {
             .to_string()
             .contains("there is no key")
     );
-    for text in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":"c2VjcmV0"}"#] {
+    for (text, reason) in [
+        ("", "not JSON"),
+        ("<html>", "not JSON"),
+        ("\u{feff}", "not JSON"),
+        ("{}", "no list `keys`"),
+        ("[]", "no list `keys`"),
+        (r#"{"keys":null}"#, "no list `keys`"),
+        (r#"{"keys":{}}"#, "no list `keys`"),
+        (r#"{"keys":"c2VjcmV0"}"#, "no list `keys`"),
+        (r#"{"kty":"oct","k":"c2VjcmV0"}"#, "a single JWK"),
+    ] {
         let error = KeySet::from_jwks(text).unwrap_err();
         assert_eq!(error.option(), "jwks");
+        assert!(error.reason().contains(reason), "{text}: {error}");
         assert!(!error.to_string().contains("c2VjcmV0"), "{error}");
     }
 }
@@ -708,9 +735,9 @@ fn a_set_of_keys_tells_them_apart() {
     let key = |id: &str| VerifyingKey::hs256([1; 32]).unwrap().with_id(id);
     let anonymous = VerifyingKey::hs256([1; 32]).unwrap();
     for (keys, why) in [
-        (vec![], "none is given"),
+        (vec![], "no key is given"),
         (vec![key("a"), anonymous.clone()], "has no id"),
-        (vec![key("a"), key("a")], "the same id"),
+        (vec![key("a"), key("a")], "the same id and algorithm"),
     ] {
         let error = KeySet::new(keys).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
@@ -726,6 +753,282 @@ fn a_hundred_thousand_keys_are_a_set_too() {
         .collect();
     let keys = set(&keys, &[]).unwrap();
     assert_eq!(keys.len(), 100_000);
-    assert_eq!(keys.select(Some("99999")).unwrap().id(), Some("99999"));
-    assert!(keys.select(Some("100000")).is_none());
+    let key = keys.select(Some("99999"), "HS256").unwrap();
+    assert_eq!(key.id(), Some("99999"));
+    let unknown = keys.select(Some("100000"), "HS256");
+    assert_eq!(unknown, Err(SelectError::KidUnknown));
+}
+
+#[test]
+fn kid_and_alg_together_select_a_key() {
+    let rsa = |id: &str, algorithm| {
+        let key = VerifyingKey::from_pem(algorithm, file("rsa.public.pem"));
+        key.unwrap().with_id(id)
+    };
+    let keys = KeySet::new([
+        rsa("a", Algorithm::RS512),
+        rsa("b", Algorithm::PS256),
+        rsa("a", Algorithm::RS256),
+    ])
+    .unwrap();
+    assert_eq!(keys.len(), 3);
+    for (kid, alg, selected) in [
+        (Some("a"), "RS256", Ok(Algorithm::RS256)),
+        (Some("a"), "RS512", Ok(Algorithm::RS512)),
+        (Some("b"), "PS256", Ok(Algorithm::PS256)),
+        (Some("b"), "RS256", Err(SelectError::AlgorithmMismatch)),
+        (Some("a"), "none", Err(SelectError::AlgorithmMismatch)),
+        (Some("a"), "", Err(SelectError::AlgorithmMismatch)),
+        (Some(""), "RS256", Err(SelectError::KidUnknown)),
+        (Some("aa"), "RS256", Err(SelectError::KidUnknown)),
+        (Some("c"), "RS256", Err(SelectError::KidUnknown)),
+        (None, "RS256", Err(SelectError::KidMissing)),
+    ] {
+        let got = keys.select(kid, alg).map(VerifyingKey::algorithm);
+        assert_eq!(got, selected, "{kid:?} {alg}");
+    }
+    let mismatch = Err(SelectError::AlgorithmMismatch);
+    let named = KeySet::new([rsa("a", Algorithm::RS256)]).unwrap();
+    assert!(named.select(Some("a"), "RS256").is_ok() && named.select(None, "RS256").is_ok());
+    assert_eq!(named.select(None, "RS512"), mismatch);
+    assert_eq!(
+        named.select(Some("b"), "RS256"),
+        Err(SelectError::KidUnknown)
+    );
+    let key = VerifyingKey::hs256([1; 32]).unwrap();
+    let unnamed = KeySet::new([key]).unwrap();
+    assert!(unnamed.select(Some("any"), "HS256").is_ok());
+    assert_eq!(unnamed.select(Some("any"), "HS512"), mismatch);
+}
+
+#[test]
+fn keys_of_one_kid_and_several_algorithms_of_a_set_are_all_used() {
+    let rsa = jwk("rsa.public");
+    let of = |algorithm: &str| with(rsa.clone(), &json!({ "alg": algorithm }));
+    let keys = set(&[of("RS256"), of("RS512"), of("RS256")], &[]).unwrap();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys.skipped().len(), 1);
+    assert_eq!(keys.skipped()[0].position(), 3);
+    for alg in ["RS256", "RS512"] {
+        assert!(keys.select(Some("rsa"), alg).is_ok(), "{alg}");
+    }
+}
+
+#[test]
+fn a_member_that_is_null_counts_as_absent() {
+    for name in ["rsa", "p256", "ed25519"] {
+        let mut nulls = jwk(&format!("{name}.public"));
+        for member in [
+            "alg", "kid", "use", "key_ops", "oth", "crv", "x", "y", "n", "e", "k", "d", "x5c",
+            "x5t", "x5u", "ours",
+        ] {
+            let members = nulls.as_object_mut().unwrap();
+            let required = matches!(member, "crv" | "x" | "y" | "n" | "e" | "alg");
+            if !(required && members.contains_key(member)) {
+                members.insert(member.to_owned(), Value::Null);
+            }
+        }
+        let key = VerifyingKey::from_jwk(nulls.to_string()).unwrap();
+        assert_eq!(key.id(), None, "{name}");
+        let null = with(nulls, &json!({ "kty": "RSA" })).to_string();
+        let null = null.replace(r#""kty":"RSA""#, r#""kty":null"#);
+        assert!(refusal(&serde_json::from_str(&null).unwrap()).contains("`kty` is missing"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_in_front_is_ignored() {
+    let key = jwk("p256.public").to_string();
+    let own = VerifyingKey::from_jwk(&key).unwrap();
+    assert_eq!(
+        VerifyingKey::from_jwk(format!("\u{feff}{key}")).unwrap(),
+        own
+    );
+    let keys = KeySet::from_jwks(format!("\u{feff}{{\"keys\":[{key}]}}")).unwrap();
+    assert_eq!(keys, KeySet::new([own]).unwrap());
+    let private = jwk("p256.private").to_string();
+    assert!(SigningKey::from_jwk(format!("\u{feff}{private}")).is_ok());
+    assert!(VerifyingKey::from_jwk(format!("\u{feff}\u{feff}{key}")).is_err());
+}
+
+#[test]
+fn a_generated_key_signs_and_its_public_part_is_exported() {
+    for name in [
+        "HS256", "HS384", "HS512", "ES256", "ES384", "RS256", "PS512", "EdDSA", "Ed25519",
+    ] {
+        let algorithm = name.parse::<Algorithm>().unwrap();
+        let key = SigningKey::generate(algorithm).unwrap();
+        assert_eq!((key.algorithm(), key.id()), (algorithm, None));
+        let public = key.verifying_key();
+        let other = SigningKey::generate(algorithm).unwrap().verifying_key();
+        assert_ne!(public, other, "{name}");
+        let signature = key.sign(MESSAGE).unwrap();
+        assert!(public.verify(MESSAGE, &signature) && !other.verify(MESSAGE, &signature));
+        let Some(jwk) = public.to_jwk() else {
+            assert!(name.starts_with("HS") && public.thumbprint().is_none());
+            continue;
+        };
+        let read = VerifyingKey::from_jwk(jwk).unwrap();
+        assert_eq!(read, public);
+        assert!(read.verify(MESSAGE, &signature), "{name}");
+    }
+}
+
+#[test]
+fn an_exported_jwk_has_public_members_only() {
+    for (algorithm, name, new) in signing_constructors() {
+        let id = "a \"quoted\" \\ id";
+        let key = new(file(&format!("{name}.private.pem"))).unwrap();
+        let json = key.with_id(id).verifying_key().to_jwk().unwrap();
+        let value: Value = serde_json::from_str(&json).unwrap();
+        let own = jwk(&format!("{name}.public"));
+        for (member, value) in value.as_object().unwrap() {
+            match member.as_str() {
+                "kid" => assert_eq!(value, id),
+                "alg" => assert_eq!(value, algorithm.as_str()),
+                "use" => assert_eq!(value, "sig"),
+                "kty" | "crv" | "x" | "y" | "n" | "e" => assert_eq!(*value, own[member]),
+                other => panic!("{other}"),
+            }
+        }
+        assert_eq!(VerifyingKey::from_jwk(json).unwrap().id(), Some(id));
+    }
+}
+
+#[test]
+fn an_exported_set_leaves_secrets_out() {
+    let secret = VerifyingKey::hs256([1; 32]).unwrap().with_id("secret");
+    let public = VerifyingKey::es256_pem(file("p256.public.pem"))
+        .unwrap()
+        .with_id("public");
+    let keys = KeySet::new([secret.clone(), public.clone()]).unwrap();
+    let read = KeySet::from_jwks(keys.to_jwks()).unwrap();
+    assert_eq!(read, KeySet::new([public]).unwrap());
+    let secrets = KeySet::new([secret]).unwrap();
+    assert_eq!(secrets.to_jwks(), r#"{"keys":[]}"#);
+}
+
+/// RFC 7638 §3.1, RFC 8037 §A.3.
+#[test]
+fn thumbprints_are_those_of_the_specifications() {
+    let rsa = json!({
+        "kty": "RSA",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tS\
+              oc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65Y\
+              GjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdk\
+              t-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqD\
+              Kgw",
+        "e": "AQAB",
+        "alg": "RS256",
+        "kid": "2011-04-29",
+    });
+    let ed25519 = json!({
+        "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    for (jwk, thumbprint) in [
+        (rsa, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
+        (ed25519, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
+    ] {
+        let key = VerifyingKey::from_jwk(jwk.to_string()).unwrap();
+        assert_eq!(key.thumbprint().as_deref(), Some(thumbprint));
+    }
+    // The thumbprint is of the key alone.
+    let key = |algorithm| VerifyingKey::from_pem(algorithm, file("rsa.public.pem")).unwrap();
+    let (one, other) = (key(Algorithm::RS256), key(Algorithm::PS512).with_id("a"));
+    assert_eq!(one.thumbprint(), other.thumbprint());
+}
+
+#[test]
+fn keys_are_equal_by_algorithm_id_and_material() {
+    let pem = || file("ed25519.public.pem");
+    let key = VerifyingKey::ed25519_pem(pem()).unwrap();
+    assert_eq!(
+        key,
+        VerifyingKey::from_pem(Algorithm::EdDSA, pem()).unwrap()
+    );
+    assert_ne!(
+        key,
+        VerifyingKey::from_pem(Algorithm::Ed25519, pem()).unwrap()
+    );
+    assert_ne!(key, key.clone().with_id("a"));
+    assert_ne!(
+        key,
+        SigningKey::generate(Algorithm::EdDSA)
+            .unwrap()
+            .verifying_key()
+    );
+    let secret = |byte| VerifyingKey::hs256([byte; 32]).unwrap();
+    assert_eq!(secret(1), secret(1));
+    assert_ne!(secret(1), secret(2));
+    assert_ne!(secret(1), key);
+
+    let (a, b) = (secret(1).with_id("a"), secret(2).with_id("b"));
+    let set = |keys: &[&VerifyingKey]| KeySet::new(keys.iter().copied().cloned()).unwrap();
+    assert_eq!(set(&[&a, &b]), set(&[&b, &a]));
+    assert_ne!(set(&[&a, &b]), set(&[&a]));
+    assert_ne!(set(&[&a, &b]), set(&[&a, &secret(1).with_id("b")]));
+}
+
+#[test]
+fn a_pem_key_is_for_the_algorithm_that_is_named() {
+    for (algorithm, name, _) in verifying_constructors() {
+        let public = file(&format!("{name}.public.pem"));
+        let private = file(&format!("{name}.private.pem"));
+        let verifying = VerifyingKey::from_pem(algorithm, &public).unwrap();
+        let signing = SigningKey::from_pem(algorithm, &private).unwrap();
+        assert_eq!(signing.verifying_key(), verifying, "{algorithm}");
+        for wrong in [Algorithm::HS256, Algorithm::HS512] {
+            let error = VerifyingKey::from_pem(wrong, &public).unwrap_err();
+            assert_eq!((error.option(), error.reason()), ("from_pem", UNFIT));
+            let error = SigningKey::from_pem(wrong, &private).unwrap_err();
+            assert_eq!((error.option(), error.reason()), ("from_pem", UNFIT));
+        }
+    }
+    let key = SigningKey::from_pem(Algorithm::Ed25519, file("ed25519.private.pem")).unwrap();
+    assert_eq!(key.algorithm(), Algorithm::Ed25519);
+}
+
+#[test]
+fn what_surrounds_a_pem_key_is_ignored() {
+    let key = file("p256.sec1.private.pem");
+    let parameters =
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+    let latin1 = [b"friendlyName: Schl\xfcssel\n", key.as_bytes()].concat();
+    assert!(SigningKey::es256_pem(latin1).is_ok());
+    for text in [
+        format!("{parameters}{key}"),
+        format!("\u{feff}{key}"),
+        key.replace('\n', "\r\n"),
+        format!("Bag Attributes\n{key}and more\n"),
+    ] {
+        assert!(SigningKey::es256_pem(&text).is_ok(), "{text}");
+    }
+    for (text, reason) in [
+        (key.replace("END EC", "END RSA"), "broken"),
+        (key.replace("-----END", "-----"), "broken"),
+        (key.replace('=', "!"), "broken"),
+        (format!("{key}{key}"), "several sections"),
+        (parameters.to_owned(), "there is no PEM section"),
+        (key.replace("EC PRIVATE", "ENCRYPTED PRIVATE"), "encrypted"),
+        (
+            key.replace("KEY-----\nM", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nM"),
+            "encrypted",
+        ),
+    ] {
+        let error = SigningKey::es256_pem(&text).unwrap_err();
+        assert!(error.reason().contains(reason), "{error}: {text}");
+    }
+}
+
+#[test]
+fn a_short_secret_is_rejected_with_its_length() {
+    let error = VerifyingKey::hs384([1; 47]).unwrap_err();
+    assert_eq!(error.option(), "hs384");
+    assert!(
+        error
+            .reason()
+            .ends_with("47 bytes, but HS384 needs 48 or more"),
+        "{error}"
+    );
+    assert_eq!(error, SigningKey::hs384([1; 47]).unwrap_err());
 }

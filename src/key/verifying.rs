@@ -3,21 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Algorithm,
-    algorithm::Family,
-    backend::PublicKey,
-    constructors::{hmac_constructors, pem_constructors},
-    ed25519,
-    hmac::HmacKey,
-    jwk::Jwk,
-    material::PublicMaterial,
-    pem,
+    Algorithm, Reason, backend::PublicKey, encoded_key::EncodedPublicKey, hmac::HmacKey,
+    macros::named_constructors, pem,
 };
 use crate::error::ConfigError;
 
 /// A key that verifies signatures of one algorithm, prepared once.
 ///
-/// A clone costs a reference count. `Debug` shows the algorithm and the id alone.
+/// A clone costs a reference count. `Debug` shows the algorithm and the id alone. Keys are equal
+/// if their algorithms, ids and key material are; secrets are compared in constant time.
 ///
 /// # Examples
 ///
@@ -33,91 +27,89 @@ use crate::error::ConfigError;
 pub struct VerifyingKey {
     algorithm: Algorithm,
     id: Option<Arc<str>>,
-    check: Arc<Check>,
+    prepared: Arc<PreparedKey>,
 }
 
 #[allow(
     clippy::large_enum_variant,
     reason = "it is behind an `Arc`, one for each key"
 )]
-enum Check {
+enum PreparedKey {
     Hmac(HmacKey),
-    Public(PublicKey),
+    Public(PublicKey, EncodedPublicKey),
 }
 
 impl VerifyingKey {
-    hmac_constructors! {
-        hs256, HS256, "32";
-        hs384, HS384, "48";
-        hs512, HS512, "64";
-    }
+    named_constructors!(VerifyingKey, "public");
 
-    pem_constructors! {
-        es256_pem, ES256, "Reads a P-256 public key, `PUBLIC KEY` (RFC 7468 §13),";
-        es384_pem, ES384, "Reads a P-384 public key, `PUBLIC KEY` (RFC 7468 §13),";
-        ed25519_pem, EdDSA, "Reads an Ed25519 public key, `PUBLIC KEY` (RFC 7468 §13),";
-        rs256_pem, RS256, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        rs384_pem, RS384, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        rs512_pem, RS512, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps256_pem, PS256, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps384_pem, PS384, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-        ps512_pem, PS512, "Reads an RSA public key of 2,048 to 8,192 bits, `PUBLIC KEY` (RFC 7468 §13) or `RSA PUBLIC KEY` (RFC 8017),";
-    }
-
-    /// A JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only. Its
-    /// `kid` becomes the id.
+    /// Decodes a public key from a PEM text with one key (RFC 7468).
+    ///
+    /// The label is `PUBLIC KEY` (RFC 7468 §13), or `RSA PUBLIC KEY` (RFC 8017 §A.1.1) for an RSA
+    /// key, which has 2,048 to 8,192 bits. A point of an EC key is uncompressed.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is no such key, or the key is not for verifying (`use`,
-    /// `key_ops`) or is too weak.
-    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Jwk::with(json.as_ref(), |jwk| jwk.verifying_key(&[]))
-            .map_err(|why| ConfigError::new("from_jwk", why))
+    /// [`ConfigError`] if the text is something else, or the key is weak or of another algorithm;
+    /// also for HMAC, whose secrets are not PEM.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, VerifyingKey};
+    ///
+    /// let pem = std::fs::read("tests/keys/ed25519.public.pem")?;
+    /// let key = VerifyingKey::from_pem(Algorithm::Ed25519, &pem)?;
+    /// assert_eq!(key.algorithm(), Algorithm::Ed25519);
+    /// assert!(VerifyingKey::from_pem(Algorithm::ES256, &pem).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::pem(algorithm, pem.as_ref()).map_err(|reason| ConfigError::new("from_pem", reason))
     }
 
     fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
-        pem::with_public(pem, |material| Self::public(algorithm, material))
+        Self::public(algorithm, pem::public(algorithm, pem)?)
     }
 
-    pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
         let key = HmacKey::new(algorithm, secret)?;
-        Ok(Self::new(algorithm, Check::Hmac(key)))
+        Ok(Self::new(algorithm, PreparedKey::Hmac(key)))
     }
 
     pub(super) fn public(
         algorithm: Algorithm,
-        material: &PublicMaterial<'_>,
+        encoded: EncodedPublicKey,
     ) -> Result<Self, &'static str> {
-        let key = PublicKey::new(algorithm, material)?;
-        if algorithm.family() == Family::Ed25519
-            && material.ed25519_point().is_none_or(ed25519::is_small_order)
-        {
-            return Err("the Ed25519 point is of small order");
-        }
-        Ok(Self::of_public(algorithm, key))
+        let key = PublicKey::new(algorithm, &encoded)?;
+        Ok(Self::new(algorithm, PreparedKey::Public(key, encoded)))
     }
 
-    pub(super) fn of_public(algorithm: Algorithm, key: PublicKey) -> Self {
-        Self::new(algorithm, Check::Public(key))
-    }
-
-    fn new(algorithm: Algorithm, check: Check) -> Self {
+    fn new(algorithm: Algorithm, prepared: PreparedKey) -> Self {
         Self {
             algorithm,
             id: None,
-            check: Arc::new(check),
+            prepared: Arc::new(prepared),
         }
     }
 
     /// Sets the id that a token's `kid` names (RFC 7515 §4.1.4).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::VerifyingKey;
+    ///
+    /// let key = VerifyingKey::hs256([7; 32])?.with_id("2026-01");
+    /// assert_eq!(key.id(), Some("2026-01"));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into().into());
         self
     }
 
-    /// The one algorithm that the key is for.
+    /// The key's only algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -129,22 +121,42 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
-    /// What a secret signs a message with; a public key signs nothing.
+    pub(super) fn encoded(&self) -> Option<&EncodedPublicKey> {
+        match &*self.prepared {
+            PreparedKey::Hmac(_) => None,
+            PreparedKey::Public(_, encoded) => Some(encoded),
+        }
+    }
+
+    /// The tag of a secret; a public key signs nothing.
     pub(super) fn hmac_tag(&self, message: &[u8]) -> Option<Vec<u8>> {
-        match &*self.check {
-            Check::Hmac(key) => Some(key.sign(message)),
-            Check::Public(_) => None,
+        match &*self.prepared {
+            PreparedKey::Hmac(key) => Some(key.sign(message)),
+            PreparedKey::Public(..) => None,
         }
     }
 
     /// Whether `signature` is one of `message`.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &*self.check {
-            Check::Hmac(key) => key.verify(message, signature),
-            Check::Public(key) => key.verify(message, signature),
+        match &*self.prepared {
+            PreparedKey::Hmac(key) => key.verify(message, signature),
+            PreparedKey::Public(key, _) => key.verify(message, signature),
         }
     }
 }
+
+impl PartialEq for VerifyingKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm
+            && self.id == other.id
+            && match (&*self.prepared, &*other.prepared) {
+                (PreparedKey::Hmac(own), PreparedKey::Hmac(other)) => own == other,
+                _ => self.encoded() == other.encoded(),
+            }
+    }
+}
+
+impl Eq for VerifyingKey {}
 
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

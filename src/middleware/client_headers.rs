@@ -1,182 +1,164 @@
-//! What the headers of one call say of the client, and what the response says of that.
+//! The request headers that describe the client at the moment of a call.
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Response,
-    header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, Entry, VARY},
-};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::{
-    client::{self, AcceptLanguage, ClientContext, ClientPolicy, ClientSource, Culture, Offer},
-    error::SessionError,
-};
+use crate::client::{self, AcceptLanguage, ClientContext, ClientDefaults, ClientHints, Culture};
 
+static ACCEPT_LANGUAGE: HeaderName = header::ACCEPT_LANGUAGE;
 static CLIENT_CULTURE: HeaderName = HeaderName::from_static("client-culture");
 static CLIENT_UI_CULTURE: HeaderName = HeaderName::from_static("client-ui-culture");
 static CLIENT_UTC_OFFSET: HeaderName = HeaderName::from_static("client-utc-offset");
 static CLIENT_TIME_ZONE: HeaderName = HeaderName::from_static("client-time-zone");
 
-/// No value of these fields is longer.
-const MAX_VALUE: usize = 64;
+/// The longest value of a `Client-*` header that is read, in bytes.
+const MAX_BYTES: usize = 64;
 
-/// Which header fields of a call may say where its client is now; none unless turned on.
+/// The set of request headers that may override what the token says of its client; none by
+/// default.
 ///
-/// The culture and offset in a token are those of the moment when it was minted. A client that
-/// travels may send others with each call. They are unsigned: use them for display only. A bad
-/// value is ignored and counted in [`ClientContext::ignored`].
+/// The culture and offset in a token are those of the instant when it was issued. A client that
+/// travels may send others with each request. They are not signed: use them for display only. An
+/// ill-formed value is ignored, and counted in [`ClientContext::ignored_values`]; so is one of
+/// more than 64 bytes (of `Accept-Language`: 500).
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_session_token::CallHeaders;
+/// use tower_session_token::ClientHeaders;
 ///
-/// let only_the_clock = CallHeaders::none().utc_offset().time_zone();
-/// assert_ne!(only_the_clock, CallHeaders::all());
+/// let clock = ClientHeaders::none().with_utc_offset().with_time_zone();
+/// // What a CORS layer has to allow.
+/// let names: Vec<_> = clock.names().collect();
+/// assert_eq!(names, ["client-utc-offset", "client-time-zone"]);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct CallHeaders {
-    culture: bool,
-    ui_culture: bool,
-    utc_offset: bool,
-    time_zone: bool,
-    accept_language: bool,
-}
+pub struct ClientHeaders(
+    /// Culture, UI culture, offset, zone and `Accept-Language`.
+    [Option<&'static HeaderName>; 5],
+);
 
-impl CallHeaders {
-    /// None of the fields.
+impl ClientHeaders {
+    /// No header.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            culture: false,
-            ui_culture: false,
-            utc_offset: false,
-            time_zone: false,
-            accept_language: false,
-        }
+        Self([None; 5])
     }
 
-    /// All of the fields.
+    /// All five headers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientHeaders;
+    ///
+    /// assert_eq!(ClientHeaders::all().names().count(), 5);
+    /// ```
     #[must_use]
     pub const fn all() -> Self {
-        Self {
-            culture: true,
-            ui_culture: true,
-            utc_offset: true,
-            time_zone: true,
-            accept_language: true,
-        }
+        Self::none()
+            .with_culture()
+            .with_ui_culture()
+            .with_utc_offset()
+            .with_time_zone()
+            .with_accept_language()
     }
 
-    /// `Client-Culture`: a BCP 47 tag.
+    /// Turns `Client-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
     #[must_use]
-    pub const fn culture(mut self) -> Self {
-        self.culture = true;
+    pub const fn with_culture(mut self) -> Self {
+        self.0[0] = Some(&CLIENT_CULTURE);
         self
     }
 
-    /// `Client-UI-Culture`: a BCP 47 tag.
+    /// Turns `Client-UI-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
     #[must_use]
-    pub const fn ui_culture(mut self) -> Self {
-        self.ui_culture = true;
+    pub const fn with_ui_culture(mut self) -> Self {
+        self.0[1] = Some(&CLIENT_UI_CULTURE);
         self
     }
 
-    /// `Client-UTC-Offset`: an offset such as `+05:30` (RFC 3339 §5.6), positive east of
-    /// Greenwich, within ±14:00.
+    /// Turns `Client-UTC-Offset` on: an offset such as `+05:30` (RFC 3339 §5.6), positive east of
+    /// Greenwich, within ±14:00. Without `Client-Time-Zone` beside it, the token's zone is dropped.
     #[must_use]
-    pub const fn utc_offset(mut self) -> Self {
-        self.utc_offset = true;
+    pub const fn with_utc_offset(mut self) -> Self {
+        self.0[2] = Some(&CLIENT_UTC_OFFSET);
         self
     }
 
-    /// `Client-Time-Zone`: an IANA name such as `Europe/Berlin`.
+    /// Turns `Client-Time-Zone` on: an IANA name such as `Europe/Berlin`, in any case.
     #[must_use]
-    pub const fn time_zone(mut self) -> Self {
-        self.time_zone = true;
+    pub const fn with_time_zone(mut self) -> Self {
+        self.0[3] = Some(&CLIENT_TIME_ZONE);
         self
     }
 
-    /// `Accept-Language` (RFC 9110 §12.5.4), asked after the token.
+    /// Turns `Accept-Language` on (RFC 9110 §12.5.4), which is asked after the token.
     #[must_use]
-    pub const fn accept_language(mut self) -> Self {
-        self.accept_language = true;
+    pub const fn with_accept_language(mut self) -> Self {
+        self.0[4] = Some(&ACCEPT_LANGUAGE);
         self
     }
 
-    /// The fields that are turned on.
-    fn names(self) -> impl Iterator<Item = &'static HeaderName> {
-        [
-            (self.culture, &CLIENT_CULTURE),
-            (self.ui_culture, &CLIENT_UI_CULTURE),
-            (self.utc_offset, &CLIENT_UTC_OFFSET),
-            (self.time_zone, &CLIENT_TIME_ZONE),
-            (self.accept_language, &ACCEPT_LANGUAGE),
-        ]
-        .into_iter()
-        .filter_map(|(on, name)| on.then_some(name))
+    /// The names of the headers that are turned on, for the allow list of a CORS layer.
+    pub fn names(self) -> impl Iterator<Item = HeaderName> {
+        self.0.into_iter().flatten().cloned()
     }
 
-    /// `base`, which the token or the defaults made, as this call's headers change it; `None`
-    /// where no field is turned on or there.
+    /// Applies a request's headers to `base`, which the token or the defaults made; `None` where
+    /// no header is turned on and present.
     pub(super) fn resolve(
         self,
         headers: &HeaderMap,
-        clients: &ClientPolicy,
+        defaults: &ClientDefaults,
         base: &ClientContext,
-        now: impl FnOnce() -> chrono::DateTime<chrono::Utc>,
+        now: impl FnOnce() -> DateTime<Utc>,
     ) -> Option<ClientContext> {
-        if self == Self::none() || !self.names().any(|name| headers.contains_key(name)) {
+        let mut enabled = self.0.into_iter().flatten();
+        if !enabled.any(|name| headers.contains_key(name)) {
             return None;
         }
-        let mut fields = Fields {
+        let [culture, ui_culture, utc_offset, time_zone, accept_language] = self.0;
+        let mut reader = Reader {
             headers,
-            ignored: 0,
+            ignored_values: 0,
         };
-        let culture = |text: &str| (!text.is_empty()).then(|| text.parse().ok())?;
-        let offer = Offer {
-            culture: fields.read(self.culture, &CLIENT_CULTURE, culture),
-            ui_culture: fields.read(self.ui_culture, &CLIENT_UI_CULTURE, culture),
-            utc_offset: fields.read(self.utc_offset, &CLIENT_UTC_OFFSET, client::parse_offset),
-            time_zone: fields.read(self.time_zone, &CLIENT_TIME_ZONE, |text| text.parse().ok()),
+        let hints = ClientHints {
+            culture: reader.read(culture, Culture::parse_lenient),
+            ui_culture: reader.read(ui_culture, Culture::parse_lenient),
+            utc_offset: reader.read(utc_offset, client::parse_offset),
+            time_zone: reader.read(time_zone, |text| text.parse().ok()),
         };
-        let languages = match self.accept_language {
-            true => fields.languages(),
-            false => None,
-        };
-        Some(clients.resolve_call(base, &offer, languages.as_ref(), fields.ignored, now()))
+        let languages = accept_language.and_then(|name| reader.accept_language(name));
+        let ignored_values = reader.ignored_values;
+        Some(defaults.resolve_call(base, &hints, languages.as_ref(), ignored_values, now()))
     }
 }
 
-/// Reads header fields and counts those that are bad.
-struct Fields<'h> {
+/// Parses header values and counts those that are ignored.
+struct Reader<'h> {
     headers: &'h HeaderMap,
-    ignored: u8,
+    ignored_values: u8,
 }
 
-impl Fields<'_> {
+impl Reader<'_> {
     fn read<T>(
         &mut self,
-        on: bool,
-        name: &HeaderName,
+        name: Option<&HeaderName>,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        if !on {
-            return None;
-        }
-        let mut values = self.headers.get_all(name).iter();
+        let mut values = self.headers.get_all(name?).iter();
         let value = values.next()?;
-        let read = value
+        let parsed = value
             .to_str()
             .ok()
-            .filter(|text| text.len() <= MAX_VALUE && values.all(|it| it == value))
+            .filter(|text| text.len() <= MAX_BYTES && values.all(|other| other == value))
             .and_then(parse);
-        if read.is_none() {
-            self.ignored = self.ignored.saturating_add(1);
-        }
-        read
+        self.count(parsed)
     }
 
-    fn languages(&mut self) -> Option<AcceptLanguage> {
-        let values = || self.headers.get_all(ACCEPT_LANGUAGE).iter();
+    fn accept_language(&mut self, name: &HeaderName) -> Option<AcceptLanguage> {
+        let values = || self.headers.get_all(name).iter();
         let first = values().next()?.as_bytes();
         // Several fields are one list (RFC 9110 §5.3).
         let commas = values().count().saturating_sub(1);
@@ -191,118 +173,13 @@ impl Fields<'_> {
                 AcceptLanguage::parse(&all.join(&b","[..]))
             }
         };
-        if languages.is_none() {
-            self.ignored = self.ignored.saturating_add(1);
-        }
-        languages
-    }
-}
-
-/// What a response says of the negotiation: made with the layer, finished with each request.
-#[derive(Clone, Debug, Default)]
-pub(super) struct NegotiationHeaders {
-    vary: Option<HeaderValue>,
-    content_language: Option<HeaderValue>,
-}
-
-impl NegotiationHeaders {
-    pub(super) fn new(call_headers: CallHeaders) -> Self {
-        let names: Vec<_> = call_headers.names().map(HeaderName::as_str).collect();
-        Self {
-            vary: HeaderValue::try_from(names.join(", "))
-                .ok()
-                .filter(|it| !it.is_empty()),
-            content_language: None,
-        }
+        self.count(languages)
     }
 
-    /// Completes the headers for a request of this context; `None` where the response needs none.
-    ///
-    /// `token_field` is the field that the token came in, if that is a cookie or a header of its
-    /// own: its culture could decide too.
-    pub(super) fn of(
-        &self,
-        clients: &ClientPolicy,
-        context: &ClientContext,
-        token_field: Option<&HeaderName>,
-    ) -> Option<Box<Self>> {
-        let has_list = clients.has_supported_list();
-        let sources = [context.culture_source(), context.ui_culture_source()];
-        let negotiated = has_list || self.vary.is_some();
-        let token_field =
-            token_field.filter(|_| negotiated || sources.contains(&ClientSource::Token));
-        if !negotiated && token_field.is_none() {
-            return None;
-        }
-        let names = self.vary.iter().map(HeaderValue::as_bytes);
-        let names = names.chain(token_field.map(|name| name.as_str().as_bytes()));
-        let vary = names.collect::<Vec<_>>().join(&b", "[..]);
-        let [_, ui_source] = sources;
-        let by_request = matches!(ui_source, ClientSource::Call | ClientSource::AcceptLanguage);
-        Some(Box::new(Self {
-            vary: HeaderValue::try_from(vary)
-                .ok()
-                .filter(|vary| !vary.is_empty()),
-            content_language: (has_list || by_request)
-                .then(|| language(context.ui_culture()))
-                .flatten(),
-        }))
-    }
-
-    /// Adds to what the handler set. The refusal of a layer further in has no language: it holds
-    /// constants alone, and nothing of the request.
-    pub(super) fn apply<B>(self, response: &mut Response<B>) {
-        let has_no_language = response.extensions().get::<SessionError>().is_some()
-            || matches!(response.status().as_u16(), 204 | 304);
-        let headers = response.headers_mut();
-        if let Some(vary) = self.vary {
-            add_vary(headers, vary);
-        }
-        if let Some(language) = self.content_language.filter(|_| !has_no_language)
-            && let Entry::Vacant(entry) = headers.entry(CONTENT_LANGUAGE)
-        {
-            entry.insert(language);
-        }
-    }
-}
-
-fn language(culture: &Culture) -> Option<HeaderValue> {
-    match culture.is_invariant() {
-        true => None,
-        false => HeaderValue::try_from(culture.as_str()).ok(),
-    }
-}
-
-/// Appends the names that are not there yet (RFC 9110 §12.5.5).
-fn add_vary(headers: &mut HeaderMap, ours: HeaderValue) {
-    let there: Vec<_> = headers
-        .get_all(VARY)
-        .iter()
-        .filter_map(|it| it.to_str().ok())
-        .collect();
-    let names = |list: &'_ str| -> Vec<String> {
-        list.split(',')
-            .map(|name| name.trim().to_ascii_lowercase())
-            .collect()
-    };
-    let there: Vec<_> = there.into_iter().flat_map(names).collect();
-    if there.is_empty() {
-        headers.append(VARY, ours);
-        return;
-    }
-    if there.iter().any(|name| name == "*") {
-        return;
-    }
-    let missing: Vec<_> = ours
-        .to_str()
-        .map(names)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|name| !there.contains(name))
-        .collect();
-    if let Ok(missing) = HeaderValue::try_from(missing.join(", "))
-        && !missing.is_empty()
-    {
-        headers.append(VARY, missing);
+    fn count<T>(&mut self, parsed: Option<T>) -> Option<T> {
+        let ignored = u8::from(parsed.is_none());
+        // At most one for each header.
+        self.ignored_values = self.ignored_values.saturating_add(ignored);
+        parsed
     }
 }

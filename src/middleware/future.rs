@@ -12,8 +12,8 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 use super::{
-    client_headers::NegotiationHeaders,
     rejection::{EmptyBody, KeptRequest, Rejecter, RejectionBody},
+    vary::NegotiationHeaders,
 };
 use crate::session::SessionScope;
 

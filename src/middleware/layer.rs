@@ -4,10 +4,11 @@ use http::{Response, request::Parts};
 use tower::Layer;
 
 use super::{
-    client_headers::{CallHeaders, NegotiationHeaders},
+    client_headers::ClientHeaders,
     rejection::{EmptyBody, OnReject, ProblemDetails, Rejecter},
     service::{LayerConfig, SessionService},
     token_source::TokenSource,
+    vary::NegotiationHeaders,
 };
 use crate::{error::SessionError, verify::SessionVerifier};
 
@@ -95,7 +96,7 @@ impl SessionLayer {
                 verifier,
                 optional: false,
                 sources: vec![TokenSource::bearer()],
-                call_headers: CallHeaders::none(),
+                client_headers: ClientHeaders::none(),
                 negotiation: NegotiationHeaders::default(),
             },
             rejecter: Rejecter::default(),
@@ -202,13 +203,25 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Lets header fields of the call say where its client is now; none by default.
+    /// Lets these request headers override what the token says of its client; none by default.
     ///
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
-    pub fn client_context(mut self, call_headers: CallHeaders) -> Self {
-        self.config.call_headers = call_headers;
-        self.config.negotiation = NegotiationHeaders::new(call_headers);
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_session_token::{SessionVerifier, VerifyingKey};
+    /// use tower_session_token::{ClientHeaders, SessionLayer};
+    ///
+    /// # let verifier = SessionVerifier::builder()
+    /// #     .key(VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let layer = SessionLayer::new(verifier).client_headers(ClientHeaders::all());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn client_headers(mut self, client_headers: ClientHeaders) -> Self {
+        self.config.client_headers = client_headers;
+        self.config.negotiation = NegotiationHeaders::new(client_headers);
         self
     }
 

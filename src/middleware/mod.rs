@@ -7,8 +7,9 @@ mod layer;
 mod rejection;
 mod service;
 mod token_source;
+mod vary;
 
-pub use client_headers::CallHeaders;
+pub use client_headers::ClientHeaders;
 pub use future::ResponseFuture;
 pub use guard::{
     GuardService, Require, RequireAccessLevel, RequireClientKind, RequireRole, RequireScope,

@@ -10,10 +10,11 @@ use http::{Extensions, HeaderMap, HeaderName, Request, Response, StatusCode};
 use tower::Service;
 
 use super::{
-    client_headers::{CallHeaders, NegotiationHeaders},
+    client_headers::ClientHeaders,
     future::{ResponseFuture, State},
     rejection::{EmptyBody, Rejecter, RejectionBody},
     token_source::{self, Credential, TokenSource},
+    vary::NegotiationHeaders,
 };
 use crate::{
     client::ClientContext,
@@ -188,7 +189,7 @@ pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
-    pub(super) call_headers: CallHeaders,
+    pub(super) client_headers: ClientHeaders,
     pub(super) negotiation: NegotiationHeaders,
 }
 
@@ -198,7 +199,7 @@ impl fmt::Debug for LayerConfig {
             .field("verifier", &self.verifier)
             .field("optional", &self.optional)
             .field("sources", &self.sources)
-            .field("call_headers", &self.call_headers)
+            .field("client_headers", &self.client_headers)
             .finish_non_exhaustive()
     }
 }
@@ -275,7 +276,7 @@ impl LayerConfig {
         let clients = self.verifier.clients();
         let resolve = |base: &ClientContext| {
             let now = || self.verifier.now();
-            self.call_headers
+            self.client_headers
                 .resolve(request.headers(), clients, base, now)
         };
         let negotiate = |context: &_| self.negotiation.of(clients, context, found.field);

@@ -6,12 +6,12 @@ use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
 use super::session::Session;
 use crate::{
-    client::{ClientContext, ClientSource, Culture, TimeZone},
+    client::{ClientContext, ClientSource, ClientTimeZone, Culture},
     error::{TokenError, TokenErrorKind},
-    identity::{AccessLevel, Actor, User},
+    identity::{AccessLevel, Actor, ApplicationId, User},
     jws::TokenType,
     limits::Limits,
-    time,
+    time::NumericDate,
     token::{SessionToken, SessionTokenBuilder},
 };
 
@@ -47,16 +47,16 @@ impl Session {
 /// let token = SessionToken::builder(User::new("ann"))
 ///     .issuer("https://id.example.com")
 ///     .audience("orders")
-///     .application_id(ApplicationId::from("web-shop"))
+///     .application_id("web-shop")
 ///     .lifetime(Duration::from_secs(600))
 ///     .build()?;
-/// let session = Session::from(token);
+/// let session = Session::in_process(token);
 ///
 /// let nested = session.nested(User::new("bob")).build()?;
-/// SessionContext::sync_scope(nested.into(), || {
+/// SessionContext::sync_scope(Session::in_process(nested), || {
 ///     let current = SessionContext::current().unwrap();
-///     assert_eq!(current.user().id().to_string(), "bob");
-///     assert_eq!(current.actor().unwrap().user_id().to_string(), "ann");
+///     assert_eq!(current.user().id(), "bob");
+///     assert_eq!(current.actor().unwrap().user_id(), "ann");
 /// });
 /// # Ok::<(), tower_session_token::TokenError>(())
 /// ```
@@ -66,8 +66,12 @@ pub struct NestedTokenBuilder {
     user: User,
     elevated: bool,
     utc_offset: Option<FixedOffset>,
-    time_zone: Option<TimeZone>,
+    time_zone: Option<ClientTimeZone>,
+    issuer: Option<String>,
+    audience: Vec<String>,
+    application_id: Option<ApplicationId>,
     scope: Vec<String>,
+    invalid: Option<&'static str>,
     lifetime: Option<Duration>,
     issued_at: Option<DateTime<Utc>>,
 }
@@ -80,7 +84,11 @@ impl NestedTokenBuilder {
             elevated: false,
             utc_offset: None,
             time_zone: None,
+            issuer: None,
+            audience: Vec::new(),
+            application_id: None,
             scope: Vec::new(),
+            invalid: None,
             lifetime: None,
             issued_at: None,
         }
@@ -112,15 +120,43 @@ impl NestedTokenBuilder {
         self
     }
 
-    /// Sets the time zone, in place of the parent's offset and zone, which belong together.
-    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
-        self.time_zone = Some(time_zone);
+    /// Sets the time zone, in place of the parent's offset and zone, which belong together. A name
+    /// such as `"Europe/Berlin"` is looked up.
+    pub fn time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
+        match time_zone.try_into() {
+            Ok(zone) => self.time_zone = Some(zone),
+            Err(_) => self.invalid = Some("`zoneinfo` is not a known time zone"),
+        }
         self
     }
 
-    /// Asks for a scope token (RFC 6749 §3.3) of the parent's scope; may be repeated.
-    pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope.push(scope.into());
+    /// Sets the issuer, in place of the parent's: the name under which this service signs a token
+    /// for another one, which lists that issuer.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Adds a service that the token is for; the first use replaces the parent's audience.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// Sets the application, in place of the parent's, which stays in `act`.
+    pub fn application_id(mut self, application_id: impl Into<ApplicationId>) -> Self {
+        self.application_id = Some(application_id.into());
+        self
+    }
+
+    /// Adds scope: space-separated words (RFC 6749 §3.3), each of which the parent has.
+    pub fn scope(self, scope: impl AsRef<str>) -> Self {
+        self.scopes(scope.as_ref().split(' '))
+    }
+
+    /// Adds scope word by word, each of which the parent has.
+    pub fn scopes(mut self, words: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.scope.extend(words.into_iter().map(Into::into));
         self
     }
 
@@ -147,32 +183,66 @@ impl NestedTokenBuilder {
     /// and when a claim is invalid. The [`Limits`](crate::Limits) are the default ones: a parent
     /// whose identifiers are longer, since its verifier allows that, cannot be nested in.
     pub fn build(self) -> Result<SessionToken, TokenError> {
+        if let Some(detail) = self.invalid {
+            return Err(TokenError::new(TokenErrorKind::ClaimInvalid, detail));
+        }
         let parent = self.parent.token().ok_or(TokenError::new(
             TokenErrorKind::ParentWithoutToken,
             "there is nothing to inherit",
         ))?;
-        let issued_at = self.issued_at.unwrap_or_else(time::now);
+        let issued_at = self.issued_at.unwrap_or_else(Utc::now);
         let actor = actor_of(&self.parent);
         self.check(parent, &actor, issued_at)?;
 
         let exceeds = self.exceeds_access_level();
         let context = self.parent.client_context();
-        let token = inherit(SessionTokenBuilder::new(&self.user), &self.parent, parent)
+        let token = self
+            .inherit(parent)
             .token_type(TokenType::NestedSession)
             .actor(&actor)
             .issued_at(issued_at)
             .expires_at(end(self.lifetime, issued_at, parent.expires_at()))
-            .scope(self.scope);
+            .scopes(&self.scope);
         let token = inherit_cultures(token, context);
         let token = match (self.utc_offset, self.time_zone) {
             (None, None) => inherit_clock(token, context),
             (offset, zone) => set_clock(token, offset, zone),
         };
-        match exceeds {
-            true => token.elevated(),
-            false => token,
+        if exceeds { token.elevated() } else { token }.build()
+    }
+
+    /// Takes over what the parent has and nothing here replaces, but for cultures, offset and zone.
+    fn inherit(&self, parent: &SessionToken) -> SessionTokenBuilder {
+        let session = &self.parent;
+        let mut token = SessionTokenBuilder::new(&self.user)
+            .without_origin(
+                parent.issuer().is_none(),
+                parent.audience().next().is_none(),
+            )
+            .client_kind(session.client_kind());
+        let issuer = self.issuer.as_deref().or(parent.issuer());
+        token = issuer.into_iter().fold(token, SessionTokenBuilder::issuer);
+        token = if self.audience.is_empty() {
+            parent.audience().fold(token, SessionTokenBuilder::audience)
+        } else {
+            self.audience
+                .iter()
+                .fold(token, SessionTokenBuilder::audience)
+        };
+        if let Some(id) = self.application_id.as_ref().or(session.application_id()) {
+            token = token.application_id(id.clone());
         }
-        .build()
+        // Not the `auth_time` of another issuer's token, whose single sign-on gives a new session
+        // for an old authentication.
+        if let Some(began_at) = parent.began_at() {
+            token = token.authenticated_at(began_at.to_date_time());
+        }
+        let (code, name) = (session.server_code(), session.instance_name());
+        token = code
+            .into_iter()
+            .fold(token, SessionTokenBuilder::server_code);
+        name.into_iter()
+            .fold(token, SessionTokenBuilder::instance_name)
     }
 
     fn check(
@@ -183,18 +253,18 @@ impl NestedTokenBuilder {
     ) -> Result<(), TokenError> {
         use TokenErrorKind as Kind;
 
-        let refuse = |kind, detail| Err(TokenError::new(kind, detail));
-        if issued_at >= parent.expires_at() {
-            return refuse(Kind::ParentExpired, "an expired session mints nothing");
+        let reject = |kind, detail| Err(TokenError::new(kind, detail));
+        if NumericDate::from(issued_at) >= self.parent.valid_until() {
+            return reject(Kind::ParentExpired, "an expired session mints nothing");
         }
         if self.exceeds_access_level() && !self.elevated {
-            return refuse(Kind::AccessLevelExceeded, "ask for it with `elevated`");
+            return reject(Kind::AccessLevelExceeded, "ask for it with `elevated`");
         }
         if !self.scope.iter().all(|word| parent.has_scope(word)) {
-            return refuse(Kind::ScopeExceeded, "ask for a subset");
+            return reject(Kind::ScopeExceeded, "ask for a subset");
         }
-        if actor.chain().count() > Limits::default().max_actors() {
-            return refuse(Kind::TooManyActors, "there may be four at most");
+        if actor.chain().count() > Limits::default().actors() {
+            return reject(Kind::TooManyActors, "there may be four at most");
         }
         Ok(())
     }
@@ -233,47 +303,24 @@ fn actor_of(session: &Session) -> Actor {
         user_id: session.user().id().clone(),
         session_id: Some(session.id().clone()),
         application_id: session.application_id().cloned(),
+        authenticated_at: session.token().and_then(SessionToken::began_at),
         actor: session.actor().cloned().map(Box::new),
     }
 }
 
-/// Takes from a parent session what a nested token inherits, but for cultures, offset and zone.
-fn inherit(
-    mut nested: SessionTokenBuilder,
-    session: &Session,
-    token: &SessionToken,
-) -> SessionTokenBuilder {
-    nested = nested
-        .without_origin(token.issuer().is_none(), token.audience().next().is_none())
-        .client_kind(session.client_kind());
-    nested = token
-        .issuer()
-        .into_iter()
-        .fold(nested, SessionTokenBuilder::issuer);
-    nested = token.audience().fold(nested, SessionTokenBuilder::audience);
-    if let Some(id) = session.application_id() {
-        nested = nested.application_id(id.clone());
-    }
-    if let Some(code) = session.server_code() {
-        nested = nested.server_code(code);
-    }
-    if let Some(name) = session.instance_name() {
-        nested = nested.instance_name(name);
-    }
-    nested
-}
-
-/// What is only the default of this service, and of every other, is left unsaid.
+/// What is only the default of this service, and of every other, is not written.
 fn inherit_cultures(token: SessionTokenBuilder, context: &ClientContext) -> SessionTokenBuilder {
-    let unsaid =
-        |culture: &Culture, source| source == ClientSource::Default && culture.is_invariant();
     let (culture, ui_culture) = (context.culture(), context.ui_culture());
-    match unsaid(culture, context.culture_source())
-        && unsaid(ui_culture, context.ui_culture_source())
+    let is_default =
+        |culture: &Culture, source| source == ClientSource::Default && culture.is_invariant();
+    if is_default(culture, context.culture_source())
+        && is_default(ui_culture, context.ui_culture_source())
     {
-        true => token,
-        false => token.culture(culture).ui_culture(ui_culture),
+        return token;
     }
+    token
+        .culture(culture.clone())
+        .ui_culture(ui_culture.clone())
 }
 
 fn inherit_clock(token: SessionTokenBuilder, context: &ClientContext) -> SessionTokenBuilder {
@@ -290,7 +337,7 @@ fn inherit_clock(token: SessionTokenBuilder, context: &ClientContext) -> Session
 fn set_clock(
     token: SessionTokenBuilder,
     utc_offset: Option<FixedOffset>,
-    time_zone: Option<TimeZone>,
+    time_zone: Option<ClientTimeZone>,
 ) -> SessionTokenBuilder {
     let token = utc_offset
         .into_iter()

@@ -2,11 +2,15 @@
 
 use std::{fmt, sync::Arc};
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    client::{ClientContext, ClientKind, ClientPolicy, Culture, TimeZone},
+    client::{ClientContext, ClientDefaults, ClientKind, ClientTimeZone, Culture},
+    error::TokenError,
     identity::{Actor, ApplicationId, Members, SessionId, User},
+    serde_text::text_enum,
+    time::NumericDate,
     token::SessionToken,
 };
 
@@ -31,14 +35,16 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Session {
-    // Of one word, so that it is moved in a register.
-    shared: Arc<Shared>,
+    inner: Arc<SessionInner>,
+    /// The context of one call whose headers said more than the token.
+    call_context: Option<Arc<ClientContext>>,
 }
 
-struct Shared {
+struct SessionInner {
     origin: Origin,
     context: ClientContext,
-    session_type: SessionType,
+    /// The instant from which on the verifier rejects the token, leeway included.
+    valid_until: NumericDate,
 }
 
 #[expect(
@@ -48,25 +54,63 @@ struct Shared {
 enum Origin {
     Token(SessionToken),
     System(Members),
-    /// Another session, from which this one differs in context or type.
-    Session(Session),
 }
 
 impl Session {
     #[inline]
-    pub(crate) fn new(token: SessionToken, context: ClientContext) -> Self {
-        Self::of(Origin::Token(token), context, SessionType::Server)
+    pub(crate) fn new(
+        token: SessionToken,
+        context: ClientContext,
+        valid_until: NumericDate,
+    ) -> Self {
+        Self::of(Origin::Token(token), context, valid_until)
     }
 
     #[inline]
-    fn of(origin: Origin, context: ClientContext, session_type: SessionType) -> Self {
+    fn of(origin: Origin, context: ClientContext, valid_until: NumericDate) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            inner: Arc::new(SessionInner {
                 origin,
                 context,
-                session_type,
+                valid_until,
             }),
+            call_context: None,
         }
+    }
+
+    /// The session of a token that was built in this process, such as a
+    /// [nested](Self::nested) one.
+    ///
+    /// # Security
+    ///
+    /// Nothing is verified: neither a signature nor the time, nor issuer, audience or revocation.
+    /// A token that came from elsewhere goes through
+    /// [`SessionVerifier::verify`](crate::SessionVerifier::verify).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionContext, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// SessionContext::sync_scope(Session::in_process(token), || {
+    ///     assert_eq!(SessionContext::current().unwrap().user().id(), "ann");
+    /// });
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
+    #[must_use]
+    pub fn in_process(token: SessionToken) -> Self {
+        let hints = token.client_hints().unwrap_or_default();
+        let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
+        let context = ClientDefaults::default().resolve_token(&hints, issued_at);
+        let valid_until = token.expires_at().into();
+        Self::new(token, context, valid_until)
     }
 
     /// The session of work that no token stands behind: a start-up task, a timer, a queue's
@@ -93,49 +137,38 @@ impl Session {
             application_id: None,
             token_id: None,
         };
-        let context = ClientContext::default();
-        Self::of(Origin::System(members), context, SessionType::Server)
-    }
-
-    /// Says where the code runs that uses this session; [`SessionType::Server`] until then.
-    #[must_use]
-    pub fn with_session_type(self, session_type: SessionType) -> Self {
-        let context = self.client_context().clone();
-        Self::of(self.origin(), context, session_type)
+        let never = NumericDate::default();
+        Self::of(Origin::System(members), ClientContext::default(), never)
     }
 
     /// The same session with the context that the headers of one call gave it.
     pub(crate) fn with_call_context(self, context: ClientContext) -> Self {
-        let session_type = self.session_type();
-        Self::of(self.origin(), context, session_type)
-    }
-
-    /// What another session keeps that differs from this one in context or type.
-    fn origin(self) -> Origin {
-        match &self.shared.origin {
-            // Not a chain of them.
-            Origin::Session(first) => Origin::Session(first.clone()),
-            _ => Origin::Session(self),
+        Self {
+            call_context: Some(Arc::new(context)),
+            ..self
         }
     }
 
-    /// Whether both are clones of one session.
+    pub(crate) fn valid_until(&self) -> NumericDate {
+        self.inner.valid_until
+    }
+
+    /// Whether both are clones of one verified or built session.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// How much memory its clones share, generously counted.
     pub(crate) fn heap_bytes(&self) -> usize {
-        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<Shared>();
+        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
         let token = self.token().map_or(0, SessionToken::heap_bytes);
         token.saturating_add(COUNTED)
     }
 
     fn members(&self) -> &Members {
-        match &self.shared.origin {
+        match &self.inner.origin {
             Origin::Token(token) => token.members(),
             Origin::System(members) => members,
-            Origin::Session(session) => session.members(),
         }
     }
 
@@ -145,10 +178,11 @@ impl Session {
         &self.members().id
     }
 
-    /// Where the code runs that uses this session, which says nothing about the client.
+    /// Where the code runs that uses this session, which says nothing about the client: always
+    /// [`SessionType::Server`], which is where a verifier runs.
     #[must_use]
     pub fn session_type(&self) -> SessionType {
-        self.shared.session_type
+        SessionType::Server
     }
 
     /// The user that the session belongs to.
@@ -168,10 +202,9 @@ impl Session {
     /// The token that the session was read from; `None` for [`Session::system`].
     #[must_use]
     pub fn token(&self) -> Option<&SessionToken> {
-        match &self.shared.origin {
+        match &self.inner.origin {
             Origin::Token(token) => Some(token),
             Origin::System(_) => None,
-            Origin::Session(session) => session.token(),
         }
     }
 
@@ -227,14 +260,14 @@ impl Session {
 
     /// The client's time zone, if it is known: the claim `zoneinfo` (OpenID Connect Core §5.1).
     #[must_use]
-    pub fn client_time_zone(&self) -> Option<TimeZone> {
+    pub fn client_time_zone(&self) -> Option<ClientTimeZone> {
         self.client_context().time_zone()
     }
 
     /// Culture, offset and zone of this call together, each with where it came from.
     #[must_use]
     pub fn client_context(&self) -> &ClientContext {
-        &self.shared.context
+        self.call_context.as_deref().unwrap_or(&self.inner.context)
     }
 
     /// `instant` as the client's clock shows it: it follows daylight saving where the client's
@@ -286,17 +319,76 @@ impl Session {
         self.client_kind().is_not_web_or_desktop()
     }
 
-    /// The roles of the session: the claim `roles` (RFC 9068 §2.2.3.1).
+    /// The roles of the user: the claim `roles` (RFC 9068 §2.2.3.1); none without a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .roles(["buyer", "approver"])
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let session = Session::in_process(token);
+    /// assert!(session.has_role("approver"));
+    /// assert_eq!(session.roles().collect::<Vec<_>>(), ["buyer", "approver"]);
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.token().into_iter().flat_map(SessionToken::roles)
     }
 
-    /// Whether the session has this role, compared exactly.
+    /// Whether the user has this role, compared exactly.
     #[must_use]
     pub fn has_role(&self, role: &str) -> bool {
-        let roles = |token: &SessionToken| token.claim::<Vec<String>>("roles").ok().flatten();
-        let roles = self.token().and_then(roles).unwrap_or_default();
-        roles.iter().any(|other| other == role)
+        self.roles().any(|own| own == role)
+    }
+
+    /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2); none without a token.
+    pub fn scope(&self) -> impl Iterator<Item = &str> {
+        self.token().into_iter().flat_map(SessionToken::scope)
+    }
+
+    /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).
+    #[must_use]
+    pub fn has_scope(&self, word: &str) -> bool {
+        self.scope().any(|own| own == word)
+    }
+
+    /// One claim of the token by its name; `None` where it is absent, or there is no token. See
+    /// [`SessionToken::claim`].
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] if the claim is not a `T`.
+    pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, TokenError> {
+        self.token().map_or(Ok(None), |token| token.claim(name))
+    }
+
+    /// All claims of the token; `None` where there is no token. See [`SessionToken::claims`].
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] if the claims are not a `T`.
+    pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<Option<T>, TokenError> {
+        self.token().map(SessionToken::claims).transpose()
+    }
+
+    /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1).
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.token()?.issuer()
+    }
+
+    /// When the token expires: the claim `exp` (RFC 7519 §4.1.4); `None` where there is no token.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.token().map(SessionToken::expires_at)
     }
 
     /// Who acts in this session for its user, if it is a nested one: the claim `act`
@@ -304,29 +396,6 @@ impl Session {
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.token()?.actor()
-    }
-}
-
-/// Takes a token as a session in this process: one that was built here, such as a nested one.
-///
-/// It needs no signature, since it came from no one else.
-impl From<SessionToken> for Session {
-    fn from(token: SessionToken) -> Self {
-        let issued_at = || token.issued_at().unwrap_or_else(crate::time::now);
-        let context = ClientPolicy::default().resolve_token(&token.client(), issued_at);
-        Self::new(token, context)
-    }
-}
-
-impl From<&SessionToken> for Session {
-    fn from(token: &SessionToken) -> Self {
-        token.clone().into()
-    }
-}
-
-impl From<&Self> for Session {
-    fn from(session: &Self) -> Self {
-        session.clone()
     }
 }
 
@@ -356,6 +425,8 @@ pub enum SessionType {
 }
 
 impl SessionType {
+    const ALL: [Self; 3] = [Self::Unknown, Self::Client, Self::Server];
+
     /// `unknown`, `client` or `server`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -367,8 +438,4 @@ impl SessionType {
     }
 }
 
-impl fmt::Display for SessionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+text_enum!(SessionType, "unknown, client and server");

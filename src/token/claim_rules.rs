@@ -1,64 +1,61 @@
-//! Which claims a token of each type must have, and what they become.
+//! Which claims a token of each type must have, and the token that they make.
 
 use std::collections::HashMap;
-
-use uuid::Uuid;
 
 use super::{
     claims::{Claims, is_subject},
     payload::Payload,
+    session_token::SessionToken,
 };
 use crate::{
-    client::{self, ClientKind, Culture, Offer, TimeZone},
+    client::{ClientHints, ClientKind},
     error::SessionError,
-    identity::{AccessLevel, ApplicationId, Members, SessionId, TokenId, User},
+    identity::{AccessLevel, ApplicationId},
     jws::TokenType,
-    time::NumericDate,
 };
 
-/// What of the form a service may choose.
+/// The configurable rules for claims.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClaimRules {
     /// Whether `iss` may be absent.
     pub(crate) any_issuer: bool,
     /// Whether `aud` may be absent.
     pub(crate) any_audience: bool,
-    /// The kinds of clients whose issuers do not say it.
+    /// The kinds of clients whose issuers do not write `client_kind`.
     pub(crate) application_kinds: HashMap<ApplicationId, ClientKind>,
 }
 
 impl ClaimRules {
-    /// Checks the claims that are about the session.
+    /// Checks the claims by the rules of the token's type, and returns the token and what it says
+    /// of the client.
     pub(crate) fn check(
         &self,
         token_type: TokenType,
-        payload: &Payload,
-    ) -> Result<Checked, SessionError> {
+        payload: Payload,
+    ) -> Result<(SessionToken, ClientHints), SessionError> {
         let claims = &payload.claims;
         self.check_presence(token_type, claims)?;
-        let client = client(token_type, payload)?;
-        if !payload.get(claims.sub).is_some_and(is_subject) {
+        let mut token = SessionToken::new(token_type, payload);
+        let hints = token.client_hints()?;
+        let claims = &token.payload().claims;
+        if !token.payload().get(claims.sub).is_some_and(is_subject) {
             return Err(SessionError::claim("sub"));
         }
-        let access_level = match payload.get(claims.access_level).map(str::parse) {
+        let access_level = match token.payload().get(claims.access_level).map(str::parse) {
             None => AccessLevel::Regular,
             Some(Ok(level)) => level,
             Some(Err(_)) => return Err(SessionError::claim("access_level")),
         };
-        let client_kind = match payload.get(claims.client_kind).map(str::parse) {
+        let client_kind = match token.payload().get(claims.client_kind).map(str::parse) {
             Some(Ok(kind)) => kind,
             Some(Err(_)) => return Err(SessionError::claim("client_kind")),
-            None => self.kind_of(application_id(token_type, payload)),
+            None => self.kind_of(token.application()),
         };
-        Ok(Checked {
-            token_type,
-            client_kind,
-            access_level,
-            client,
-        })
+        token.set(access_level, client_kind);
+        Ok((token, hints))
     }
 
-    /// Whether the claims that the type needs are there, and none that it refuses.
+    /// Whether the claims that the type needs are there, and none that it rejects.
     fn check_presence(&self, token_type: TokenType, claims: &Claims) -> Result<(), SessionError> {
         if claims.cnf.is_some() {
             return Err(SessionError::unacceptable("`cnf` binds the token to a key"));
@@ -69,7 +66,7 @@ impl ClaimRules {
         let ours = token_type.is_ours();
         let not_jwt = token_type != TokenType::Jwt;
         let nested = token_type == TokenType::NestedSession;
-        for (required, there, name) in [
+        for (required, is_there, name) in [
             (!self.any_issuer, claims.iss.is_some(), "iss"),
             (!self.any_audience, claims.aud.is_some(), "aud"),
             (true, claims.sub.is_some(), "sub"),
@@ -80,122 +77,21 @@ impl ClaimRules {
             (not_jwt, claims.client_id.is_some(), "client_id"),
             (nested, claims.act.is_some(), "act"),
         ] {
-            if required && !there {
+            if required && !is_there {
                 return Err(SessionError::claim(name));
             }
         }
         Ok(())
     }
 
-    /// What the service knows of an application.
-    fn kind_of(&self, application_id: Option<&str>) -> ClientKind {
+    /// The service's own table of applications.
+    fn kind_of(&self, application: Option<&str>) -> ClientKind {
         if self.application_kinds.is_empty() {
             return ClientKind::Other;
         }
-        application_id
+        application
             .and_then(|id| self.application_kinds.get(&ApplicationId::from(id)))
             .copied()
             .unwrap_or(ClientKind::Other)
-    }
-}
-
-/// What of the claims is more than text.
-pub(crate) struct Checked {
-    pub(crate) token_type: TokenType,
-    pub(crate) client_kind: ClientKind,
-    pub(crate) access_level: AccessLevel,
-    pub(crate) client: Offer,
-}
-
-/// Only a `JWT` may name the application in `azp`.
-fn application_id(token_type: TokenType, payload: &Payload) -> Option<&str> {
-    let claims = &payload.claims;
-    let azp = claims.azp.filter(|_| token_type == TokenType::Jwt);
-    payload.get(claims.client_id.or(azp))
-}
-
-/// Who a token that was checked is for, and by which names.
-pub(crate) fn members(
-    token_type: TokenType,
-    access_level: AccessLevel,
-    payload: &Payload,
-) -> Members {
-    let claims = &payload.claims;
-    let id = payload.get(claims.sub).unwrap_or_default();
-    let mut user = User::new(id).with_access_level(access_level);
-    if let Some(name) = payload.get(claims.name) {
-        user = user.with_name(name);
-    }
-    if let Some(login) = payload.get(claims.preferred_username) {
-        user = user.with_login(login);
-    }
-    Members {
-        id: session_id(payload),
-        user,
-        application_id: application_id(token_type, payload).map(ApplicationId::from),
-        token_id: payload.get(claims.jti).map(TokenId::from),
-    }
-}
-
-/// What the token says of the client's culture, offset and zone.
-pub(crate) fn client(token_type: TokenType, payload: &Payload) -> Result<Offer, SessionError> {
-    let (claims, ours) = (&payload.claims, token_type.is_ours());
-    let utc_offset = match claims.utc_offset {
-        Some(minutes) => match client::offset_from_minutes(minutes) {
-            None => return Err(SessionError::claim("utc_offset")),
-            offset => offset,
-        },
-        None => None,
-    };
-    Ok(Offer {
-        culture: culture(payload.get(claims.locale), ours, "locale")?,
-        ui_culture: culture(payload.get(claims.ui_locale), ours, "ui_locale")?,
-        utc_offset,
-        time_zone: time_zone(payload.get(claims.zoneinfo), ours)?,
-    })
-}
-
-/// `sid`, else `jti`, else what stands in for both in a `JWT` that has neither: equal for equal
-/// tokens.
-fn session_id(payload: &Payload) -> SessionId {
-    let claims = &payload.claims;
-    if let Some(id) = payload.get(claims.sid.or(claims.jti)) {
-        return id.into();
-    }
-    let seconds = |moment: Option<NumericDate>| {
-        moment.map_or_else(String::new, |it| it.seconds().to_string())
-    };
-    let name = [
-        payload.get(claims.iss).unwrap_or_default(),
-        payload.get(claims.sub).unwrap_or_default(),
-        &seconds(claims.iat),
-        &seconds(claims.exp),
-    ]
-    .join("\n");
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).into()
-}
-
-/// The culture that a claim names; what others mint is read with indulgence.
-fn culture(
-    text: Option<&str>,
-    ours: bool,
-    name: &'static str,
-) -> Result<Option<Culture>, SessionError> {
-    match text {
-        None => Ok(None),
-        Some(text) if ours => text
-            .parse()
-            .map(Some)
-            .map_err(|_| SessionError::claim(name)),
-        Some(text) => Ok(Culture::parse_lenient(text)),
-    }
-}
-
-/// The zone that the claim names. One that the table lacks counts as absent: tables age.
-fn time_zone(text: Option<&str>, ours: bool) -> Result<Option<TimeZone>, SessionError> {
-    match text {
-        Some(text) if ours && !client::is_zone_name(text) => Err(SessionError::claim("zoneinfo")),
-        Some(text) => Ok(text.parse().ok()),
-        None => Ok(None),
     }
 }

@@ -1,65 +1,203 @@
-//! The claims that the profile knows (RFC 7519 §4, OpenID Connect Core §5.1, RFC 8693 §4, and its own).
+//! The claims that the profile knows: one row each.
 
-use crate::{identity::Actor, json::Span, time::NumericDate};
+use crate::{
+    identity::Actor,
+    json::{self, Name, Span},
+    time::NumericDate,
+};
 
-/// What a payload says, each claim of its type and within its size; whether the claims that are
-/// there make a session is decided in `form`. Texts are where they stand in the payload.
-#[derive(Clone, Default)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Claims {
-    pub(crate) iss: Option<Span>,
-    pub(crate) aud: Option<Audience>,
-    pub(crate) sub: Option<Span>,
-    pub(crate) exp: Option<NumericDate>,
-    pub(crate) nbf: Option<NumericDate>,
-    pub(crate) iat: Option<NumericDate>,
-    pub(crate) jti: Option<Span>,
-    pub(crate) sid: Option<Span>,
-    pub(crate) client_id: Option<Span>,
-    pub(crate) azp: Option<Span>,
-    pub(crate) client_kind: Option<Span>,
-    pub(crate) name: Option<Span>,
-    pub(crate) preferred_username: Option<Span>,
-    pub(crate) access_level: Option<Span>,
-    pub(crate) locale: Option<Span>,
-    pub(crate) ui_locale: Option<Span>,
-    pub(crate) utc_offset: Option<i64>,
-    pub(crate) zoneinfo: Option<Span>,
-    pub(crate) server: Option<Span>,
-    pub(crate) instance: Option<Span>,
-    pub(crate) scope: Option<Span>,
-    pub(crate) act: Option<Box<Actor>>,
-    /// Whether there is a `cnf`, whatever it is.
-    pub(crate) cnf: Option<()>,
+/// Makes the struct of the claims, their names, and the reader's `match`, from one row for each:
+/// name, type, and how it is read (a function of `claims_reader`, and the limit on its bytes).
+macro_rules! claims {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $read:ident($($limit:ident)?);)*) => {
+        /// The claims of a token, each of its type and within its size; whether those that are
+        /// there make a session is for [`ClaimRules`](super::claim_rules::ClaimRules) to decide.
+        #[derive(Clone, Default)]
+        #[cfg_attr(test, derive(Debug, PartialEq))]
+        pub(crate) struct Claims {
+            $($(#[$doc])* pub(crate) $name: Option<$type>,)*
+        }
+
+        /// The name of a claim.
+        #[expect(non_camel_case_types, reason = "the variants are the names on the wire")]
+        #[derive(Clone, Copy)]
+        pub(super) enum Claim {
+            $($name,)*
+        }
+
+        impl Claim {
+            const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub(super) const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+        }
+
+        /// Reads the value of `$claim` into `$claims`.
+        macro_rules! read_claim {
+            ($claims:expr, $claim:expr, $reader:expr, $limits:expr) => {
+                match $claim {
+                    $(Claim::$name => {
+                        let wrong = SessionError::claim(stringify!($name));
+                        $claims.$name = $reader.$read(wrong $(, $limits.$limit())?)?;
+                    })*
+                }
+            };
+        }
+        pub(super) use read_claim;
+    };
 }
 
-/// The claim `aud`: none, one or several.
+claims! {
+    // RFC 7519 §4.1.
+    iss: Span = string(claim_bytes);
+    aud: Strings = audience(claim_bytes);
+    sub: Span = string(claim_bytes);
+    exp: NumericDate = date();
+    nbf: NumericDate = date();
+    iat: NumericDate = date();
+    jti: Span = string(claim_bytes);
+    // OpenID Connect: Front-Channel Logout §3, Core §2 and §5.1.
+    sid: Span = string(claim_bytes);
+    azp: Span = string(claim_bytes);
+    auth_time: NumericDate = date();
+    name: Span = display_name(claim_bytes);
+    preferred_username: Span = display_name(claim_bytes);
+    locale: Span = display(locale_bytes);
+    zoneinfo: Span = zone();
+    // RFC 8693 §4, RFC 9068 §2.2.3.1, RFC 7800.
+    client_id: Span = string(claim_bytes);
+    scope: Strings = scope(scope_bytes);
+    roles: Strings = roles();
+    act: Box<Actor> = actor();
+    /// Whether it is there; its value is not read.
+    cnf: () = presence();
+    // The profile's own.
+    client_kind: Span = string(claim_bytes);
+    access_level: Span = string(claim_bytes);
+    ui_locale: Span = display(locale_bytes);
+    utc_offset: i64 = display_integer();
+    server: Span = string(claim_bytes);
+    instance: Span = string(claim_bytes);
+}
+
+impl Claim {
+    /// The claim of this name; `text` gives the name as it was read.
+    #[inline(always)]
+    pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
+        let slot = TABLE.get(slot(name.word, MULTIPLIER))?;
+        let claim = (*slot)?;
+        let own = claim.as_str();
+        let is_same = name.span.len() == own.len()
+            && json::word(own) == name.word
+            && (own.len() <= 8 || text() == own);
+        is_same.then_some(claim)
+    }
+
+    pub(super) fn is_name(name: &str) -> bool {
+        name == ELEVATED || Self::ALL.iter().any(|claim| claim.as_str() == name)
+    }
+
+    pub(super) fn bit(self) -> u32 {
+        1 << u32::from(self.index())
+    }
+
+    #[expect(clippy::as_conversions, reason = "it has no fields")]
+    const fn index(self) -> u8 {
+        self as u8
+    }
+}
+
+const SLOTS: usize = 64;
+
+/// The claims by the first eight bytes of their names.
+const TABLE: [Option<Claim>; SLOTS] = table(MULTIPLIER);
+
+/// The first odd number of a sequence under which no two claims have the same slot.
+const MULTIPLIER: u64 = {
+    let mut multiplier = 0x9e37_79b9_7f4a_7c15_u64;
+    while !is_perfect(multiplier) {
+        multiplier = multiplier
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814e)
+            | 1;
+    }
+    multiplier
+};
+
+#[expect(clippy::as_conversions, reason = "six bits are left")]
+const fn slot(word: u64, multiplier: u64) -> usize {
+    (word.wrapping_mul(multiplier) >> 58) as usize
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it is evaluated when the crate is compiled"
+)]
+const fn table(multiplier: u64) -> [Option<Claim>; SLOTS] {
+    let mut table = [None; SLOTS];
+    let mut at = 0;
+    while at < Claim::ALL.len() {
+        let claim = Claim::ALL[at];
+        table[slot(json::word(claim.as_str()), multiplier)] = Some(claim);
+        at += 1;
+    }
+    table
+}
+
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "it is evaluated when the crate is compiled"
+)]
+const fn is_perfect(multiplier: u64) -> bool {
+    let mut taken = 0_u64;
+    let mut at = 0;
+    while at < Claim::ALL.len() {
+        taken |= 1 << slot(json::word(Claim::ALL[at].as_str()), multiplier);
+        at += 1;
+    }
+    taken.count_ones() as usize == Claim::ALL.len()
+}
+
+/// Records that a nested session has a higher access level than its parent.
+pub(super) const ELEVATED: &str = "elevated";
+
+/// `sub` is 1 to 255 bytes long.
+pub(super) fn is_subject(sub: &str) -> bool {
+    (1..=255).contains(&sub.len())
+}
+
+/// A list of strings, such as `aud`: usually one.
 #[derive(Clone, Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Audience {
+pub(crate) struct Strings {
     first: Option<Span>,
-    /// Those after it, which tokens seldom have.
     more: Vec<Span>,
 }
 
-impl Audience {
-    pub(crate) fn one(span: Span) -> Self {
+impl Strings {
+    pub(super) fn one(span: Span) -> Self {
+        let first = Some(span);
         Self {
-            first: Some(span),
+            first,
             more: Vec::new(),
         }
     }
 
-    pub(crate) fn spans(&self) -> impl Iterator<Item = Span> {
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
         self.first.iter().chain(&self.more).copied()
     }
 
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(super) fn heap_bytes(&self) -> usize {
         self.more.capacity().saturating_mul(size_of::<Span>())
     }
 }
 
-impl From<Vec<Span>> for Audience {
+impl From<Vec<Span>> for Strings {
     fn from(spans: Vec<Span>) -> Self {
         let mut spans = spans.into_iter();
         Self {
@@ -69,38 +207,15 @@ impl From<Vec<Span>> for Audience {
     }
 }
 
-/// The names that the profile gives a meaning.
-pub(crate) const NAMES: [&str; 24] = [
-    "iss",
-    "aud",
-    "sub",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "sid",
-    "client_id",
-    "azp",
-    "client_kind",
-    "name",
-    "preferred_username",
-    "access_level",
-    "locale",
-    "ui_locale",
-    "utc_offset",
-    "zoneinfo",
-    "server",
-    "instance",
-    "scope",
-    "act",
-    "cnf",
-    ELEVATED,
-];
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Records that a nested session has a higher access level than its parent.
-pub(crate) const ELEVATED: &str = "elevated";
-
-/// `sub` is 1 to 255 bytes long.
-pub(crate) fn is_subject(sub: &str) -> bool {
-    (1..=255).contains(&sub.len())
+    #[test]
+    fn a_claim_is_a_bit_of_a_word() {
+        assert!(Claim::ALL.len() <= 32);
+        for (at, claim) in Claim::ALL.iter().enumerate() {
+            assert_eq!(claim.bit(), 1 << at);
+        }
+    }
 }

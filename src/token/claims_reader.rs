@@ -1,215 +1,266 @@
-//! Reads every claims set, strictly.
+//! Reads a claims set.
 
-use std::fmt;
-
-use std::borrow::Cow;
-
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-
-use super::claims::{Audience, Claims, is_subject};
+use super::claims::{Claim, Claims, Strings, is_subject, read_claim};
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
-    json::reader::{IntegerSeed, NumericDateSeed, Reading, Skip, SpanSeed, TextSeed, no_text},
+    json::{Cursor, Names, Reader, Span, WrongType},
     limits::Limits,
+    time::NumericDate,
 };
 
-impl Claims {
-    /// Also gives the texts that follow the JSON.
-    pub(crate) fn parse_strictly(
-        json: &str,
-        limits: &Limits,
-    ) -> Result<(Self, String), SessionError> {
-        let reading = Reading::new(json);
-        let claims = reading.object(ClaimsVisitor {
-            reading: &reading,
-            limits,
+/// The longest zone name (RFC 9557 §4.1 sets none; those of the IANA database have 32 at most).
+const ZONE_BYTES: usize = 64;
+/// The longest `name` and `preferred_username` of another issuer's token.
+const OTHERS_NAME_BYTES: usize = 1024;
+const MAX_ROLES: usize = 64;
+const ROLE_BYTES: usize = 256;
+
+/// Reads the claims, and the strings among them that are written with escapes. `is_ours`: whether
+/// nothing may be wrong, or claims that are only displayed may count as absent.
+pub(super) fn read_claims(
+    json: &str,
+    is_ours: bool,
+    limits: &Limits,
+) -> Result<(Claims, String), SessionError> {
+    let mut reader = Reader::new(json);
+    let mut claims = Claims::default();
+    match read(&mut reader, &mut claims, is_ours, limits) {
+        Some(()) => Ok((claims, reader.into_unescaped())),
+        None => Err(reader.into_reason()),
+    }
+}
+
+fn read(
+    reader: &mut Reader<'_>,
+    claims: &mut Claims,
+    is_ours: bool,
+    limits: &Limits,
+) -> Option<()> {
+    let levels = reader.deeper(limits.nesting())?;
+    let mut cursor = reader.cursor();
+    let mut names = Names::default();
+    let mut seen = 0;
+    if reader.begin(&mut cursor)? {
+        loop {
+            let name = reader.name(&mut cursor)?;
+            if let Some(claim) = Claim::find(name, || reader.text(name.span)) {
+                if seen & claim.bit() != 0 {
+                    return reader.fail(Reader::DUPLICATE);
+                }
+                seen |= claim.bit();
+                let mut value = Value {
+                    reader,
+                    cursor: &mut cursor,
+                    limits,
+                    levels,
+                    is_ours,
+                };
+                read_claim!(claims, claim, value, limits);
+            } else {
+                names.add(name.span, reader)?;
+                reader.skip(&mut cursor, levels)?;
+            }
+            if !reader.more(&mut cursor) {
+                break;
+            }
+        }
+    }
+    reader.end(&mut cursor)?;
+    names.check(reader)
+}
+
+/// The value of a claim, which comes next. Each method returns `None` where the token is rejected,
+/// `Some(None)` where the claim counts as absent.
+struct Value<'v, 'a> {
+    reader: &'v mut Reader<'a>,
+    cursor: &'v mut Cursor<'a>,
+    limits: &'v Limits,
+    levels: usize,
+    is_ours: bool,
+}
+
+impl Value<'_, '_> {
+    #[inline(always)]
+    fn string(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
+        self.reader
+            .string(self.cursor, max, WrongType::Reject(wrong))
+    }
+
+    #[inline(always)]
+    fn date(&mut self, wrong: SessionError) -> Option<Option<NumericDate>> {
+        self.reader.date(self.cursor, wrong).map(Some)
+    }
+
+    /// What is only displayed: it degrades in another issuer's token.
+    fn of_display(&self, wrong: SessionError) -> WrongType {
+        let levels = self.levels;
+        if self.is_ours {
+            WrongType::Reject(wrong)
+        } else {
+            WrongType::Ignore { levels }
+        }
+    }
+
+    #[inline(always)]
+    fn display(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
+        let wrong = self.of_display(wrong);
+        self.reader.string(self.cursor, max, wrong)
+    }
+
+    #[inline(always)]
+    fn display_name(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
+        self.display(wrong, if self.is_ours { max } else { OTHERS_NAME_BYTES })
+    }
+
+    fn zone(&mut self, wrong: SessionError) -> Option<Option<Span>> {
+        self.display(wrong, ZONE_BYTES)
+    }
+
+    fn display_integer(&mut self, wrong: SessionError) -> Option<Option<i64>> {
+        let wrong = self.of_display(wrong);
+        self.reader.integer(self.cursor, wrong)
+    }
+
+    /// A string, or an array of strings (RFC 7519 §4.1.3).
+    fn audience(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
+        if self.is_array() {
+            return self.strings(wrong, max, usize::MAX).map(Some);
+        }
+        let span = self.string(wrong, max)?;
+        Some(span.map(Strings::one))
+    }
+
+    /// Space-separated words (RFC 8693 §4.2); other issuers also write an array of them.
+    fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
+        if self.is_ours || !self.is_array() {
+            let span = self.string(wrong, max)?;
+            return Some(span.map(Strings::one));
+        }
+        let words = self.strings(wrong, max, max)?;
+        // As long as if they were one string.
+        let bytes: usize = words.spans().map(|word| word.len().saturating_add(1)).sum();
+        if bytes > max.saturating_add(1) {
+            return self.reader.fail(wrong);
+        }
+        Some(Some(words))
+    }
+
+    fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
+        if !self.is_array() {
+            self.reader
+                .wrong_type(*self.cursor, WrongType::Reject(wrong))?;
+        }
+        self.strings(wrong, ROLE_BYTES, MAX_ROLES).map(Some)
+    }
+
+    fn is_array(&self) -> bool {
+        self.cursor.is_array()
+    }
+
+    /// An array of at most `most` strings of at most `max` bytes.
+    fn strings(&mut self, wrong: SessionError, max: usize, most: usize) -> Option<Strings> {
+        let mut spans = Vec::new();
+        self.reader.items(self.cursor, |reader, cursor| {
+            let span = reader.string(cursor, max, WrongType::Reject(wrong))??;
+            if spans.len() >= most {
+                return reader.fail(wrong);
+            }
+            reader.push(&mut spans, span);
+            Some(())
         })?;
-        Ok((claims, reading.into_unescaped()))
-    }
-}
-
-struct ClaimsVisitor<'r> {
-    reading: &'r Reading<'r>,
-    limits: &'r Limits,
-}
-
-impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
-    type Value = Claims;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a claims set")
+        Some(spans.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Self { reading, limits } = self;
-        let levels = reading.deeper(limits.nesting())?;
-        let skip = Skip { reading, levels };
-        let actor = ActorSeed {
-            reading,
+    fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
+        self.reader.skip(self.cursor, self.levels)?;
+        Some(Some(()))
+    }
+
+    fn actor(&mut self, wrong: SessionError) -> Option<Option<Box<Actor>>> {
+        let Self {
+            reader,
+            cursor,
             limits,
             levels,
-            actors: limits.max_actors(),
-        };
-        let mut claims = Claims::default();
-        let others = reading.others();
-        while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
-            macro_rules! claim {
-                ($place:ident, $seed:expr) => {
-                    reading.member(
-                        &mut map,
-                        &mut claims.$place,
-                        $seed,
-                        SessionError::claim(stringify!($place)),
-                    )?
-                };
-            }
-            let of = |max| SpanSeed { reading, max };
-            let text = of(limits.claim_bytes());
-            let moment = NumericDateSeed { reading };
-            match &*name {
-                "iss" => claim!(iss, text),
-                "aud" => claim!(aud, AudienceSeed { item: text }),
-                "sub" => claim!(sub, text),
-                "exp" => claim!(exp, moment),
-                "nbf" => claim!(nbf, moment),
-                "iat" => claim!(iat, moment),
-                "jti" => claim!(jti, text),
-                "sid" => claim!(sid, text),
-                "client_id" => claim!(client_id, text),
-                "azp" => claim!(azp, text),
-                "client_kind" => claim!(client_kind, text),
-                "name" => claim!(name, text),
-                "preferred_username" => claim!(preferred_username, text),
-                "access_level" => claim!(access_level, text),
-                "locale" => claim!(locale, of(limits.locale_bytes())),
-                "ui_locale" => claim!(ui_locale, of(limits.locale_bytes())),
-                "utc_offset" => claim!(utc_offset, IntegerSeed { reading }),
-                // How long it may be depends on the type of the token; see `form`.
-                "zoneinfo" => claim!(zoneinfo, of(usize::MAX)),
-                "server" => claim!(server, text),
-                "instance" => claim!(instance, text),
-                "scope" => claim!(scope, of(limits.scope_bytes())),
-                "act" => claim!(act, actor),
-                "cnf" => claim!(cnf, skip),
-                _ => reading.skip(&mut map, &name, levels)?,
-            }
-        }
-        reading.distinct(others)?;
-        Ok(claims)
+            ..
+        } = self;
+        let actor = actor(reader, cursor, limits, *levels, limits.actors(), wrong)?;
+        Some(Some(Box::new(actor)))
     }
 }
 
-/// Reads a text, or an array of texts.
-#[derive(Clone, Copy)]
-struct AudienceSeed<'r> {
-    item: SpanSeed<'r>,
-}
-
-impl<'de> DeserializeSeed<'de> for AudienceSeed<'_> {
-    type Value = Audience;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Audience, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for AudienceSeed<'_> {
-    type Value = Audience;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text or an array of texts")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Audience, E> {
-        self.visit_str(text)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Audience, E> {
-        let max = self.item.max;
-        TextSeed { max }.check::<E>(Cow::Borrowed(text))?;
-        Ok(Audience::one(self.item.reading.span(text)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Audience, A::Error> {
-        let mut spans = Vec::new();
-        while let Some(span) = items.next_element_seed(self.item)? {
-            self.item.reading.add(&mut spans, span);
-        }
-        Ok(spans.into())
-    }
-}
-
-/// Reads `act`: an actor and those in it, nearest first.
-#[derive(Clone, Copy)]
-struct ActorSeed<'r> {
-    reading: &'r Reading<'r>,
-    limits: &'r Limits,
+/// An actor and those in it, `actors` at most (RFC 8693 §4.1).
+fn actor<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    limits: &Limits,
     levels: usize,
-    /// How many actors may still come.
     actors: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for ActorSeed<'_> {
-    type Value = Box<Actor>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        // Not `deserialize_map`, whose error would hold all of a text that is none.
-        deserializer.deserialize_any(self)
+    wrong: SessionError,
+) -> Option<Actor> {
+    if !cursor.is_object() {
+        reader.wrong_type(*cursor, WrongType::Reject(wrong))?;
     }
-}
-
-impl<'de> Visitor<'de> for ActorSeed<'_> {
-    type Value = Box<Actor>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an actor")
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        no_text()
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        const ACT: SessionError = SessionError::claim("act");
-        let reading = self.reading;
-        let levels = reading.deeper(self.levels)?;
-        let actors = self
-            .actors
-            .checked_sub(1)
-            .ok_or_else(|| reading.refuse(ACT))?;
-        let text = TextSeed {
-            max: self.limits.claim_bytes(),
-        };
-        let (mut sub, mut sid, mut client_id, mut act) = (None, None, None, None);
-        let others = reading.others();
-        while let Some(name) = map.next_key_seed(TextSeed::NAME)? {
-            match &*name {
-                "sub" => reading.member(&mut map, &mut sub, text, ACT)?,
-                "sid" => reading.member(&mut map, &mut sid, text, ACT)?,
-                "client_id" => reading.member(&mut map, &mut client_id, text, ACT)?,
-                "act" => {
-                    let seed = ActorSeed {
-                        levels,
-                        actors,
-                        ..self
-                    };
-                    reading.member(&mut map, &mut act, seed, ACT)?;
+    let levels = reader.deeper(levels)?;
+    let Some(actors) = actors.checked_sub(1) else {
+        return reader.fail(wrong);
+    };
+    let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = (None, None, None, None, None);
+    let mut names = Names::default();
+    if reader.begin(cursor)? {
+        loop {
+            let name = reader.name(cursor)?.span;
+            let string = match reader.text(name) {
+                "sub" => Some(&mut sub),
+                "sid" => Some(&mut sid),
+                "client_id" => Some(&mut client_id),
+                "auth_time" => {
+                    if auth_time.is_some() {
+                        return reader.fail(Reader::DUPLICATE);
+                    }
+                    auth_time = Some(reader.date(cursor, wrong)?);
+                    None
                 }
-                _ => reading.skip(&mut map, &name, levels)?,
+                "act" => {
+                    if act.is_some() {
+                        return reader.fail(Reader::DUPLICATE);
+                    }
+                    act = Some(Box::new(actor(
+                        reader, cursor, limits, levels, actors, wrong,
+                    )?));
+                    None
+                }
+                _ => {
+                    names.add(name, reader)?;
+                    reader.skip(cursor, levels)?;
+                    None
+                }
+            };
+            if let Some(place) = string {
+                if place.is_some() {
+                    return reader.fail(Reader::DUPLICATE);
+                }
+                *place = reader.string(cursor, limits.claim_bytes(), WrongType::Reject(wrong))?;
+            }
+            if !reader.more(cursor) {
+                break;
             }
         }
-        reading.distinct(others)?;
-        let sub = sub
-            .filter(|sub| is_subject(sub))
-            .ok_or_else(|| reading.refuse(ACT))?;
-        Ok(Box::new(Actor {
-            user_id: UserId::from(&*sub),
-            session_id: sid.as_deref().map(SessionId::from),
-            application_id: client_id.as_deref().map(ApplicationId::from),
-            actor: act,
-        }))
     }
+    reader.close(cursor)?;
+    names.check(reader)?;
+    let text = |span: Option<Span>| span.map(|span| reader.text(span));
+    let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
+        return reader.fail(wrong);
+    };
+    Some(Actor {
+        user_id: UserId::from(sub),
+        session_id: text(sid).map(SessionId::from),
+        application_id: text(client_id).map(ApplicationId::from),
+        authenticated_at: auth_time,
+        actor: act,
+    })
 }
 
 #[cfg(test)]
@@ -238,7 +289,7 @@ mod tests {
             };
             let members = names.iter().map(|it| format!(r#","{}":1"#, member(it)));
             let json = format!(r#"{{"iss":"i"{}}}"#, members.collect::<String>());
-            let refused = Claims::parse_strictly(&json, &Limits::default()).is_err();
+            let refused = read_claims(&json, true, &Limits::default()).is_err();
             let distinct: HashSet<_> = names.iter().map(|(name, _)| name).collect();
             prop_assert_eq!(refused, distinct.len() < names.len());
         }
@@ -263,7 +314,7 @@ mod tests {
             ),
         ] {
             let limits = Limits::default().with_nesting(4);
-            let refused = Claims::parse_strictly(json, &limits).err();
+            let refused = read_claims(json, true, &limits).err();
             assert_eq!(refused, want, "{json}");
         }
     }
@@ -295,7 +346,7 @@ mod tests {
             (r#"{"utc_offset":-0,"x":[]}"#, utc_offset),
             (r#"{"utc_offset":6e1}"#, utc_offset),
         ] {
-            let refused = Claims::parse_strictly(json, &Limits::default()).err();
+            let refused = read_claims(json, true, &Limits::default()).err();
             assert_eq!(refused, want, "{json}");
         }
     }
@@ -322,7 +373,7 @@ mod tests {
                 false,
             ),
         ] {
-            let refused = Claims::parse_strictly(&json, &Limits::default()).err();
+            let refused = read_claims(&json, true, &Limits::default()).err();
             let twice = Some(SessionError::malformed("a member occurs twice"));
             assert_eq!(refused, if ok { None } else { twice }, "{json}");
         }

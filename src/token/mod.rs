@@ -4,7 +4,6 @@
 mod claim_rules;
 mod claims;
 mod claims_reader;
-mod claims_scanner;
 mod issuer;
 mod new_claims;
 mod payload;

@@ -2,7 +2,10 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::identity::{Actor, ApplicationId, SessionId, UserId};
+use crate::{
+    identity::{Actor, ApplicationId, SessionId, UserId},
+    time::NumericDate,
+};
 
 /// The claims of a token that is made here, in the order in which they are written.
 #[derive(Clone, Default, Serialize)]
@@ -14,8 +17,10 @@ pub(crate) struct NewClaims {
     pub(crate) sub: String,
     pub(crate) exp: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) nbf: Option<u64>,
-    pub(crate) iat: u64,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: NumericDate,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_time: Option<NumericDate>,
     pub(crate) jti: Option<String>,
     pub(crate) sid: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +46,8 @@ pub(crate) struct NewClaims {
     pub(crate) instance: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) roles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) act: Option<NewActor>,
     /// The application's own.
@@ -65,6 +72,8 @@ pub(crate) struct NewActor {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<ApplicationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<NumericDate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<Box<Self>>,
 }
 
@@ -74,6 +83,7 @@ impl From<&Actor> for NewActor {
             sub: actor.user_id.clone(),
             sid: actor.session_id.clone(),
             client_id: actor.application_id.clone(),
+            auth_time: actor.authenticated_at,
             act: actor.actor().map(|actor| Box::new(actor.into())),
         }
     }

@@ -1,75 +1,61 @@
 //! A payload: its JSON, and its claims.
 
 use super::{
-    claims::{Audience, Claims},
-    claims_scanner::scan_claims,
+    claims::{Claims, Strings},
+    claims_reader::read_claims,
 };
 use crate::{error::SessionError, json::Span, limits::Limits};
 
-/// The claims of a token, with the text that they stand in.
+/// The claims of a token, with the JSON that they stand in.
 #[derive(Clone)]
 pub(crate) struct Payload {
     pub(crate) claims: Claims,
-    text: PayloadText,
-}
-
-impl Payload {
-    pub(crate) fn parse(json: String, limits: &Limits) -> Result<Self, SessionError> {
-        if json.len() > Span::MAX {
-            return Err(SessionError::malformed("the payload is too long"));
-        }
-        let (claims, unescaped) = match scan_claims(&json, limits) {
-            Some(claims) => (claims, String::new()),
-            None => Claims::parse_strictly(&json, limits)?,
-        };
-        let text = PayloadText::new(json, unescaped);
-        Ok(Self { claims, text })
-    }
-
-    /// The text of one of its claims.
-    pub(crate) fn get(&self, claim: Option<Span>) -> Option<&str> {
-        claim.map(|span| self.text.get(span))
-    }
-
-    pub(crate) fn audience(&self) -> impl Iterator<Item = &str> {
-        let spans = self.claims.aud.iter().flat_map(Audience::spans);
-        spans.map(|span| self.text.get(span))
-    }
-
-    pub(crate) fn json(&self) -> &str {
-        self.text.json()
-    }
-
-    pub(crate) fn heap_bytes(&self) -> usize {
-        let audience = self.claims.aud.as_ref().map_or(0, Audience::heap_bytes);
-        self.text.heap_bytes().saturating_add(audience)
-    }
-}
-
-/// A payload's JSON, and the texts that stand there only with escapes, which follow it.
-#[derive(Clone)]
-pub(crate) struct PayloadText {
     json: Box<str>,
+    /// The strings that are written with escapes in the JSON.
     unescaped: Box<str>,
 }
 
-impl PayloadText {
-    pub(crate) fn new(json: String, unescaped: String) -> Self {
-        Self {
+impl Payload {
+    /// Reads a token's claims. In a token of ours nothing may be wrong; in another issuer's, claims
+    /// that are only displayed count as absent where they are.
+    pub(crate) fn parse(
+        json: String,
+        is_ours: bool,
+        limits: &Limits,
+    ) -> Result<Self, SessionError> {
+        if json.len() > Span::MAX {
+            return Err(SessionError::malformed("the payload is too long"));
+        }
+        let (claims, unescaped) = read_claims(&json, is_ours, limits)?;
+        Ok(Self {
+            claims,
             json: json.into_boxed_str(),
             unescaped: unescaped.into_boxed_str(),
-        }
+        })
+    }
+
+    pub(crate) fn get(&self, claim: Option<Span>) -> Option<&str> {
+        claim.map(|span| span.of(&self.json, &self.unescaped))
+    }
+
+    pub(crate) fn list<'p>(&'p self, claim: &'p Option<Strings>) -> impl Iterator<Item = &'p str> {
+        let spans = claim.iter().flat_map(Strings::spans);
+        spans.map(|span| span.of(&self.json, &self.unescaped))
     }
 
     pub(crate) fn json(&self) -> &str {
         &self.json
     }
 
-    pub(crate) fn get(&self, span: Span) -> &str {
-        span.of_two(&self.json, &self.unescaped)
-    }
-
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.json.len().saturating_add(self.unescaped.len())
+        let Claims {
+            aud, scope, roles, ..
+        } = &self.claims;
+        let lists = [aud, scope, roles].into_iter().flatten();
+        let lists: usize = lists.map(Strings::heap_bytes).sum();
+        self.json
+            .len()
+            .saturating_add(self.unescaped.len())
+            .saturating_add(lists)
     }
 }

@@ -7,15 +7,13 @@ use serde::{
     Deserialize,
     de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor},
 };
+use uuid::Uuid;
 
-use super::{
-    claim_rules::{self, Checked},
-    payload::Payload,
-};
+use super::payload::Payload;
 use crate::{
-    client::{ClientKind, Offer},
-    error::{TokenError, TokenErrorKind},
-    identity::{AccessLevel, Actor, Members, TokenId},
+    client::{self, ClientHints, ClientKind, Culture},
+    error::{SessionError, TokenError, TokenErrorKind},
+    identity::{AccessLevel, Actor, ApplicationId, Members, SessionId, TokenId, User},
     json::Span,
     jws::TokenType,
     time::NumericDate,
@@ -54,20 +52,111 @@ pub struct SessionToken {
 }
 
 impl SessionToken {
-    #[inline]
-    pub(crate) fn new(checked: &Checked, payload: Payload) -> Self {
+    /// A token whose claims are yet to be checked.
+    pub(super) fn new(token_type: TokenType, payload: Payload) -> Self {
         Self {
-            token_type: checked.token_type,
-            client_kind: checked.client_kind,
-            access_level: checked.access_level,
+            token_type,
+            client_kind: ClientKind::Other,
+            access_level: AccessLevel::Regular,
             payload,
             members: OnceLock::new(),
         }
     }
 
+    pub(super) fn set(&mut self, access_level: AccessLevel, client_kind: ClientKind) {
+        self.access_level = access_level;
+        self.client_kind = client_kind;
+    }
+
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
     pub(crate) fn members(&self) -> &Members {
-        self.members
-            .get_or_init(|| claim_rules::members(self.token_type, self.access_level, &self.payload))
+        self.members.get_or_init(|| self.read_members())
+    }
+
+    fn read_members(&self) -> Members {
+        let (claims, get) = (&self.payload.claims, |claim| self.payload.get(claim));
+        let id = get(claims.sub).unwrap_or_default();
+        let mut user = User::new(id).with_access_level(self.access_level);
+        if let Some(name) = get(claims.name) {
+            user = user.with_name(name);
+        }
+        if let Some(login) = get(claims.preferred_username) {
+            user = user.with_login(login);
+        }
+        Members {
+            id: self.session_id(),
+            user,
+            application_id: self.application().map(ApplicationId::from),
+            token_id: get(claims.jti).map(TokenId::from),
+        }
+    }
+
+    /// `sid`, else `jti`; a `JWT` that has neither gets a UUIDv5 of `iss`, `sub`, `iat` and `exp`
+    /// (RFC 9562 §5.5), so that equal tokens are one session.
+    fn session_id(&self) -> SessionId {
+        let (claims, get) = (&self.payload.claims, |claim| self.payload.get(claim));
+        if let Some(id) = get(claims.sid.or(claims.jti)) {
+            return id.into();
+        }
+        let seconds = |date: Option<NumericDate>| {
+            date.map_or_else(String::new, |date| date.seconds().to_string())
+        };
+        let name = [
+            get(claims.iss).unwrap_or_default(),
+            get(claims.sub).unwrap_or_default(),
+            &seconds(claims.iat),
+            &seconds(claims.exp),
+        ]
+        .join("\n");
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).into()
+    }
+
+    /// `client_id`; a `JWT` may name the application in `azp` instead.
+    pub(super) fn application(&self) -> Option<&str> {
+        let claims = &self.payload.claims;
+        let azp = claims.azp.filter(|_| self.token_type == TokenType::Jwt);
+        self.payload.get(claims.client_id.or(azp))
+    }
+
+    /// What the token says of the client's culture, offset and zone. In a token of ours an
+    /// ill-formed value is an error, in another issuer's it counts as absent. A zone that the
+    /// database lacks counts as absent everywhere, since databases age.
+    pub(crate) fn client_hints(&self) -> Result<ClientHints, SessionError> {
+        let claims = &self.payload.claims;
+        let is_ours = self.token_type.is_ours();
+        let get = |claim| self.payload.get(claim);
+        let or_absent = |is_good: bool, name| {
+            if is_good || !is_ours {
+                Ok(())
+            } else {
+                Err(SessionError::claim(name))
+            }
+        };
+        let culture = |claim, name| -> Result<Option<Culture>, SessionError> {
+            let Some(tag) = get(claim) else {
+                return Ok(None);
+            };
+            let culture = if is_ours {
+                tag.parse().ok()
+            } else {
+                Culture::parse_lenient(tag)
+            };
+            or_absent(culture.is_some(), name)?;
+            Ok(culture)
+        };
+        let utc_offset = claims.utc_offset.map(client::offset_from_minutes);
+        or_absent(utc_offset != Some(None), "utc_offset")?;
+        let zone = get(claims.zoneinfo);
+        or_absent(zone.is_none_or(client::is_zone_name), "zoneinfo")?;
+        Ok(ClientHints {
+            culture: culture(claims.locale, "locale")?,
+            ui_culture: culture(claims.ui_locale, "ui_locale")?,
+            utc_offset: utc_offset.flatten(),
+            time_zone: zone.and_then(|name| name.parse().ok()),
+        })
     }
 
     pub(crate) fn client_kind(&self) -> ClientKind {
@@ -76,12 +165,6 @@ impl SessionToken {
 
     pub(crate) fn actor(&self) -> Option<&Actor> {
         self.payload.claims.act.as_deref()
-    }
-
-    /// What the token says of the client's culture, offset and zone.
-    pub(crate) fn client(&self) -> Offer {
-        // It was read once when the token was checked, and can be read again.
-        claim_rules::client(self.token_type, &self.payload).unwrap_or_default()
     }
 
     /// Generously counted: as if members, cultures and actors held each text of the payload once
@@ -108,8 +191,13 @@ impl SessionToken {
         parts.iter().sum()
     }
 
-    pub(crate) fn issued_at_date(&self) -> Option<NumericDate> {
-        self.payload.claims.iat
+    /// When the session began, as far as a revocation "before an instant" goes: the earlier of
+    /// `auth_time` and `iat` in a token of ours, which may be a renewed or nested one. Another
+    /// issuer may give a new token, and with it a new session, for an old authentication.
+    pub(crate) fn began_at(&self) -> Option<NumericDate> {
+        let claims = &self.payload.claims;
+        let authenticated_at = claims.auth_time.filter(|_| self.token_type.is_ours());
+        claims.iat.min(authenticated_at.or(claims.iat))
     }
 
     /// The payload as it was signed, or is to be.
@@ -138,13 +226,20 @@ impl SessionToken {
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.payload.audience()
+        self.payload.list(&self.payload.claims.aud)
     }
 
     /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.
     #[must_use]
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
         self.payload.claims.iat.map(NumericDate::to_date_time)
+    }
+
+    /// When the user authenticated: the claim `auth_time` (OpenID Connect Core §2). A nested token
+    /// inherits its parent's.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
+        self.payload.claims.auth_time.map(NumericDate::to_date_time)
     }
 
     /// When the token begins to be valid: the claim `nbf` (RFC 7519 §4.1.5).
@@ -164,11 +259,14 @@ impl SessionToken {
 
     /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        self.payload
-            .get(self.payload.claims.scope)
-            .unwrap_or_default()
-            .split(' ')
-            .filter(|word| !word.is_empty())
+        let words = self.payload.list(&self.payload.claims.scope);
+        let words = words.flat_map(|words| words.split(' '));
+        words.filter(|word| !word.is_empty())
+    }
+
+    /// The roles of the user: the claim `roles` (RFC 9068 §2.2.3.1), in its order.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.payload.list(&self.payload.claims.roles)
     }
 
     pub(crate) fn server_code(&self) -> Option<&str> {

@@ -7,18 +7,18 @@ use serde::Serialize;
 
 use super::{
     claim_rules::ClaimRules,
-    claims::{ELEVATED, NAMES},
+    claims::{Claim, ELEVATED},
     new_claims::NewClaims,
     payload::Payload,
     session_token::SessionToken,
 };
 use crate::{
-    client::{ClientKind, Culture, TimeZone},
+    client::{ClientKind, ClientTimeZone, Culture},
     error::{SessionError, TokenError, TokenErrorKind},
     identity::{Actor, ApplicationId, SessionId, TokenId, User},
     jws::TokenType,
     limits::Limits,
-    time::{self, NumericDate},
+    time::NumericDate,
 };
 
 impl SessionToken {
@@ -34,15 +34,39 @@ impl SessionToken {
 
 /// Makes a [`SessionToken`]; see [`SessionToken::builder`].
 ///
-/// Issuer, audience, application and expiry have to be set. The id of the token and of the
-/// session are random UUIDs unless set, and the moment of issue is now. Moments are written in
-/// whole seconds.
+/// Issuer, audience, application and expiry have to be set. The ids of the token and of the session
+/// are random UUIDs unless set, and the token is issued now. `iat` and `nbf` are written with
+/// milliseconds, `exp` in whole seconds.
+///
+/// Setters do not fail: a value that is ill-formed or too long makes [`build`](Self::build) fail.
+/// `sub` has at most 255 bytes, `scope` 4,096, cultures 64, and other strings 256.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_session_token::{ClientKind, SessionToken, User};
+///
+/// let token = SessionToken::builder(User::new("ann").with_name("Ann"))
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .application_id("web-shop")
+///     .client_kind(ClientKind::Web)
+///     .culture("de-CH")
+///     .scope("orders.read orders.write")
+///     .roles(["buyer"])
+///     .claim("tenant", "north")
+///     .lifetime(Duration::from_secs(8 * 3600))
+///     .build()?;
+/// assert!(token.has_scope("orders.read"));
+/// # Ok::<(), tower_session_token::TokenError>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionTokenBuilder {
     token_type: TokenType,
     claims: NewClaims,
-    form: ClaimRules,
+    rules: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
     end: Option<End>,
     invalid: Option<&'static str>,
@@ -66,7 +90,7 @@ impl SessionTokenBuilder {
         Self {
             token_type: TokenType::Session,
             claims,
-            form: ClaimRules::default(),
+            rules: ClaimRules::default(),
             issued_at: None,
             end: None,
             invalid: None,
@@ -91,25 +115,33 @@ impl SessionTokenBuilder {
         self
     }
 
-    /// Sets the moment of issue: `iat`.
+    /// Sets when the token is issued: `iat`, in milliseconds; now by default.
     pub fn issued_at(mut self, issued_at: DateTime<Utc>) -> Self {
         self.issued_at = Some(issued_at);
         self
     }
 
-    /// Sets the moment before which the token is not valid: `nbf`.
-    pub fn not_before(mut self, not_before: DateTime<Utc>) -> Self {
-        self.claims.nbf = Some(NumericDate::from(not_before).seconds());
+    /// Sets when the user authenticated: `auth_time` (OpenID Connect Core §2), in milliseconds. A
+    /// token that renews another one keeps the other's, so that revoking all that began before an
+    /// instant ends the renewed session too.
+    pub fn authenticated_at(mut self, authenticated_at: DateTime<Utc>) -> Self {
+        self.claims.auth_time = Some(NumericDate::from(authenticated_at).to_millis());
         self
     }
 
-    /// Sets the moment from which on the token is not valid any more: `exp`.
+    /// Sets the instant before which the token is not valid: `nbf`, in milliseconds.
+    pub fn not_before(mut self, not_before: DateTime<Utc>) -> Self {
+        self.claims.nbf = Some(NumericDate::from(not_before).to_millis());
+        self
+    }
+
+    /// Sets the instant from which on the token is not valid: `exp`, in whole seconds.
     pub fn expires_at(mut self, expires_at: DateTime<Utc>) -> Self {
         self.end = Some(End::At(expires_at));
         self
     }
 
-    /// Sets `exp` by how long after its issue the token stops being valid.
+    /// Sets how long after its issue the token expires: `exp`, in whole seconds.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.end = Some(End::After(lifetime));
         self
@@ -139,15 +171,21 @@ impl SessionTokenBuilder {
         self
     }
 
-    /// Sets the client's culture: `locale`.
-    pub fn culture(mut self, culture: &Culture) -> Self {
-        self.claims.locale = Some(culture.to_string());
+    /// Sets the client's culture: `locale`. A tag such as `"de-CH"` is parsed.
+    pub fn culture(mut self, culture: impl TryInto<Culture>) -> Self {
+        match culture.try_into() {
+            Ok(culture) => self.claims.locale = Some(culture.to_string()),
+            Err(_) => self.invalid = Some("`locale` is not a BCP 47 language tag"),
+        }
         self
     }
 
     /// Sets the client's culture of texts: `ui_locale`; the culture when none is set.
-    pub fn ui_culture(mut self, ui_culture: &Culture) -> Self {
-        self.claims.ui_locale = Some(ui_culture.to_string());
+    pub fn ui_culture(mut self, ui_culture: impl TryInto<Culture>) -> Self {
+        match ui_culture.try_into() {
+            Ok(culture) => self.claims.ui_locale = Some(culture.to_string()),
+            Err(_) => self.invalid = Some("`ui_locale` is not a BCP 47 language tag"),
+        }
         self
     }
 
@@ -156,15 +194,18 @@ impl SessionTokenBuilder {
     pub fn utc_offset(mut self, utc_offset: FixedOffset) -> Self {
         let seconds = utc_offset.local_minus_utc();
         if seconds % 60 != 0 {
-            self.invalid = Some("utc_offset");
+            self.invalid = Some("`utc_offset` is not in whole minutes");
         }
         self.claims.utc_offset = Some(seconds / 60);
         self
     }
 
-    /// Sets the client's time zone: `zoneinfo`.
-    pub fn time_zone(mut self, time_zone: TimeZone) -> Self {
-        self.claims.zoneinfo = Some(time_zone.name().to_owned());
+    /// Sets the client's time zone: `zoneinfo`. A name such as `"Europe/Berlin"` is looked up.
+    pub fn time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
+        match time_zone.try_into() {
+            Ok(zone) => self.claims.zoneinfo = Some(zone.name().to_owned()),
+            Err(_) => self.invalid = Some("`zoneinfo` is not a known time zone"),
+        }
         self
     }
 
@@ -180,43 +221,53 @@ impl SessionTokenBuilder {
         self
     }
 
-    /// Sets what the token allows, word by word: `scope` (RFC 8693 §4.2).
-    pub fn scope<I>(mut self, scope: I) -> Self
-    where
-        I: IntoIterator<Item: AsRef<str>>,
-    {
-        let mut words = String::new();
-        for word in scope {
+    /// Adds what the token allows: space-separated words of `scope` (RFC 8693 §4.2).
+    pub fn scope(self, scope: impl AsRef<str>) -> Self {
+        self.scopes(scope.as_ref().split(' '))
+    }
+
+    /// Adds what the token allows, word by word: `scope` (RFC 8693 §4.2).
+    pub fn scopes(mut self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        for word in words {
             let word = word.as_ref();
             if !is_scope_word(word) {
-                self.invalid = Some("scope");
+                self.invalid = Some("`scope` is not made of words with single spaces between them");
             }
-            if !words.is_empty() {
-                words.push(' ');
+            let scope = self.claims.scope.get_or_insert_default();
+            if !scope.is_empty() {
+                scope.push(' ');
             }
-            words.push_str(word);
+            scope.push_str(word);
         }
-        self.claims.scope = (!words.is_empty()).then_some(words);
         self
     }
 
-    /// Sets a claim of the application's own; [`build`](Self::build) refuses a name that the
-    /// profile knows.
+    /// Adds roles of the user: `roles` (RFC 9068 §2.2.3.1), 64 at most of at most 256 bytes.
+    pub fn roles(mut self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.claims.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a claim of the application's own. [`build`](Self::build) fails for a name that the
+    /// profile gives a meaning, and for a value that has no JSON.
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         let name = name.into();
         match serde_json::to_value(value) {
-            Ok(value) if !NAMES.contains(&name.as_str()) => {
+            _ if Claim::is_name(&name) => {
+                self.invalid = Some("`claim` sets a claim that has a setter of its own");
+            }
+            Ok(value) => {
                 self.claims.others.insert(name, value);
             }
-            _ => self.invalid = Some("a claim of the application's own"),
+            Err(_) => self.invalid = Some("a claim of the application's own has no JSON"),
         }
         self
     }
 
     /// Lets `iss` or `aud` be absent, as in a parent that a service accepts from any issuer or for any audience.
     pub(crate) fn without_origin(mut self, issuer: bool, audience: bool) -> Self {
-        self.form.any_issuer = issuer;
-        self.form.any_audience = audience;
+        self.rules.any_issuer = issuer;
+        self.rules.any_audience = audience;
         self
     }
 
@@ -239,14 +290,35 @@ impl SessionTokenBuilder {
     /// see [`max_lifetime`](crate::SessionVerifierBuilder::max_lifetime) and
     /// [`Limits`](crate::Limits).
     pub fn build(self) -> Result<SessionToken, TokenError> {
-        let invalid = |name| TokenError::new(TokenErrorKind::ClaimInvalid, name);
-        if let Some(name) = self.invalid {
-            return Err(invalid(name));
+        let invalid = |detail| TokenError::new(TokenErrorKind::ClaimInvalid, detail);
+        if let Some(detail) = self.invalid {
+            return Err(invalid(detail));
         }
-        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(time::now));
-        let expires_at = match self.end.ok_or(invalid("exp"))? {
-            End::At(moment) => moment.into(),
-            End::After(lifetime) => issued_at.saturating_add(lifetime),
+        let claims = &self.claims;
+        let needs_application = self.token_type != TokenType::Jwt;
+        for (is_missing, detail) in [
+            (
+                claims.iss.is_none() && !self.rules.any_issuer,
+                "no issuer: call `issuer`",
+            ),
+            (
+                claims.aud.is_empty() && !self.rules.any_audience,
+                "no audience: call `audience`",
+            ),
+            (
+                claims.client_id.is_none() && needs_application,
+                "no application: call `application_id`",
+            ),
+        ] {
+            if is_missing {
+                return Err(invalid(detail));
+            }
+        }
+        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now)).to_millis();
+        let expires_at = match self.end {
+            None => return Err(invalid("no expiry: call `lifetime` or `expires_at`")),
+            Some(End::At(instant)) => instant.into(),
+            Some(End::After(lifetime)) => issued_at.saturating_add(lifetime),
         };
         // Drawn here and not before: a builder may be a template that is cloned.
         let jti = self.claims.jti.clone();
@@ -254,17 +326,18 @@ impl SessionTokenBuilder {
         let claims = NewClaims {
             jti: jti.or_else(|| Some(TokenId::random().to_string())),
             sid: sid.or_else(|| Some(SessionId::random().to_string())),
-            iat: issued_at.seconds(),
+            iat: issued_at,
             exp: expires_at.seconds(),
             ..self.claims
         };
         let json = serde_json::to_string(&claims)
-            .map_err(|_| invalid("a claim of the application's own"))?;
+            .map_err(|_| invalid("a claim of the application's own has no JSON"))?;
         // What is made here is read like what comes from elsewhere: one set of rules.
-        let refuse = |error: SessionError| invalid(error.detail());
-        let payload = Payload::parse(json, &Limits::default()).map_err(refuse)?;
-        let checked = self.form.check(self.token_type, &payload).map_err(refuse)?;
-        Ok(SessionToken::new(&checked, payload))
+        let reject = |error: SessionError| invalid(error.detail());
+        let is_ours = self.token_type.is_ours();
+        let payload = Payload::parse(json, is_ours, &Limits::default()).map_err(reject)?;
+        let (token, _) = self.rules.check(self.token_type, payload).map_err(reject)?;
+        Ok(token)
     }
 }
 

@@ -8,6 +8,6 @@ mod verifier;
 mod verifier_builder;
 
 pub use cache::CacheStats;
-pub use revocation::{RevocationCheck, RevocationList, RevocationStatus};
+pub use revocation::{Revocation, RevocationCheck, RevocationList, RevocationStatus};
 pub use verifier::SessionVerifier;
 pub use verifier_builder::SessionVerifierBuilder;

@@ -8,13 +8,13 @@ use super::{
     verified::{Validity, Verified},
 };
 use crate::{
-    client::{ClientContext, ClientPolicy, Offer},
+    client::{ClientContext, ClientDefaults, ClientHints},
     error::{SessionError, SessionErrorKind},
     jws::{self, KeyStore, TokenType, compact},
     limits::Limits,
     session::Session,
     time::{Clock, NumericDate},
-    token::{ClaimRules, Claims, Payload, SessionToken},
+    token::{ClaimRules, Claims, Payload},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
@@ -55,7 +55,7 @@ pub(super) struct Rules {
     pub(super) max_lifetime: Option<Duration>,
     pub(super) limits: Limits,
     pub(super) clock: Clock,
-    pub(super) clients: ClientPolicy,
+    pub(super) clients: ClientDefaults,
     /// `None`: nothing is asked.
     pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
     pub(super) accept_unknown_revocation: bool,
@@ -119,10 +119,10 @@ impl SessionVerifier {
         let rules = &*self.rules;
         rules
             .clients
-            .resolve_token(&Offer::default(), || rules.clock.now().to_date_time())
+            .resolve_token(&ClientHints::default(), || rules.clock.now().to_date_time())
     }
 
-    pub(crate) fn clients(&self) -> &ClientPolicy {
+    pub(crate) fn clients(&self) -> &ClientDefaults {
         &self.rules.clients
     }
 
@@ -135,16 +135,18 @@ impl Rules {
     fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
         let keys = self.keys.load();
         let (token_type, payload) = jws::verify(&keys, &self.accepted, &self.limits, token)?;
-        let payload = Payload::parse(compact::decode_text(payload)?, &self.limits)?;
-        let checked = self.form.check(token_type, &payload)?;
+        let json = compact::decode_text(payload)?;
+        let payload = Payload::parse(json, token_type.is_ours(), &self.limits)?;
+        let (token, hints) = self.form.check(token_type, payload)?;
+        let claims = &token.payload().claims;
         let now = self.clock.now();
-        self.check_time(token_type, &payload.claims, now)?;
-        self.check_origin(&payload)?;
-        let client = &checked.client;
-        let context = self.clients.resolve_token(client, || now.to_date_time());
+        self.check_time(token_type, claims, now)?;
+        self.check_origin(token.payload())?;
+        let context = self.clients.resolve_token(&hints, || now.to_date_time());
+        let validity = self.validity(token_type, claims, &hints);
         Ok(Verified {
-            validity: self.validity(token_type, &payload.claims, client),
-            session: Session::new(SessionToken::new(&checked, payload), context),
+            session: Session::new(token, context, validity.until),
+            validity,
             generation: keys.generation(),
             at: now,
         })
@@ -157,10 +159,10 @@ impl Rules {
 
     fn has_same_context(&self, session: &Session, now: NumericDate) -> bool {
         session.token().is_some_and(|token| {
-            let context = self
-                .clients
-                .resolve_token(&token.client(), || now.to_date_time());
-            context == *session.client_context()
+            token.client_hints().is_ok_and(|hints| {
+                let context = self.clients.resolve_token(&hints, || now.to_date_time());
+                context == *session.client_context()
+            })
         })
     }
 
@@ -174,13 +176,15 @@ impl Rules {
         if now >= expires_at.saturating_add(self.leeway) {
             return Err(SessionError::new(SessionErrorKind::TokenExpired, "exp"));
         }
-        let early = |name| Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
         let latest = now.saturating_add(self.leeway);
-        if claims.nbf.is_some_and(|nbf| latest < nbf) {
-            return early("nbf");
-        }
-        if claims.iat.is_some_and(|iat| latest < iat) {
-            return early("iat");
+        for (starts_at, name) in [(claims.nbf, "nbf"), (claims.iat, "iat")] {
+            let is_early = |now: NumericDate| {
+                starts_at.is_some_and(|starts_at| now.saturating_add(self.leeway) < starts_at)
+            };
+            // A token of this very millisecond is early for the last tick of the clock only.
+            if is_early(now) && is_early(self.clock.exactly_now()) {
+                return Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
+            }
         }
         // A token that does not say when it was issued was issued by now at the latest.
         let issued_at = claims.iat.unwrap_or(latest);
@@ -194,7 +198,7 @@ impl Rules {
 
     /// When [`check_time`](Self::check_time) passes the token, and whether the client's
     /// context is the same all that time.
-    fn validity(&self, token_type: TokenType, claims: &Claims, client: &Offer) -> Validity {
+    fn validity(&self, token_type: TokenType, claims: &Claims, client: &ClientHints) -> Validity {
         let expires_at = claims.exp.unwrap_or_default();
         let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
         let longest = self.max_lifetime_of(token_type);
@@ -241,7 +245,7 @@ impl Rules {
             return refuse(SessionErrorKind::IssuerInvalid, "iss");
         }
         let ours = |audience: &str| self.audiences.iter().any(|it| it == audience);
-        if !self.audiences.is_empty() && !payload.audience().any(ours) {
+        if !self.audiences.is_empty() && !payload.list(&claims.aud).any(ours) {
             return refuse(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [

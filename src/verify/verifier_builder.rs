@@ -10,7 +10,7 @@ use super::{
     verifier::{Rules, SessionVerifier},
 };
 use crate::{
-    client::{ClientKind, ClientPolicy, Culture, TimeZone},
+    client::{ClientDefaults, ClientKind, ClientTimeZone, Culture},
     error::ConfigError,
     identity::ApplicationId,
     jws::{KeyStore, TokenType},
@@ -69,7 +69,7 @@ pub struct SessionVerifierBuilder {
     max_lifetime: Option<Duration>,
     limits: Limits,
     clock: Clock,
-    clients: ClientPolicy,
+    clients: ClientDefaults,
     cache_bytes: usize,
     revocation: Option<Arc<dyn RevocationCheck>>,
     accept_unknown_revocation: bool,
@@ -90,7 +90,7 @@ impl Default for SessionVerifierBuilder {
             max_lifetime: None,
             limits: Limits::default(),
             clock: Clock::System,
-            clients: ClientPolicy::default(),
+            clients: ClientDefaults::default(),
             cache_bytes: CACHE_BYTES,
             revocation: None,
             accept_unknown_revocation: false,
@@ -193,10 +193,13 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Adds a culture that the service speaks; may be repeated.
+    /// Appends a culture that the service supports; may be repeated, the preferred one first.
     ///
-    /// The nearest one is then taken for what the client asks (RFC 4647 §3.4). Without any, every
-    /// well-formed culture is taken as it is.
+    /// A client is then served by the culture that it asks for or the nearest of its parents in
+    /// the list (RFC 4647 §3.4). With the feature `cldr`, deprecated codes are replaced (`iw` by
+    /// `he`), and where no parent is in the list, the first culture of the same language and script
+    /// serves: `de-DE` for `de-AT`, `zh-Hant` for `zh-TW`. Without a list, every well-formed culture
+    /// is taken as it is.
     pub fn supported_culture(mut self, culture: Culture) -> Self {
         self.clients.support(culture);
         self
@@ -204,27 +207,27 @@ impl SessionVerifierBuilder {
 
     /// Sets the culture of clients that say none: the invariant one by default.
     pub fn default_culture(mut self, culture: Culture) -> Self {
-        self.clients.set_default_culture(culture);
+        self.clients.defaults.culture = Some(culture);
         self
     }
 
     /// Sets the UI culture of clients that say neither it nor a culture: the default culture by
     /// default.
     pub fn default_ui_culture(mut self, culture: Culture) -> Self {
-        self.clients.set_default_ui_culture(culture);
+        self.clients.defaults.ui_culture = Some(culture);
         self
     }
 
     /// Sets the offset from UTC of clients that say neither offset nor zone, positive east of
     /// Greenwich: +00:00 by default.
     pub fn default_utc_offset(mut self, utc_offset: FixedOffset) -> Self {
-        self.clients.set_default_utc_offset(utc_offset);
+        self.clients.defaults.utc_offset = Some(utc_offset);
         self
     }
 
     /// Sets the time zone of clients that say neither offset nor zone: none by default.
-    pub fn default_time_zone(mut self, time_zone: TimeZone) -> Self {
-        self.clients.set_default_time_zone(time_zone);
+    pub fn default_time_zone(mut self, time_zone: ClientTimeZone) -> Self {
+        self.clients.defaults.time_zone = Some(time_zone);
         self
     }
 
@@ -304,14 +307,17 @@ impl SessionVerifierBuilder {
     pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
         let refuse = |option, why: &'static str| Err(ConfigError::new(option, why));
         let keys = match (mem::take(&mut self.keys), self.key_store.take()) {
-            (keys, None) if keys.is_empty() => return refuse("key", "none is set"),
+            (keys, None) if keys.is_empty() => return refuse("key", "none is set; call `key`"),
             (keys, None) => KeyStore::new(KeySet::new(keys)?),
             (keys, Some(store)) if keys.is_empty() => store,
             _ => return refuse("key", "a key store is set too; give it all the keys"),
         };
         match (&self.issuer, self.form.any_issuer) {
             (None, false) => {
-                return refuse("issuer", "none is set; call `any_issuer` if any will do");
+                return refuse(
+                    "issuer",
+                    "none is set; call `issuer`, or `any_issuer` to accept every issuer",
+                );
             }
             (Some(_), true) => return refuse("issuer", "contradicts `any_issuer`"),
             _ => {}
@@ -320,7 +326,7 @@ impl SessionVerifierBuilder {
             (true, false) => {
                 return refuse(
                     "audience",
-                    "none is set; call `any_audience` if any will do",
+                    "none is set; call `audience`, or `any_audience` to accept every audience",
                 );
             }
             (false, true) => return refuse("audience", "contradicts `any_audience`"),
@@ -332,6 +338,8 @@ impl SessionVerifierBuilder {
         if self.audiences.iter().any(String::is_empty) {
             return refuse("audience", "is empty");
         }
+        // The database is read here, not at the first request that names a zone.
+        let _ = ClientTimeZone::database();
         if !self.clients.has_plain_default_offset() {
             return refuse(
                 "default_utc_offset",

@@ -13,7 +13,7 @@ use chrono::DateTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower::Service;
 use tower_session_token::{
-    CallHeaders, Limits, SessionError, SessionErrorKind as Kind, SessionLayer, SessionVerifier,
+    ClientHeaders, Limits, SessionError, SessionErrorKind as Kind, SessionLayer, SessionVerifier,
     TokenSource, TokenType, VerifyingKey,
 };
 
@@ -301,7 +301,7 @@ pub(crate) fn verifier(raised: bool, cache_bytes: usize) -> SessionVerifier {
             .with_claim_bytes(LENGTH)
             .with_locale_bytes(LENGTH)
             .with_scope_bytes(LENGTH)
-            .with_max_actors(100),
+            .with_actors(100),
     };
     let types = [TokenType::Session, TokenType::NestedSession, TokenType::Jwt];
     types
@@ -474,7 +474,7 @@ pub(crate) fn layer(verifier: SessionVerifier) -> SessionLayer {
             TokenSource::cookie("session").unwrap(),
             TokenSource::websocket_protocol("bearer.").unwrap(),
         ])
-        .client_context(CallHeaders::all())
+        .client_headers(ClientHeaders::all())
 }
 
 /// Sends a request through the layer, and says why it was refused.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tower_session_token::{
-    KeySet, KeyStore, RevocationCheck, RevocationList, RevocationStatus, Session,
+    KeySet, KeyStore, Revocation, RevocationCheck, RevocationList, RevocationStatus, Session,
     SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionToken,
     SessionVerifier, SessionVerifierBuilder, SigningKey, User,
 };
@@ -262,7 +262,7 @@ fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
         scope.spawn(|| {
             write(&revocations, REVOCATIONS, &|number| {
                 let session = SessionId::from(format!("session {}", number - 1));
-                list.revoke_session(ISSUER, &session, until());
+                list.revoke(&Revocation::session(ISSUER, &session, until()));
             });
         });
         // Not the scope's own wait, which ends before the threads do.
@@ -294,10 +294,11 @@ fn writers_of_one_store_take_turns() {
     }
 
     let write = |writer: usize| {
-        let keys = [steady.clone(), writer_key(writer)];
         let mut generations = Vec::new();
-        for _ in 0..TURNS {
-            let generation = store.replace(set(&keys));
+        for turn in 0..TURNS {
+            // An equal set would not be a swap.
+            let own = key(&format!("turn-{writer}-{turn}"), 0);
+            let generation = store.replace(set(&[steady.clone(), writer_key(writer), own]));
             assert!(store.generation() >= generation);
             // No set that anybody puts in force has the old key, and each has the steady one.
             assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
@@ -362,7 +363,7 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
             assert!(!is_revoked(own), "it was not yet");
             guest.wait();
             let issuer = own.token().unwrap().issuer().unwrap();
-            list.revoke_session(issuer, own.id(), until());
+            list.revoke(&Revocation::session(issuer, own.id(), until()));
             assert!(is_revoked(own), "a revocation was lost");
         }
     };
@@ -383,18 +384,21 @@ fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
     const MAX: usize = 60_000;
     const TIMES: u64 = 20;
 
-    let key = key("steady", 0);
-    let store = KeyStore::new(set(std::slice::from_ref(&key)));
+    let steady = key("steady", 0);
+    let store = KeyStore::new(set(std::slice::from_ref(&steady)));
     let verifier = verifier(&store, MAX);
     let tokens: Vec<_> = (0..40)
-        .map(|at| token(&key, ISSUER, &format!("session {at}")))
+        .map(|at| token(&steady, ISSUER, &format!("session {at}")))
         .collect();
+    let turns = AtomicUsize::new(0);
     let work = || {
         for token in tokens.iter().flat_map(|it| [it; 3]) {
             assert_eq!(refusal(&verifier, token), None);
             assert!(verifier.cache_stats().bytes <= MAX);
         }
-        store.replace(set(std::slice::from_ref(&key)));
+        // An equal set would leave the cache as it is.
+        let turn = turns.fetch_add(1, Ordering::SeqCst);
+        store.replace(set(&[steady.clone(), key("other", turn)]));
     };
     for _ in 0..TIMES {
         thread::scope(|scope| {

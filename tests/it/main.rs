@@ -4,7 +4,7 @@
 mod ambient;
 mod axum;
 mod cache;
-mod call_headers;
+mod client_headers;
 mod concurrency;
 mod configuration;
 mod guards;

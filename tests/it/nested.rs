@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::FixedOffset;
 use serde_json::{Value, json};
 use tower_session_token::{
-    AccessLevel, CallHeaders, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
+    AccessLevel, ClientHeaders, Limits, RequireAccessLevel, RequireScope, Session, SessionContext,
     SessionErrorKind as Kind, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, TokenType,
     User,
 };
@@ -26,7 +26,7 @@ fn nest(parent: &Session, user: &str) -> SessionToken {
 #[test]
 fn server_culture_and_clock_are_inherited() {
     let parent = session(&json!({ "zoneinfo": "Europe/Moscow", "scope": "a b" }));
-    let nested = Session::from(nest(&parent, "bob"));
+    let nested = Session::in_process(nest(&parent, "bob"));
     assert_eq!(nested.user().id().to_string(), "bob");
     assert_eq!(nested.server_code(), parent.server_code());
     assert_eq!(nested.instance_name(), parent.instance_name());
@@ -78,7 +78,7 @@ fn the_invariant_culture_is_inherited_where_the_client_said_it() {
 /// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
 #[test]
 fn whatever_a_call_asks_for_can_be_inherited() {
-    let layer = SessionLayer::new(verifier()).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(verifier()).client_headers(ClientHeaders::all());
     let parent = token(&json!({ "locale": null, "ui_locale": null }));
     let bearer = format!("Bearer {parent}");
     for (bytes, want) in [(64, true), (66, false)] {
@@ -87,7 +87,7 @@ fn whatever_a_call_asks_for_can_be_inherited() {
             let request = request(&[("authorization", &bearer), (name, &tag)]);
             let parent = see_session(&layer, request).unwrap().unwrap();
             assert_eq!(parent.client_culture().to_string() == tag, want, "{name}");
-            let nested = Session::from(nest(&parent, "bob"));
+            let nested = Session::in_process(nest(&parent, "bob"));
             assert_eq!(nested.client_culture(), parent.client_culture());
         }
     }
@@ -103,7 +103,10 @@ fn a_builder_is_a_template() {
     let one = template.clone().build().unwrap();
     let other = template.build().unwrap();
     assert_ne!(one.id(), other.id());
-    assert_ne!(Session::from(one).id(), Session::from(other).id());
+    assert_ne!(
+        Session::in_process(one).id(),
+        Session::in_process(other).id()
+    );
 }
 
 #[test]
@@ -115,7 +118,7 @@ fn a_default_of_the_service_is_inherited() {
         .unwrap();
     let plain = token(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
     let parent = verifier.verify(plain.as_bytes()).unwrap();
-    let nested = Session::from(nest(&parent, "bob"));
+    let nested = Session::in_process(nest(&parent, "bob"));
     assert_eq!(nested.client_culture().to_string(), "de-CH");
     assert_eq!(nested.client_utc_offset().local_minus_utc(), 3600);
 }
@@ -124,7 +127,7 @@ fn a_default_of_the_service_is_inherited() {
 fn what_the_client_said_of_texts_alone_is_inherited() {
     let parent = session(&json!({ "locale": null, "ui_locale": "en-US" }));
     assert!(parent.client_culture().is_invariant());
-    let nested = Session::from(nest(&parent, "bob"));
+    let nested = Session::in_process(nest(&parent, "bob"));
     assert_eq!(nested.client_ui_culture().to_string(), "en-US");
 }
 
@@ -133,13 +136,13 @@ fn offset_and_zone_are_replaced_together() {
     let parent = session(&json!({ "zoneinfo": "Europe/Moscow" }));
     let builder = || parent.nested(User::new("bob")).issued_at(now());
     let offset = FixedOffset::west_opt(5 * 3600).unwrap();
-    let nested = Session::from(builder().utc_offset(offset).build().unwrap());
+    let nested = Session::in_process(builder().utc_offset(offset).build().unwrap());
     assert_eq!(nested.client_utc_offset(), offset);
     assert_eq!(nested.client_time_zone(), None);
     #[cfg(feature = "time_zone")]
     {
         let zone = "Asia/Kolkata".parse().unwrap();
-        let nested = Session::from(builder().time_zone(zone).build().unwrap());
+        let nested = Session::in_process(builder().time_zone(zone).build().unwrap());
         assert_eq!(nested.client_time_zone(), Some(zone));
         assert_eq!(nested.client_utc_offset().local_minus_utc(), 19_800);
     }
@@ -175,15 +178,71 @@ fn it_never_outlives_its_parent() {
         nest(&long, "bob").expires_at().timestamp(),
         NOW + 7 * 86_400
     );
-    for late in [0, 1, 86_400] {
-        let moment = now() + Duration::from_secs(3600 + late);
-        let error = parent
-            .nested(User::new("bob"))
-            .issued_at(moment)
-            .build()
-            .unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::ParentExpired);
+}
+
+#[test]
+fn a_parent_expires_when_its_verifier_rejects_it() {
+    const LEEWAY: u64 = 60;
+    let parent = session(&json!({}));
+    let nest = |late| {
+        let issued_at = now() + Duration::from_secs(3600 + late);
+        parent.nested(User::new("bob")).issued_at(issued_at).build()
+    };
+    for late in [0, LEEWAY - 1] {
+        let expires_at = nest(late).unwrap().expires_at();
+        assert_eq!(expires_at, parent.expires_at().unwrap(), "{late}");
     }
+    for late in [LEEWAY, LEEWAY + 1, 86_400] {
+        let error = nest(late).unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::ParentExpired, "{late}");
+    }
+}
+
+#[test]
+fn a_nested_token_can_be_for_another_service() {
+    let parent = session(&json!({}));
+    let token = parent
+        .nested(User::new("bob"))
+        .issued_at(now())
+        .issuer("https://orders.example")
+        .audience("billing")
+        .application_id("orders")
+        .build()
+        .unwrap();
+    assert_eq!(token.issuer(), Some("https://orders.example"));
+    assert_eq!(token.audience().collect::<Vec<_>>(), ["billing"]);
+    let nested = Session::in_process(token);
+    assert_eq!(nested.application_id().unwrap(), "orders");
+    let actor = nested.actor().unwrap();
+    assert_eq!(actor.application_id(), parent.application_id());
+}
+
+#[test]
+fn a_nested_session_began_when_its_parent_did() {
+    let iat = parent_iat();
+    for (changes, began_at) in [
+        (json!({ "auth_time": iat - 600 }), iat - 600),
+        (json!({}), iat),
+        (json!({ "auth_time": iat + 600 }), iat),
+    ] {
+        let parent = session(&changes);
+        let nested = Session::in_process(nest(&parent, "bob"));
+        let inner = Session::in_process(nest(&nested, "cid"));
+        for session in [&nested, &inner] {
+            let own = session.token().unwrap().authenticated_at().unwrap();
+            let actor = session.actor().unwrap().authenticated_at().unwrap();
+            assert_eq!((own.timestamp(), actor.timestamp()), (began_at, began_at));
+        }
+    }
+}
+
+fn parent_iat() -> i64 {
+    session(&json!({}))
+        .token()
+        .unwrap()
+        .issued_at()
+        .unwrap()
+        .timestamp()
 }
 
 #[test]
@@ -210,7 +269,7 @@ fn more_access_than_the_parent_s_is_asked_for_by_name() {
     ] {
         let token = token.build().unwrap();
         assert_eq!(token.claim::<bool>("elevated").unwrap(), recorded);
-        assert!(Session::from(token).user().is_administrator());
+        assert!(Session::in_process(token).user().is_administrator());
     }
     let back = nested("regular")
         .elevated(administrator)
@@ -225,12 +284,14 @@ fn scope_is_a_subset() {
         let nested = parent.nested(User::new("bob")).issued_at(now());
         scope
             .iter()
-            .fold(nested, |it, word| it.scope(*word))
+            .fold(nested, |nested, words| nested.scope(words))
             .build()
     };
     let token = nested(&["c", "a"]).unwrap();
     assert_eq!(token.scope().collect::<Vec<_>>(), ["c", "a"]);
-    for scope in [&["a", "d"][..], &["a b"], &[""]] {
+    let token = nested(&["c", "a b"]).unwrap();
+    assert_eq!(token.scope().collect::<Vec<_>>(), ["c", "a", "b"]);
+    for scope in [&["a", "d"][..], &["a d"], &[""], &["a  b"]] {
         assert_eq!(
             nested(scope).unwrap_err().kind(),
             TokenErrorKind::ScopeExceeded
@@ -241,7 +302,7 @@ fn scope_is_a_subset() {
 #[test]
 fn in_process_it_needs_no_signature() {
     let parent = session(&json!({}));
-    SessionContext::sync_scope(nest(&parent, "bob").into(), || {
+    SessionContext::sync_scope(Session::in_process(nest(&parent, "bob")), || {
         let current = SessionContext::current().unwrap();
         assert_eq!(current.user().id().to_string(), "bob");
         assert_eq!(current.actor().unwrap().session_id(), Some(parent.id()));
@@ -273,7 +334,7 @@ fn access_is_decided_by_the_nested_user_alone() {
 fn there_are_four_actors_at_most() {
     let mut session = session(&json!({}));
     for depth in 1..=4 {
-        session = Session::from(nest(&session, &format!("user-{depth}")));
+        session = Session::in_process(nest(&session, &format!("user-{depth}")));
         assert_eq!(session.actor().unwrap().chain().count(), depth);
     }
     let error = session
@@ -340,7 +401,7 @@ fn the_limit_of_actors_can_be_moved_both_ways() {
     for limit in [1, 2, 6] {
         let receiver = builder()
             .accept_type(TokenType::NestedSession)
-            .limits(Limits::default().with_max_actors(limit))
+            .limits(Limits::default().with_actors(limit))
             .build()
             .unwrap();
         for actors in 1..=7 {
@@ -398,7 +459,8 @@ fn what_is_built_here_keeps_the_rules_of_what_is_received() {
         ("a claim of the profile", good().claim("exp", 1)),
         ("another", good().claim("zoneinfo", "x")),
         ("the record of elevation", good().claim("elevated", true)),
-        ("no scope word", good().scope(["a b"])),
+        ("a scope word with a space", good().scopes(["a b"])),
+        ("two spaces", good().scope("a  b")),
         (
             "an odd offset",
             good().utc_offset(FixedOffset::east_opt(61).unwrap()),

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_token::{
-    AccessLevel, CallHeaders, ClientContext, RejectionBody, RequireAccessLevel, Session,
+    AccessLevel, ClientContext, ClientHeaders, RejectionBody, RequireAccessLevel, Session,
     SessionContext, SessionLayer, SessionVerifier, TokenSource, User,
 };
 
@@ -209,7 +209,7 @@ pub(crate) fn print_answers(printed: &Printed, verifier: &SessionVerifier, heade
 pub(crate) fn layer(verifier: &SessionVerifier) -> SessionLayer {
     SessionLayer::new(verifier.clone())
         .token_sources(sources())
-        .client_context(CallHeaders::all())
+        .client_headers(ClientHeaders::all())
 }
 
 pub(crate) fn sources() -> [TokenSource; 4] {

@@ -5,7 +5,7 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    AccessLevel, CallHeaders, RejectionBody, Require, RequireAccessLevel, RequireRole,
+    AccessLevel, ClientHeaders, RejectionBody, Require, RequireAccessLevel, RequireRole,
     RequireScope, RequireSession, RevocationStatus, Session, SessionError,
     SessionErrorKind as Kind, SessionLayer, TokenSource,
 };
@@ -310,7 +310,7 @@ fn no_answer_echoes_the_request() {
 fn no_rejection_behind_the_layer_names_the_language_of_the_request() {
     let marker = "en-x-zq7mark";
     let outer = SessionLayer::new(verifier())
-        .client_context(CallHeaders::all())
+        .client_headers(ClientHeaders::all())
         .optional();
     let guard = RequireAccessLevel::new(AccessLevel::Administrator);
     let bearer = format!("Bearer {}", good_token());

@@ -1,4 +1,4 @@
-//! Sessions that are refused before their tokens expire.
+//! Sessions that are rejected before their tokens expire.
 
 use std::{
     sync::{
@@ -12,12 +12,14 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::json;
 use tower_session_token::{
-    RevocationCheck, RevocationList, RevocationStatus, Session, SessionErrorKind as Kind,
-    SessionId, SessionLayer, TokenId, TokenType, User, UserId,
+    Revocation, RevocationCheck, RevocationList, RevocationStatus, Session,
+    SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionVerifier, TokenId,
+    TokenType, User, UserId,
 };
 
 use crate::support::{
-    ISSUER, NOW, bearer, builder, claims, now, see_session, send, session, sign, token,
+    AUDIENCE, ISSUER, NOW, bearer, builder, claims, now, see_session, send, session, sign,
+    signing_key, token,
 };
 
 fn until() -> DateTime<Utc> {
@@ -39,7 +41,7 @@ fn a_revoked_session_is_refused_from_the_call_s_return_on() {
     let mine = json!({});
     let another = json!({ "sid": "another" });
     assert!(see_session(&layer, bearer(&token(&mine))).is_ok());
-    list.revoke_session(ISSUER, session(&mine).id(), until());
+    list.revoke(&Revocation::session(ISSUER, session(&mine).id(), until()));
     let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
     assert_eq!(refused, Kind::SessionRevoked);
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
@@ -70,7 +72,11 @@ fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
 #[test]
 fn a_revoked_session_is_challenged_for_another_token() {
     let list = list();
-    list.revoke_session(ISSUER, session(&json!({})).id(), until());
+    list.revoke(&Revocation::session(
+        ISSUER,
+        session(&json!({})).id(),
+        until(),
+    ));
     let layer = SessionLayer::new(builder().revocation(list).build().unwrap());
     let answer = send(&layer, bearer(&token(&json!({}))));
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
@@ -86,66 +92,223 @@ fn a_session_ends_with_those_that_it_is_nested_in() {
     let outer = session(&json!({}));
     let nest = |session: &Session| {
         let nested = session.nested(User::new("bob")).issued_at(now());
-        Session::from(nested.build().unwrap())
+        Session::in_process(nested.build().unwrap())
     };
     let inner = nest(&nest(&outer));
     assert_eq!(list.check(&inner), RevocationStatus::Valid);
-    list.revoke_session(ISSUER, outer.id(), until());
+    list.revoke(&Revocation::session(ISSUER, outer.id(), until()));
     assert_eq!(list.check(&inner), RevocationStatus::Revoked);
 }
 
 #[test]
-fn who_is_revoked_acts_for_nobody() {
+fn revoking_a_user_ends_the_sessions_in_which_that_user_acts() {
     let outer = session(&json!({ "sub": "ann" }));
     let nest = |session: &Session, user| {
         let nested = session.nested(User::new(user)).issued_at(now());
-        Session::from(nested.build().unwrap())
+        Session::in_process(nested.build().unwrap())
     };
     let inner = nest(&nest(&outer, "bob"), "cid");
-    let revoked_before = |user: &str, before| {
+    let is_revoked = |user: &str, before| {
         let list = list();
-        list.revoke_user_before(ISSUER, &UserId::from(user), before, until());
+        let user = UserId::from(user);
+        list.revoke(&Revocation::user_before(ISSUER, &user, before, until()));
         list.check(&inner) == RevocationStatus::Revoked
     };
-    let later = now() + Duration::from_secs(1);
+    // All three began with the outermost.
+    let began_at = outer.token().unwrap().issued_at().unwrap();
+    let later = began_at + Duration::from_millis(1);
     for user in ["ann", "bob", "cid"] {
-        assert!(revoked_before(user, later), "{user}");
-        // What was issued since then is another matter.
-        assert!(!revoked_before(user, now()), "{user}");
+        assert!(is_revoked(user, later), "{user}");
+        assert!(!is_revoked(user, began_at), "{user}");
     }
-    assert!(!revoked_before("dan", later));
+    assert!(!is_revoked("dan", later));
+}
+
+#[test]
+fn a_sign_in_right_after_log_out_everywhere_is_accepted() {
+    let issuer = SessionIssuer::new(signing_key())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .lifetime(Duration::from_secs(600));
+    let sign_in = || {
+        let token = issuer.token(User::new("ann")).application_id("web-shop");
+        issuer.issue(&token.build().unwrap()).unwrap()
+    };
+    let list = RevocationList::new();
+    // The system's clock.
+    let verifier = SessionVerifier::builder()
+        .key(signing_key().verifying_key())
+        .issuer(ISSUER)
+        .audience(AUDIENCE)
+        .leeway(Duration::ZERO)
+        .revocation(list.clone())
+        .build()
+        .unwrap();
+    let verify = |token: &str| verifier.verify(token).map_err(|error| error.kind());
+    for _ in 0..100 {
+        let old = sign_in();
+        verify(&old).unwrap();
+        // The clock has moved on when its millisecond has.
+        let issued_at = verify(&old).unwrap().token().unwrap().issued_at().unwrap();
+        while Utc::now() < issued_at + Duration::from_millis(1) {
+            std::hint::spin_loop();
+        }
+        let now = Utc::now();
+        let (ann, until) = (UserId::from("ann"), now + Duration::from_secs(600));
+        list.revoke(&Revocation::user_before(ISSUER, &ann, now, until));
+        assert_eq!(verify(&old).err(), Some(Kind::SessionRevoked));
+        verify(&sign_in()).unwrap();
+    }
+}
+
+#[test]
+fn a_session_began_at_the_earlier_of_authentication_and_issue_in_our_own_types() {
+    let iat = session(&json!({})).token().unwrap().issued_at().unwrap();
+    let authenticated_at = iat - Duration::from_secs(600);
+    let changes = json!({ "auth_time": authenticated_at.timestamp() });
+    let others = {
+        let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
+        let header = json!({ "alg": "HS256", "typ": "JWT" });
+        verifier
+            .verify(sign(&header, &claims(&changes).to_string()))
+            .unwrap()
+    };
+    for (session, began_at) in [(session(&changes), authenticated_at), (others, iat)] {
+        let user = session.user().id();
+        for (before, want) in [
+            (began_at, RevocationStatus::Valid),
+            (
+                began_at + Duration::from_millis(1),
+                RevocationStatus::Revoked,
+            ),
+        ] {
+            let list = list();
+            list.revoke(&Revocation::user_before(ISSUER, user, before, until()));
+            assert_eq!(list.check(&session), want);
+            let list = self::list();
+            list.revoke(&Revocation::issuer_before(ISSUER, before, until()));
+            assert_eq!(list.check(&session), want);
+        }
+    }
+}
+
+#[test]
+fn a_revocation_survives_its_text_form() {
+    let (session, token, user) = ("s \"1\"\n", "t\u{1f600}", "auth0|5f7c");
+    let mut all = vec![
+        Revocation::session(ISSUER, &session.into(), until()),
+        Revocation::token("", &token.into(), until()),
+        Revocation::user_before(ISSUER, &user.into(), now(), until()),
+        Revocation::issuer_before(ISSUER, now(), DateTime::<Utc>::MAX_UTC),
+    ];
+    let list = list();
+    for revocation in &all {
+        let text = revocation.to_string();
+        assert!(!text.contains('\n'), "{text}");
+        assert_eq!(text.parse().as_ref(), Ok(revocation), "{text}");
+        assert!(list.revoke(revocation), "{text}");
+        assert!(
+            !list.revoke(revocation),
+            "the second time it says nothing new"
+        );
+    }
+    let mut listed = Vec::new();
+    list.for_each(|revocation| listed.push(revocation.to_string()));
+    let mut all: Vec<_> = all
+        .drain(..)
+        .map(|revocation| revocation.to_string())
+        .collect();
+    all.sort();
+    listed.sort();
+    assert_eq!(listed, all);
+}
+
+#[test]
+fn another_text_is_no_revocation() {
+    let good = r#"{"kind":"session","iss":"i","id":"s","until":1768482000000}"#;
+    assert!(good.parse::<Revocation>().is_ok());
+    for (from, to) in [
+        ("session", "sessions"),
+        (r#""id":"s","#, ""),
+        (r#""id":"s","#, r#""id":"s","before":1,"#),
+        (r#""id":"s","#, r#""id":"s","id":"s","#),
+        (r#""id":"s","#, r#""id":null,"#),
+        ("1768482000000", "-1"),
+        ("1768482000000", "253402300799001"),
+        ("1768482000000", "1.5"),
+        ("1768482000000", "\"1768482000000\""),
+        ("session", "user_before"),
+        ("session", "issuer_before"),
+        ("}", "} x"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        let error = text.parse::<Revocation>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not the text form of a revocation",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn closures_and_pointers_are_checks() {
+    fn status(check: impl RevocationCheck, session: &Session) -> RevocationStatus {
+        check.check(session)
+    }
+    let session = session(&json!({}));
+    let list = list();
+    let boxed: Box<dyn RevocationCheck> = Box::new(list.clone());
+    assert_eq!(status(boxed, &session), RevocationStatus::Valid);
+    assert_eq!(status(Arc::new(list), &session), RevocationStatus::Valid);
+    let revoked = |_: &Session| RevocationStatus::Revoked;
+    assert_eq!(status(revoked, &session), RevocationStatus::Revoked);
 }
 
 #[test]
 fn an_issuer_s_entries_are_its_own() {
     let list = list();
-    list.revoke_session("https://other.example", session(&json!({})).id(), until());
+    list.revoke(&Revocation::session(
+        "https://other.example",
+        session(&json!({})).id(),
+        until(),
+    ));
     assert!(!is_revoked(&list, &json!({})));
 }
 
 #[test]
 fn tokens_and_users_are_revoked() {
     let list = list();
-    list.revoke_token(ISSUER, &TokenId::from("t-1"), until());
+    list.revoke(&Revocation::token(ISSUER, &TokenId::from("t-1"), until()));
     assert!(is_revoked(&list, &json!({ "jti": "t-1" })));
     assert!(!is_revoked(&list, &json!({ "jti": "t-2" })));
     // An id of one kind is none of another.
     assert!(!is_revoked(&list, &json!({ "sid": "t-1", "jti": "t-2" })));
 
     let ann = UserId::from("ann");
-    list.revoke_user_before(ISSUER, &ann, now(), until());
+    list.revoke(&Revocation::user_before(ISSUER, &ann, now(), until()));
     assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
     assert!(!is_revoked(&list, &json!({ "sub": "ann", "iat": NOW })));
     assert!(!is_revoked(&list, &json!({ "sub": "bob", "iat": NOW - 1 })));
     // An earlier moment takes nothing back.
-    list.revoke_user_before(ISSUER, &ann, now() - Duration::from_secs(60), until());
+    list.revoke(&Revocation::user_before(
+        ISSUER,
+        &ann,
+        now() - Duration::from_secs(60),
+        until(),
+    ));
     assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
 }
 
 #[test]
 fn a_token_that_hides_its_age_counts_as_old() {
     let list = list();
-    list.revoke_user_before(ISSUER, &UserId::from("ann"), now(), until());
+    list.revoke(&Revocation::user_before(
+        ISSUER,
+        &UserId::from("ann"),
+        now(),
+        until(),
+    ));
     let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
     let claims = claims(&json!({ "sub": "ann", "iat": null }));
     let token = sign(&json!({ "alg": "HS256" }), &claims.to_string());
@@ -161,7 +324,11 @@ fn entries_are_forgotten_when_their_tokens_have_expired() {
         DateTime::from_timestamp(clock.load(Ordering::SeqCst), 0).unwrap()
     });
     for number in 0..10_000 {
-        list.revoke_session(ISSUER, &SessionId::from(format!("s-{number}")), until());
+        list.revoke(&Revocation::session(
+            ISSUER,
+            &SessionId::from(format!("s-{number}")),
+            until(),
+        ));
     }
     assert_eq!(list.len(), 10_000);
     assert!(is_revoked(&list, &json!({ "sid": "s-77" })));
@@ -176,7 +343,11 @@ fn entries_are_forgotten_when_their_tokens_have_expired() {
 fn a_later_end_is_kept() {
     let list = list();
     let id = SessionId::from("s");
-    list.revoke_session(ISSUER, &id, until());
-    list.revoke_session(ISSUER, &id, now() - Duration::from_secs(86_400));
+    list.revoke(&Revocation::session(ISSUER, &id, until()));
+    list.revoke(&Revocation::session(
+        ISSUER,
+        &id,
+        now() - Duration::from_secs(86_400),
+    ));
     assert_eq!(list.len(), 1);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::Sha256;
 use tower_session_token::{
     KeySet, KeyStore, Limits, SessionErrorKind as Kind, SessionIssuer, SessionToken,
@@ -150,8 +150,9 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
                 }
             });
         }
-        for _ in 0..200 {
-            store.replace(set(&["old", "new"]));
+        // An equal set would not be a swap.
+        for other in ["a", "b"].into_iter().cycle().take(200) {
+            store.replace(set(&["old", "new", other]));
         }
         store.replace(set(&["new"]));
         withdrawn.store(true, Ordering::SeqCst);
@@ -206,5 +207,27 @@ fn kid_selects_the_key() {
         }
         let token = sign(&header, &claims(&json!({})).to_string());
         assert_eq!(refusal(&verifier(store), &token), want, "{name}, {kid:?}");
+    }
+    let detail = |store: &KeyStore, header: Value| {
+        let token = sign(&header, &claims(&json!({})).to_string());
+        let error = verifier(store).verify(token.as_bytes()).unwrap_err();
+        error.to_string()
+    };
+    for (header, want) in [
+        (
+            json!({ "alg": "HS256" }),
+            "it names no key (`kid`), and this service has several",
+        ),
+        (
+            json!({ "alg": "HS256", "kid": "x" }),
+            "its key (`kid`) is not one of this service's",
+        ),
+        (
+            json!({ "alg": "HS384", "kid": "k" }),
+            "its algorithm (`alg`) is not that of the key",
+        ),
+    ] {
+        let error = detail(&several, header);
+        assert!(error.ends_with(want), "{error}");
     }
 }

@@ -77,7 +77,7 @@ fn what_we_sign_is_verified_there() {
 fn what_is_signed_there_we_verify() {
     for (algorithm, name) in ALGORITHMS {
         let key = match *name {
-            "secret" => EncodingKey::from_secret(&[7; 64]),
+            "secret" => EncodingKey::from_secret(&[7; 64]).unwrap(),
             "rsa" => EncodingKey::from_rsa_der(&der("rsa.pkcs1.private.pem")),
             "ed25519" => EncodingKey::from_ed_der(&der("ed25519.private.pem")),
             name => EncodingKey::from_ec_der(&der(&format!("{name}.private.pem"))),

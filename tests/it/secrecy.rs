@@ -7,8 +7,8 @@ use chrono::DateTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde_json::{Value, json};
 use tower_session_token::{
-    Algorithm, KeySet, KeyStore, Limits, RevocationList, Session, SessionIssuer, SessionLayer,
-    SessionToken, SessionVerifier, SigningKey, TokenType, User, VerifyingKey,
+    Algorithm, KeySet, KeyStore, Limits, Revocation, RevocationList, Session, SessionIssuer,
+    SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenType, User, VerifyingKey,
 };
 
 use crate::{
@@ -500,9 +500,14 @@ fn debug_shows_no_secret_and_no_claim() {
     printed.debug(&Session::system(user));
     let list = RevocationList::new();
     let (issuer, token) = (marker("iss"), session.token().unwrap());
-    list.revoke_session(&issuer, session.id(), now());
-    list.revoke_token(&issuer, token.id().unwrap(), now());
-    list.revoke_user_before(&issuer, session.user().id(), now(), now());
+    list.revoke(&Revocation::session(&issuer, session.id(), now()));
+    list.revoke(&Revocation::token(&issuer, token.id().unwrap(), now()));
+    list.revoke(&Revocation::user_before(
+        &issuer,
+        session.user().id(),
+        now(),
+        now(),
+    ));
     printed.debug(&list);
     let verifier = builder().revocation(list).build().unwrap();
     printed.debug(&SessionLayer::new(verifier));

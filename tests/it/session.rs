@@ -15,22 +15,6 @@ use crate::support::{
 };
 
 #[test]
-fn where_its_code_runs_is_what_was_said_last() {
-    let session = session(&json!({}));
-    let id = session.id().clone();
-    let mut changed = session;
-    // As deep as a chain would be, it would end on the stack.
-    for _ in 0..200_000 {
-        changed = changed.with_session_type(SessionType::Client);
-    }
-    assert_eq!(changed.session_type(), SessionType::Client);
-    let changed = changed.with_session_type(SessionType::Unknown);
-    assert_eq!(changed.session_type(), SessionType::Unknown);
-    assert_eq!((changed.id(), changed.is_web_client()), (&id, true));
-    drop(changed);
-}
-
-#[test]
 fn every_claim_reaches_its_member() {
     let session = session(&json!({
         "preferred_username": "ivan", "access_level": "administrator", "scope": "a b",

@@ -1,8 +1,8 @@
 //! Keys of aws-lc-rs.
 
 use aws_lc_rs::{
-    rand::SystemRandom,
-    rsa::{self, KeyPair as RsaKeyPair},
+    rand::{self, SystemRandom},
+    rsa::{KeyPair as RsaKeyPair, KeyPairComponents, KeySize},
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
         ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm,
@@ -17,8 +17,8 @@ use aws_lc_rs::{
 use crate::key::{
     Algorithm,
     algorithm::Family,
-    der, ed25519,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT, without_zeros},
+    ed25519,
+    encoded_key::{EncodedPrivateKey, EncodedPublicKey, INVALID, UNFIT},
 };
 
 pub(in crate::key) struct PublicKey {
@@ -29,50 +29,28 @@ pub(in crate::key) struct PublicKey {
 impl PublicKey {
     pub(in crate::key) fn new(
         algorithm: Algorithm,
-        material: &PublicMaterial<'_>,
+        encoded: &EncodedPublicKey,
     ) -> Result<Self, &'static str> {
-        material.check(algorithm)?;
-        if let Some(parameters) = rsa_parameters(algorithm) {
-            return Self::rsa(parameters, material);
-        }
-        let verification = verification(algorithm).ok_or(UNFIT)?;
-        let bytes = match material {
-            PublicMaterial::Spki(bytes)
-            | PublicMaterial::Point(bytes)
-            | PublicMaterial::Ed25519(bytes) => bytes,
-            PublicMaterial::Pkcs1(_) | PublicMaterial::Rsa { .. } => return Err(UNFIT),
+        let parse = |verification: &'static dyn VerificationAlgorithm, bytes: &[u8]| {
+            ParsedPublicKey::new(verification, bytes).or(Err(INVALID))
         };
-        let parsed = ParsedPublicKey::new(verification, bytes).or(Err(INVALID))?;
-        let is_ed25519 = algorithm.family() == Family::Ed25519;
-        Ok(Self { parsed, is_ed25519 })
-    }
-
-    fn rsa(
-        parameters: &'static RsaParameters,
-        material: &PublicMaterial<'_>,
-    ) -> Result<Self, &'static str> {
-        let parsed;
-        let (n, e) = match material {
-            PublicMaterial::Rsa { n, e } => (*n, *e),
-            PublicMaterial::Spki(der) | PublicMaterial::Pkcs1(der) => {
-                parsed = rsa::PublicKey::from_der(der).or(Err(INVALID))?;
-                der::rsa_public(parsed.as_ref()).ok_or(INVALID)?
-            }
-            _ => return Err(UNFIT),
+        let parsed = match (algorithm.family(), encoded) {
+            (Family::P256, EncodedPublicKey::Ec(point)) => parse(&ECDSA_P256_SHA256_FIXED, point),
+            (Family::P384, EncodedPublicKey::Ec(point)) => parse(&ECDSA_P384_SHA384_FIXED, point),
+            (Family::Ed25519, EncodedPublicKey::Ed25519(point)) => parse(&ED25519, point),
+            (_, EncodedPublicKey::Rsa { n, e }) => RsaPublicKeyComponents { n, e }
+                .to_parsed_public_key(rsa_scheme(algorithm)?.0)
+                .or(Err(INVALID)),
+            _ => Err(UNFIT),
         };
-        let components = RsaPublicKeyComponents {
-            n: without_zeros(n),
-            e: without_zeros(e),
-        };
-        let parsed = components.to_parsed_public_key(parameters);
         Ok(Self {
-            parsed: parsed.or(Err(INVALID))?,
-            is_ed25519: false,
+            parsed: parsed?,
+            is_ed25519: algorithm.family() == Family::Ed25519,
         })
     }
 
     pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // AWS-LC takes an R of small order, which the other backend does not.
+        // AWS-LC accepts an R of small order, which the other backend does not.
         if self.is_ed25519 && signature.first_chunk().is_none_or(ed25519::is_small_order) {
             return false;
         }
@@ -80,35 +58,25 @@ impl PublicKey {
     }
 }
 
-fn verification(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
-    match algorithm.family() {
-        Family::P256 => Some(&ECDSA_P256_SHA256_FIXED),
-        Family::P384 => Some(&ECDSA_P384_SHA384_FIXED),
-        Family::Ed25519 => Some(&ED25519),
-        Family::Hmac | Family::RsaPkcs1 | Family::RsaPss => None,
-    }
+/// How an RSA algorithm verifies and signs.
+fn rsa_scheme(
+    algorithm: Algorithm,
+) -> Result<(&'static RsaParameters, &'static dyn RsaEncoding), &'static str> {
+    Ok(match algorithm {
+        Algorithm::RS256 => (&RSA_PKCS1_2048_8192_SHA256, &RSA_PKCS1_SHA256),
+        Algorithm::RS384 => (&RSA_PKCS1_2048_8192_SHA384, &RSA_PKCS1_SHA384),
+        Algorithm::RS512 => (&RSA_PKCS1_2048_8192_SHA512, &RSA_PKCS1_SHA512),
+        Algorithm::PS256 => (&RSA_PSS_2048_8192_SHA256, &RSA_PSS_SHA256),
+        Algorithm::PS384 => (&RSA_PSS_2048_8192_SHA384, &RSA_PSS_SHA384),
+        Algorithm::PS512 => (&RSA_PSS_2048_8192_SHA512, &RSA_PSS_SHA512),
+        _ => return Err(UNFIT),
+    })
 }
 
-fn rsa_parameters(algorithm: Algorithm) -> Option<&'static RsaParameters> {
-    match algorithm {
-        Algorithm::RS256 => Some(&RSA_PKCS1_2048_8192_SHA256),
-        Algorithm::RS384 => Some(&RSA_PKCS1_2048_8192_SHA384),
-        Algorithm::RS512 => Some(&RSA_PKCS1_2048_8192_SHA512),
-        Algorithm::PS256 => Some(&RSA_PSS_2048_8192_SHA256),
-        Algorithm::PS384 => Some(&RSA_PSS_2048_8192_SHA384),
-        Algorithm::PS512 => Some(&RSA_PSS_2048_8192_SHA512),
-        _ => None,
-    }
-}
-
-fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
-    match algorithm {
-        Algorithm::RS256 => Some(&RSA_PKCS1_SHA256),
-        Algorithm::RS384 => Some(&RSA_PKCS1_SHA384),
-        Algorithm::RS512 => Some(&RSA_PKCS1_SHA512),
-        Algorithm::PS256 => Some(&RSA_PSS_SHA256),
-        Algorithm::PS384 => Some(&RSA_PSS_SHA384),
-        Algorithm::PS512 => Some(&RSA_PSS_SHA512),
+fn ec_scheme(family: Family) -> Option<&'static EcdsaSigningAlgorithm> {
+    match family {
+        Family::P256 => Some(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        Family::P384 => Some(&ECDSA_P384_SHA384_FIXED_SIGNING),
         _ => None,
     }
 }
@@ -123,15 +91,57 @@ pub(in crate::key) enum PrivateKey {
 impl PrivateKey {
     pub(in crate::key) fn new(
         algorithm: Algorithm,
-        material: &PrivateMaterial<'_>,
+        encoded: &EncodedPrivateKey<'_>,
     ) -> Result<Self, &'static str> {
-        material.check(algorithm)?;
-        match algorithm.family() {
-            Family::P256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING, material),
-            Family::P384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING, material),
-            Family::Ed25519 => ed25519(material),
-            Family::RsaPkcs1 | Family::RsaPss => rsa_pair(algorithm, material),
-            Family::Hmac => Err(UNFIT),
+        use EncodedPrivateKey as Encoded;
+
+        let family = algorithm.family();
+        if let Some(scheme) = ec_scheme(family) {
+            let pair = match encoded {
+                Encoded::Pkcs8(der) | Encoded::Sec1(der) => {
+                    EcdsaKeyPair::from_private_key_der(scheme, der)
+                }
+                Encoded::Ec { d, point } => {
+                    EcdsaKeyPair::from_private_key_and_public_key(scheme, d, point)
+                }
+                _ => return Err(UNFIT),
+            };
+            return pair.map(Self::Ec).or(Err(INVALID));
+        }
+        let pair = match encoded {
+            Encoded::Rsa([n, e, d, p, q, dp, dq, qi]) => {
+                let components = KeyPairComponents {
+                    public_key: RsaPublicKeyComponents { n: *n, e: *e },
+                    d,
+                    p,
+                    q,
+                    dP: dp,
+                    dQ: dq,
+                    qInv: qi,
+                };
+                let (_, encoding) = rsa_scheme(algorithm)?;
+                RsaKeyPair::from_components(&components).map(|pair| Self::Rsa(pair, encoding))
+            }
+            _ if family != Family::Ed25519 => return Err(UNFIT),
+            Encoded::Pkcs8(der) => {
+                Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self::Ed25519)
+            }
+            Encoded::Ed25519 { seed, public } => {
+                Ed25519KeyPair::from_seed_and_public_key(seed, public).map(Self::Ed25519)
+            }
+            Encoded::Sec1(_) | Encoded::Ec { .. } => return Err(UNFIT),
+        };
+        pair.or(Err(INVALID))
+    }
+
+    pub(in crate::key) fn generate(algorithm: Algorithm) -> Option<Self> {
+        if let Some(scheme) = ec_scheme(algorithm.family()) {
+            EcdsaKeyPair::generate(scheme).map(Self::Ec).ok()
+        } else if let Ok((_, encoding)) = rsa_scheme(algorithm) {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048);
+            pair.map(|pair| Self::Rsa(pair, encoding)).ok()
+        } else {
+            Ed25519KeyPair::generate().map(Self::Ed25519).ok()
         }
     }
 
@@ -150,72 +160,17 @@ impl PrivateKey {
     }
 
     /// The public key that belongs to this one.
-    pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Result<PublicKey, &'static str> {
-        match self {
-            Self::Ec(pair) => PublicKey::new(
-                algorithm,
-                &PublicMaterial::Point(pair.public_key().as_ref()),
-            ),
-            Self::Ed25519(pair) => PublicKey::new(
-                algorithm,
-                &PublicMaterial::Ed25519(pair.public_key().as_ref()),
-            ),
-            Self::Rsa(pair, _) => {
-                let (n, e) = der::rsa_public(pair.public_key().as_ref()).ok_or(INVALID)?;
-                PublicKey::new(algorithm, &PublicMaterial::Rsa { n, e })
-            }
-        }
+    pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Option<EncodedPublicKey> {
+        let bits = match self {
+            Self::Ec(pair) => pair.public_key().as_ref(),
+            Self::Ed25519(pair) => pair.public_key().as_ref(),
+            Self::Rsa(pair, _) => pair.public_key().as_ref(),
+        };
+        EncodedPublicKey::from_bits(algorithm, bits).ok()
     }
 }
 
-fn ec(
-    algorithm: &'static EcdsaSigningAlgorithm,
-    material: &PrivateMaterial<'_>,
-) -> Result<PrivateKey, &'static str> {
-    let pair = match material {
-        PrivateMaterial::Pkcs8(der) | PrivateMaterial::Sec1(der) => {
-            EcdsaKeyPair::from_private_key_der(algorithm, der)
-        }
-        PrivateMaterial::Ec { d, point } => {
-            EcdsaKeyPair::from_private_key_and_public_key(algorithm, d, point)
-        }
-        _ => return Err(UNFIT),
-    };
-    pair.map(PrivateKey::Ec).or(Err(INVALID))
-}
-
-fn ed25519(material: &PrivateMaterial<'_>) -> Result<PrivateKey, &'static str> {
-    let pair = match material {
-        PrivateMaterial::Pkcs8(der) => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der),
-        PrivateMaterial::Ed25519 { seed, public } => {
-            Ed25519KeyPair::from_seed_and_public_key(seed, public)
-        }
-        _ => return Err(UNFIT),
-    };
-    pair.map(PrivateKey::Ed25519).or(Err(INVALID))
-}
-
-fn rsa_pair(
-    algorithm: Algorithm,
-    material: &PrivateMaterial<'_>,
-) -> Result<PrivateKey, &'static str> {
-    let pair = match material {
-        PrivateMaterial::Pkcs8(der) => RsaKeyPair::from_pkcs8(der),
-        PrivateMaterial::Pkcs1(der) => RsaKeyPair::from_der(der),
-        PrivateMaterial::Rsa(parts) => RsaKeyPair::from_components(&rsa::KeyPairComponents {
-            public_key: RsaPublicKeyComponents {
-                n: without_zeros(&parts.n),
-                e: without_zeros(&parts.e),
-            },
-            d: &parts.d,
-            p: &parts.p,
-            q: &parts.q,
-            dP: &parts.dp,
-            dQ: &parts.dq,
-            qInv: &parts.qi,
-        }),
-        _ => return Err(UNFIT),
-    };
-    let pair = pair.or(Err(INVALID))?;
-    Ok(PrivateKey::Rsa(pair, rsa_encoding(algorithm).ok_or(UNFIT)?))
+/// Fills `bytes` from the system's randomness.
+pub(in crate::key) fn fill_random(bytes: &mut [u8]) -> Option<()> {
+    rand::fill(bytes).ok()
 }

@@ -1,14 +1,14 @@
 //! The crypto backend: asymmetric keys, parsed once.
 //!
-//! Both have the same two types: `PublicKey` with `new` and `verify`, and `PrivateKey` with `new`,
-//! `sign` and `public`.
+//! Both have the same items: `PublicKey` with `new` and `verify`; `PrivateKey` with `new`,
+//! `generate`, `sign` and `public`; and `fill_random`.
 
 #[cfg(feature = "aws_lc_rs")]
 mod aws_lc_rs;
 #[cfg(feature = "aws_lc_rs")]
-pub(super) use aws_lc_rs::{PrivateKey, PublicKey};
+pub(super) use aws_lc_rs::{PrivateKey, PublicKey, fill_random};
 
 #[cfg(not(feature = "aws_lc_rs"))]
 mod rust_crypto;
 #[cfg(not(feature = "aws_lc_rs"))]
-pub(super) use rust_crypto::{PrivateKey, PublicKey};
+pub(super) use rust_crypto::{PrivateKey, PublicKey, fill_random};

@@ -1,289 +1,218 @@
 //! Keys of the RustCrypto crates, in pure Rust.
 
 use ed25519_dalek::{SigningKey as Ed25519Signing, VerifyingKey as Ed25519Verifying};
-use p256::ecdsa::{
-    signature::{Signer, Verifier},
-    {Signature as P256Signature, SigningKey as P256Signing, VerifyingKey as P256Verifying},
-};
-use p384::ecdsa::{
-    Signature as P384Signature, SigningKey as P384Signing, VerifyingKey as P384Verifying,
-};
+use getrandom::SysRng;
+use p256::ecdsa::signature::{Signer, Verifier};
 use rsa::{
-    BigUint, Pkcs1v15Sign, Pss, RsaPrivateKey, RsaPublicKey, pkcs1,
-    pkcs8::{PrivateKeyInfo, SubjectPublicKeyInfoRef},
-    sha2::{Digest, Sha256, Sha384, Sha512},
+    BoxedUint, Generate, Pkcs1v15Sign, PrivateKey as RsaPrivateKey, Pss, PublicKey as RsaPublicKey,
     traits::{PrivateKeyParts, PublicKeyParts},
 };
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
 use crate::key::{
     Algorithm,
     algorithm::Family,
-    material::{INVALID, PrivateMaterial, PublicMaterial, UNFIT},
+    encoded_key::{EncodedPrivateKey, EncodedPublicKey, INVALID, RsaComponents, UNFIT},
 };
 
 pub(in crate::key) enum PublicKey {
-    P256(P256Verifying),
-    P384(P384Verifying),
+    P256(p256::ecdsa::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
     Ed25519(Ed25519Verifying),
-    Rsa(RsaPublicKey, RsaScheme),
+    Rsa(RsaPublicKey, Algorithm),
 }
 
 impl PublicKey {
     pub(in crate::key) fn new(
         algorithm: Algorithm,
-        material: &PublicMaterial<'_>,
+        encoded: &EncodedPublicKey,
     ) -> Result<Self, &'static str> {
-        use PublicMaterial as Material;
+        use EncodedPublicKey as Encoded;
 
-        material.check(algorithm)?;
-        match (algorithm.family(), material) {
-            (Family::P256, Material::Point(point)) => P256Verifying::from_sec1_bytes(point)
+        let key = match (algorithm.family(), encoded) {
+            (Family::P256, Encoded::Ec(point)) => p256::ecdsa::VerifyingKey::from_sec1_bytes(point)
                 .map(Self::P256)
-                .or(Err(INVALID)),
-            (Family::P256, Material::Spki(der)) => {
-                let key = p256::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::P256).or(Err(INVALID))
-            }
-            (Family::P384, Material::Point(point)) => P384Verifying::from_sec1_bytes(point)
+                .ok(),
+            (Family::P384, Encoded::Ec(point)) => p384::ecdsa::VerifyingKey::from_sec1_bytes(point)
                 .map(Self::P384)
-                .or(Err(INVALID)),
-            (Family::P384, Material::Spki(der)) => {
-                let key = p384::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::P384).or(Err(INVALID))
+                .ok(),
+            (Family::Ed25519, Encoded::Ed25519(point)) => {
+                Ed25519Verifying::from_bytes(point).map(Self::Ed25519).ok()
             }
-            (Family::Ed25519, Material::Ed25519(bytes)) => Ed25519Verifying::try_from(*bytes)
-                .map(Self::Ed25519)
-                .or(Err(INVALID)),
-            (Family::Ed25519, Material::Spki(der)) => {
-                let key = ed25519_dalek::pkcs8::DecodePublicKey::from_public_key_der(der);
-                key.map(Self::Ed25519).or(Err(INVALID))
+            (Family::RsaPkcs1 | Family::RsaPss, Encoded::Rsa { n, e }) => {
+                let [n, e] = [n, e].map(|number| BoxedUint::from_be_slice_vartime(number));
+                let key = RsaPublicKey::new_with_size_limits(n, e, 2048..=8192);
+                key.map(|key| Self::Rsa(key, algorithm)).ok()
             }
-            (Family::RsaPkcs1 | Family::RsaPss, Material::Rsa { n, e }) => {
-                Ok(Self::Rsa(rsa_public(n, e)?, RsaScheme::new(algorithm)?))
-            }
-            (Family::RsaPkcs1 | Family::RsaPss, Material::Spki(der)) => {
-                let info = SubjectPublicKeyInfoRef::try_from(*der).or(Err(INVALID))?;
-                Self::rsa(algorithm, info.subject_public_key.raw_bytes())
-            }
-            (_, Material::Pkcs1(der)) => Self::rsa(algorithm, der),
-            _ => Err(UNFIT),
-        }
-    }
-
-    fn rsa(algorithm: Algorithm, pkcs1: &[u8]) -> Result<Self, &'static str> {
-        let key = pkcs1::RsaPublicKey::try_from(pkcs1).or(Err(INVALID))?;
-        let (n, e) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
-        Ok(Self::Rsa(rsa_public(n, e)?, RsaScheme::new(algorithm)?))
+            _ => return Err(UNFIT),
+        };
+        key.ok_or(INVALID)
     }
 
     pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::P256(key) => P256Signature::from_slice(signature)
+            Self::P256(key) => p256::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
-            Self::P384(key) => P384Signature::from_slice(signature)
+            Self::P384(key) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            Self::Rsa(key, scheme) => scheme.verify(key, message, signature),
+            Self::Rsa(key, algorithm) => {
+                // RFC 8017 §5.2.2 rejects a number beyond the modulus.
+                let is_below_modulus = BoxedUint::from_be_slice_vartime(signature) < **key.n();
+                is_below_modulus && verify_rsa(key, *algorithm, message, signature)
+            }
         }
     }
 }
 
-fn rsa_public(n: &[u8], e: &[u8]) -> Result<RsaPublicKey, &'static str> {
-    let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-    RsaPublicKey::new_with_max_size(n, e, 8192).or(Err(INVALID))
+/// Calls `$key.$method(…, scheme, digest, …)` with padding and hash of an RSA algorithm. The salt
+/// of PSS is as long as the hash (RFC 7518 §3.5).
+macro_rules! with_rsa_scheme {
+    ($algorithm:expr, $message:expr, |$scheme:ident, $digest:ident| $call:expr) => {
+        match $algorithm {
+            Algorithm::RS256 => with_rsa_scheme!(@ Pkcs1v15Sign Sha256 $message, $scheme, $digest, $call),
+            Algorithm::RS384 => with_rsa_scheme!(@ Pkcs1v15Sign Sha384 $message, $scheme, $digest, $call),
+            Algorithm::RS512 => with_rsa_scheme!(@ Pkcs1v15Sign Sha512 $message, $scheme, $digest, $call),
+            Algorithm::PS256 => with_rsa_scheme!(@ Pss Sha256 $message, $scheme, $digest, $call),
+            Algorithm::PS384 => with_rsa_scheme!(@ Pss Sha384 $message, $scheme, $digest, $call),
+            _ => with_rsa_scheme!(@ Pss Sha512 $message, $scheme, $digest, $call),
+        }
+    };
+    (@ Pkcs1v15Sign $hash:ident $message:expr, $scheme:ident, $digest:ident, $call:expr) => {{
+        let ($scheme, $digest) = (Pkcs1v15Sign::new::<$hash>(), $hash::digest($message));
+        $call
+    }};
+    (@ Pss $hash:ident $message:expr, $scheme:ident, $digest:ident, $call:expr) => {{
+        let ($scheme, $digest) = (Pss::<$hash>::new(), $hash::digest($message));
+        $call
+    }};
 }
 
-/// Padding and hash of an RSA algorithm. The salt of PSS is as long as the hash (RFC 7518 §3.5).
-#[derive(Clone, Copy)]
-pub(in crate::key) enum RsaScheme {
-    Rs256,
-    Rs384,
-    Rs512,
-    Ps256,
-    Ps384,
-    Ps512,
-}
-
-impl RsaScheme {
-    fn new(algorithm: Algorithm) -> Result<Self, &'static str> {
-        match algorithm {
-            Algorithm::RS256 => Ok(Self::Rs256),
-            Algorithm::RS384 => Ok(Self::Rs384),
-            Algorithm::RS512 => Ok(Self::Rs512),
-            Algorithm::PS256 => Ok(Self::Ps256),
-            Algorithm::PS384 => Ok(Self::Ps384),
-            Algorithm::PS512 => Ok(Self::Ps512),
-            _ => Err(UNFIT),
-        }
-    }
-
-    fn digest(self, message: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Rs256 | Self::Ps256 => Sha256::digest(message).to_vec(),
-            Self::Rs384 | Self::Ps384 => Sha384::digest(message).to_vec(),
-            Self::Rs512 | Self::Ps512 => Sha512::digest(message).to_vec(),
-        }
-    }
-
-    fn verify(self, key: &RsaPublicKey, message: &[u8], signature: &[u8]) -> bool {
-        // The crate's PSS takes a number beyond the modulus, which RFC 8017 §5.2.2 refuses.
-        if BigUint::from_bytes_be(signature) >= *key.n() {
-            return false;
-        }
-        let digest = self.digest(message);
-        match self {
-            Self::Rs256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), &digest, signature),
-            Self::Rs384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), &digest, signature),
-            Self::Rs512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), &digest, signature),
-            Self::Ps256 => key.verify(Pss::new::<Sha256>(), &digest, signature),
-            Self::Ps384 => key.verify(Pss::new::<Sha384>(), &digest, signature),
-            Self::Ps512 => key.verify(Pss::new::<Sha512>(), &digest, signature),
-        }
-        .is_ok()
-    }
-
-    /// Blinded, since the crate's arithmetic does not take constant time (RUSTSEC-2023-0071).
-    fn sign(self, key: &RsaPrivateKey, message: &[u8]) -> Option<Vec<u8>> {
-        let digest = self.digest(message);
-        let mut random = rsa::rand_core::OsRng;
-        match self {
-            Self::Rs256 => key.sign_with_rng(&mut random, Pkcs1v15Sign::new::<Sha256>(), &digest),
-            Self::Rs384 => key.sign_with_rng(&mut random, Pkcs1v15Sign::new::<Sha384>(), &digest),
-            Self::Rs512 => key.sign_with_rng(&mut random, Pkcs1v15Sign::new::<Sha512>(), &digest),
-            Self::Ps256 => key.sign_with_rng(&mut random, Pss::new_blinded::<Sha256>(), &digest),
-            Self::Ps384 => key.sign_with_rng(&mut random, Pss::new_blinded::<Sha384>(), &digest),
-            Self::Ps512 => key.sign_with_rng(&mut random, Pss::new_blinded::<Sha512>(), &digest),
-        }
-        .ok()
-    }
+fn verify_rsa(key: &RsaPublicKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+    with_rsa_scheme!(algorithm, message, |scheme, digest| {
+        key.verify(scheme, &digest, signature).is_ok()
+    })
 }
 
 /// A prepared private key; each of these types zeroes itself.
 pub(in crate::key) enum PrivateKey {
-    P256(P256Signing),
-    P384(P384Signing),
+    P256(p256::ecdsa::SigningKey),
+    P384(p384::ecdsa::SigningKey),
     Ed25519(Box<Ed25519Signing>),
-    Rsa(Box<RsaPrivateKey>, RsaScheme),
+    Rsa(Box<RsaPrivateKey>, Algorithm),
+}
+
+/// An ECDSA key of `$curve` from any of its encodings.
+macro_rules! ec_key {
+    ($curve:ident, $encoded:expr) => {{
+        use $curve::{SecretKey, ecdsa::SigningKey, pkcs8::DecodePrivateKey};
+
+        let (key, expected) = match $encoded {
+            EncodedPrivateKey::Pkcs8(der) => (SecretKey::from_pkcs8_der(der).ok(), None),
+            EncodedPrivateKey::Sec1(der) => (SecretKey::from_sec1_der(der).ok(), None),
+            EncodedPrivateKey::Ec { d, point } => (SecretKey::from_slice(d).ok(), Some(*point)),
+            _ => return Err(UNFIT),
+        };
+        let key = SigningKey::from(key.ok_or(INVALID)?);
+        let point = key.verifying_key().to_sec1_point(false);
+        if expected.is_some_and(|expected| expected != point.as_bytes()) {
+            return Err(INVALID);
+        }
+        key
+    }};
 }
 
 impl PrivateKey {
     pub(in crate::key) fn new(
         algorithm: Algorithm,
-        material: &PrivateMaterial<'_>,
+        encoded: &EncodedPrivateKey<'_>,
     ) -> Result<Self, &'static str> {
-        use PrivateMaterial as Material;
+        use EncodedPrivateKey as Encoded;
 
-        material.check(algorithm)?;
-        match (algorithm.family(), material) {
-            (Family::P256, Material::Pkcs8(der)) => {
-                let key = p256::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(Self::P256).or(Err(INVALID))
-            }
-            (Family::P256, Material::Sec1(der)) => p256::SecretKey::from_sec1_der(der)
-                .map(|key| Self::P256(key.into()))
-                .or(Err(INVALID)),
-            (Family::P256, Material::Ec { d, point }) => {
-                let key = P256Signing::from_slice(d).or(Err(INVALID))?;
-                let public = P256Verifying::from_sec1_bytes(point).or(Err(INVALID))?;
-                match *key.verifying_key() == public {
-                    true => Ok(Self::P256(key)),
-                    false => Err(INVALID),
-                }
-            }
-            (Family::P384, Material::Pkcs8(der)) => {
-                let key = p384::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(Self::P384).or(Err(INVALID))
-            }
-            (Family::P384, Material::Sec1(der)) => p384::SecretKey::from_sec1_der(der)
-                .map(|key| Self::P384(key.into()))
-                .or(Err(INVALID)),
-            (Family::P384, Material::Ec { d, point }) => {
-                let key = P384Signing::from_slice(d).or(Err(INVALID))?;
-                let public = P384Verifying::from_sec1_bytes(point).or(Err(INVALID))?;
-                match *key.verifying_key() == public {
-                    true => Ok(Self::P384(key)),
-                    false => Err(INVALID),
-                }
-            }
-            (Family::Ed25519, Material::Pkcs8(der)) => {
+        Ok(match (algorithm.family(), encoded) {
+            (Family::P256, encoded) => Self::P256(ec_key!(p256, encoded)),
+            (Family::P384, encoded) => Self::P384(ec_key!(p384, encoded)),
+            (Family::Ed25519, Encoded::Pkcs8(der)) => {
                 let key = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_der(der);
-                key.map(|key| Self::Ed25519(Box::new(key))).or(Err(INVALID))
+                Self::Ed25519(Box::new(key.or(Err(INVALID))?))
             }
-            (Family::Ed25519, Material::Ed25519 { seed, public }) => {
+            (Family::Ed25519, Encoded::Ed25519 { seed, public }) => {
                 let key = Ed25519Signing::try_from(*seed).or(Err(INVALID))?;
-                match key.verifying_key().as_bytes() == *public {
-                    true => Ok(Self::Ed25519(Box::new(key))),
-                    false => Err(INVALID),
+                if key.verifying_key().as_bytes() != *public {
+                    return Err(INVALID);
                 }
+                Self::Ed25519(Box::new(key))
             }
-            (_, Material::Pkcs8(der)) => {
-                let info = PrivateKeyInfo::try_from(*der).or(Err(INVALID))?;
-                Self::rsa_der(algorithm, info.private_key)
+            (Family::RsaPkcs1 | Family::RsaPss, Encoded::Rsa(components)) => {
+                Self::Rsa(Box::new(rsa_key(components).ok_or(INVALID)?), algorithm)
             }
-            (_, Material::Pkcs1(der)) => Self::rsa_der(algorithm, der),
-            (_, Material::Rsa(it)) => Self::rsa(
-                algorithm,
-                [&it.n, &it.e, &it.d, &it.p, &it.q, &it.dp, &it.dq, &it.qi],
-            ),
-            _ => Err(UNFIT),
-        }
+            _ => return Err(UNFIT),
+        })
     }
 
-    fn rsa_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, &'static str> {
-        let key = pkcs1::RsaPrivateKey::try_from(der).or(Err(INVALID))?;
-        if key.version() != pkcs1::Version::TwoPrime {
-            return Err(INVALID);
-        }
-        let components = [
-            key.modulus,
-            key.public_exponent,
-            key.private_exponent,
-            key.prime1,
-            key.prime2,
-            key.exponent1,
-            key.exponent2,
-            key.coefficient,
-        ];
-        Self::rsa(algorithm, components.each_ref().map(|it| it.as_bytes()))
-    }
-
-    /// A key of all its components, in the order of RFC 8017 §A.1.2.
-    fn rsa(algorithm: Algorithm, components: [&[u8]; 8]) -> Result<Self, &'static str> {
-        let [n, e, d, p, q, dp, dq, qi] = components.map(BigUint::from_bytes_be);
-        let key = RsaPrivateKey::from_components(n, e, d, vec![p, q]).or(Err(INVALID))?;
-        key.validate().or(Err(INVALID))?;
-        // The crate derives these itself: what is given has to agree.
-        let agree =
-            key.dp() == Some(&dp) && key.dq() == Some(&dq) && key.crt_coefficient() == Some(qi);
-        match agree {
-            true => Ok(Self::Rsa(Box::new(key), RsaScheme::new(algorithm)?)),
-            false => Err(INVALID),
-        }
+    pub(in crate::key) fn generate(algorithm: Algorithm) -> Option<Self> {
+        Some(match algorithm.family() {
+            Family::P256 => Self::P256(Generate::try_generate_from_rng(&mut SysRng).ok()?),
+            Family::P384 => Self::P384(Generate::try_generate_from_rng(&mut SysRng).ok()?),
+            Family::Ed25519 => {
+                let mut seed = Zeroizing::new([0; 32]);
+                fill_random(&mut *seed)?;
+                Self::Ed25519(Box::new(Ed25519Signing::from_bytes(&seed)))
+            }
+            Family::RsaPkcs1 | Family::RsaPss => {
+                let key = RsaPrivateKey::new(&mut SysRng, 2048).ok()?;
+                Self::Rsa(Box::new(key), algorithm)
+            }
+            Family::Hmac => return None,
+        })
     }
 
     pub(in crate::key) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::P256(key) => {
-                let signature: P256Signature = key.try_sign(message).ok()?;
+                let signature: p256::ecdsa::Signature = key.try_sign(message).ok()?;
                 Some(signature.to_bytes().to_vec())
             }
             Self::P384(key) => {
-                let signature: P384Signature = key.try_sign(message).ok()?;
+                let signature: p384::ecdsa::Signature = key.try_sign(message).ok()?;
                 Some(signature.to_bytes().to_vec())
             }
             Self::Ed25519(key) => Some(key.try_sign(message).ok()?.to_bytes().to_vec()),
-            Self::Rsa(key, scheme) => scheme.sign(key, message),
+            // Blinded with this randomness.
+            Self::Rsa(key, algorithm) => with_rsa_scheme!(*algorithm, message, |scheme, digest| {
+                key.sign_with_rng(&mut SysRng, scheme, &digest).ok()
+            }),
         }
     }
 
     /// The public key that belongs to this one.
-    pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Result<PublicKey, &'static str> {
-        Ok(match self {
-            Self::P256(key) => PublicKey::P256(*key.verifying_key()),
-            Self::P384(key) => PublicKey::P384(*key.verifying_key()),
-            Self::Ed25519(key) => PublicKey::Ed25519(key.verifying_key()),
-            Self::Rsa(key, _) => PublicKey::Rsa(key.to_public_key(), RsaScheme::new(algorithm)?),
-        })
+    pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Option<EncodedPublicKey> {
+        let bits = match self {
+            Self::P256(key) => key.verifying_key().to_sec1_bytes(),
+            Self::P384(key) => key.verifying_key().to_sec1_bytes(),
+            Self::Ed25519(key) => key.verifying_key().to_bytes().into(),
+            Self::Rsa(key, _) => return EncodedPublicKey::rsa(&key.n_bytes(), &key.e_bytes()).ok(),
+        };
+        EncodedPublicKey::from_bits(algorithm, &bits).ok()
     }
+}
+
+fn rsa_key(components: &RsaComponents<'_>) -> Option<RsaPrivateKey> {
+    let [n, e, d, p, q, dp, dq, qi] =
+        components.map(|number| Zeroizing::new(BoxedUint::from_be_slice_vartime(number)));
+    let primes = vec![(*p).clone(), (*q).clone()];
+    let key =
+        RsaPrivateKey::from_components((*n).clone(), (*e).clone(), (*d).clone(), primes).ok()?;
+    // The crate derives these itself: what is given has to agree.
+    let agree = key.dp() == Some(&dp)
+        && key.dq() == Some(&dq)
+        && key.crt_coefficient() == Some((*qi).clone());
+    agree.then_some(key)
+}
+
+/// Fills `bytes` from the system's randomness.
+pub(in crate::key) fn fill_random(bytes: &mut [u8]) -> Option<()> {
+    getrandom::fill(bytes).ok()
 }

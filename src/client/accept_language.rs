@@ -1,55 +1,15 @@
-//! What a client asks for, against what a service supports.
+//! What `Accept-Language` asks for.
 
 use std::cmp::Reverse;
 
-use super::{Culture, culture::truncations};
+use smol_str::SmolStr;
+
+use super::{culture::Culture, supported::Supported};
 
 /// How many ranges of `Accept-Language` are read.
 const MAX_RANGES: usize = 10;
-/// The longest of them that is taken, in bytes: as long as the claims and the other fields of a
-/// call that name a culture, or no nested token could say what was chosen.
-const MAX_RANGE_BYTES: usize = 64;
 
-/// The cultures that a service supports, sorted; none means that it takes any.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Supported(Vec<Culture>);
-
-impl Supported {
-    pub(super) fn insert(&mut self, culture: Culture) {
-        if let Err(at) = self.0.binary_search(&culture) {
-            self.0.insert(at, culture);
-        }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The nearest supported culture by lookup (RFC 4647 §3.4): this one, else the first of its
-    /// truncations that is supported. Without a list, this one.
-    pub(super) fn lookup(&self, asked: &Culture) -> Option<Culture> {
-        self.lookup_if(asked, |_| true)
-    }
-
-    /// As [`lookup`](Self::lookup), as if what is not acceptable were not supported.
-    fn lookup_if(&self, asked: &Culture, acceptable: impl Fn(&Culture) -> bool) -> Option<Culture> {
-        if self.is_empty() {
-            return acceptable(asked).then(|| asked.clone());
-        }
-        // Both sides are in canonical case, so comparing without case is comparing.
-        truncations(asked.as_str())
-            .filter_map(|tag| self.get(tag))
-            .find(|culture| acceptable(culture))
-            .cloned()
-    }
-
-    fn get(&self, tag: &str) -> Option<&Culture> {
-        let at = self.0.binary_search_by(|it| it.as_str().cmp(tag)).ok()?;
-        self.0.get(at)
-    }
-}
-
-/// What `Accept-Language` (RFC 9110 §12.5.4) asks for: at most ten ranges.
+/// The ranges of `Accept-Language` (RFC 9110 §12.5.4): at most ten.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AcceptLanguage(
     /// Best first; of equal weight in the order of the field.
@@ -58,7 +18,8 @@ pub(crate) struct AcceptLanguage(
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Range {
-    culture: Culture,
+    /// A basic language range (RFC 4647 §2.1), which need not be a well-formed [`Culture`].
+    tag: SmolStr,
     weight: Weight,
 }
 
@@ -66,12 +27,11 @@ impl AcceptLanguage {
     /// The longest field that is read.
     pub(crate) const MAX_BYTES: usize = 500;
 
-    /// Reads the field's value; of several fields, their values joined by commas.
+    /// Parses the field's value; of several fields, their values joined by commas.
     ///
     /// It is `None`, one bad value, if it is longer than 500 bytes or if none of its ranges is
-    /// well-formed. Else ill-formed ranges and those of more than 64 bytes are passed over, and
-    /// those after the tenth are not read. `*` is well-formed, and says nothing that could be
-    /// chosen.
+    /// well-formed. Else ill-formed ranges are skipped, and those after the tenth are not read. `_`
+    /// is read as `-`. `*` is well-formed, and names nothing that could be chosen.
     pub(crate) fn parse(field: &[u8]) -> Option<Self> {
         if field.len() > Self::MAX_BYTES {
             return None;
@@ -88,13 +48,13 @@ impl AcceptLanguage {
             let Some((tag, weight)) = tag_and_weight(member) else {
                 continue;
             };
+            let hyphenated = |c| if c == '_' { '-' } else { c };
+            let tag: SmolStr = tag.chars().map(hyphenated).collect();
             if tag == "*" {
                 readable = true;
-            } else if tag.len() <= MAX_RANGE_BYTES
-                && let Ok(culture) = tag.parse()
-            {
+            } else if is_range(&tag) {
                 readable = true;
-                ranges.push(Range { culture, weight });
+                ranges.push(Range { tag, weight });
             }
         }
         // A stable sort.
@@ -103,17 +63,27 @@ impl AcceptLanguage {
     }
 
     /// The best supported culture: that of the heaviest range which has one. A culture that the
-    /// field itself weighs 0 is not acceptable; what is more special than it still is.
+    /// field itself weighs 0 is not acceptable; one that is more specific still is.
     pub(super) fn choose(&self, supported: &Supported) -> Option<Culture> {
-        let refused = |culture: &Culture| {
-            let mut ranges = self.0.iter();
-            ranges.any(|range| range.weight == Weight::ZERO && range.culture == *culture)
+        let of_weight = |zero: bool| {
+            let ranges = self.0.iter();
+            ranges.filter(move |range| (range.weight == Weight::ZERO) == zero)
         };
-        self.0
-            .iter()
-            .filter(|range| range.weight > Weight::ZERO)
-            .find_map(|range| supported.lookup_if(&range.culture, |it| !refused(it)))
+        let rejected: Vec<_> = of_weight(true).map(|range| range.tag.as_str()).collect();
+        of_weight(false).find_map(|range| supported.lookup_range(&range.tag, &rejected))
     }
+}
+
+/// Whether the text is a basic language range (RFC 4647 §2.1) other than `*`.
+fn is_range(tag: &str) -> bool {
+    let mut subtags = tag.split('-').map(str::as_bytes);
+    let fits = |subtag: &[u8], is_char: fn(&u8) -> bool| {
+        matches!(subtag.len(), 1..=8) && subtag.iter().all(is_char)
+    };
+    subtags
+        .next()
+        .is_some_and(|subtag| fits(subtag, u8::is_ascii_alphabetic))
+        && subtags.all(|subtag| fits(subtag, u8::is_ascii_alphanumeric))
 }
 
 /// Splits a member such as `de;q=0.8`; `None` if it is ill-formed.
@@ -128,8 +98,7 @@ fn tag_and_weight(member: &[u8]) -> Option<(&str, Weight)> {
     );
     let qvalue = weight.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
     let weight = Weight::parse(qvalue.as_bytes())?;
-    // Empty text would be the invariant culture.
-    (!tag.is_empty()).then_some((tag, weight))
+    Some((tag, weight))
 }
 
 /// OWS of RFC 9110 §5.6.3.
@@ -198,40 +167,6 @@ mod tests {
     }
 
     #[test]
-    fn lookup_goes_from_the_special_to_the_general() {
-        let list = supported(&["zh-Hant", "en", "ru-RU", "de-CH", "en", "de-u-co-phonebk"]);
-        for (name, asked, want) in [
-            ("itself", "en", Some("en")),
-            ("in other case", "RU-ru", Some("ru-RU")),
-            ("without its region", "en-GB", Some("en")),
-            ("without its variant", "de-CH-1901", Some("de-CH")),
-            ("without its extension", "en-GB-u-ca-roc", Some("en")),
-            (
-                "the example of RFC 4647",
-                "zh-Hant-CN-x-private1-private2",
-                Some("zh-Hant"),
-            ),
-            (
-                "with an extension",
-                "de-u-co-phonebk",
-                Some("de-u-co-phonebk"),
-            ),
-            ("more general than the list", "zh", None),
-            ("only other regions", "de-AT", None),
-            ("only with a region", "ru", None),
-            ("other script", "zh-Hans-CN", None),
-            ("only the same letters in front", "eng", None),
-            ("not there", "fr", None),
-            ("invariant", "und", None),
-        ] {
-            let got = list.lookup(&culture(asked));
-            assert_eq!(text(got.as_ref()), want, "{name}");
-            let any = Supported::default().lookup(&culture(asked));
-            assert_eq!(any, Some(culture(asked)), "{name}, without a list");
-        }
-    }
-
-    #[test]
     fn the_heaviest_range_wins() {
         let list = supported(&["en", "en-GB", "de", "fr"]);
         let any = Supported::default();
@@ -268,7 +203,7 @@ mod tests {
             ("0.000", "de;q=0.000", None, None),
             ("0 asks for nothing", "de-AT;q=0", None, None),
             ("0 and the same", "de, de;q=0", None, None),
-            ("0 and more special", "de-AT, de;q=0", None, Some("de-AT")),
+            ("0 and more specific", "de-AT, de;q=0", None, Some("de-AT")),
             (
                 "0 and more general",
                 "en-GB-oxendict, en-GB;q=0",
@@ -283,7 +218,7 @@ mod tests {
                 Some("fr"),
                 Some("fr"),
             ),
-            ("wildcard refused", "*;q=0, fr", Some("fr"), Some("fr")),
+            ("wildcard weighed 0", "*;q=0, fr", Some("fr"), Some("fr")),
             ("weight above 1", "de;q=2, fr;q=0.1", Some("fr"), Some("fr")),
             (
                 "weight of 1.001",
@@ -331,7 +266,15 @@ mod tests {
             ),
             ("no parameter", "de;, fr;q=0.1", Some("fr"), Some("fr")),
             ("no tag", ";q=1, fr;q=0.1", Some("fr"), Some("fr")),
-            ("ill-formed tag", "de_DE, fr;q=0.1", Some("fr"), Some("fr")),
+            ("underscore", "de_DE, fr;q=0.1", Some("de"), Some("de-DE")),
+            ("ill-formed tag", "de--DE, fr;q=0.1", Some("fr"), Some("fr")),
+            ("POSIX", "de_DE.UTF-8, fr;q=0.1", Some("fr"), Some("fr")),
+            (
+                "extended language",
+                "de-gsg, fr;q=0.4",
+                Some("de"),
+                Some("de"),
+            ),
             ("extended range", "de-*, fr;q=0.1", Some("fr"), Some("fr")),
             (
                 "not UTF-8 to be",
@@ -359,11 +302,11 @@ mod tests {
     #[test]
     fn a_field_with_nothing_to_read_is_bad() {
         for (name, field, ok) in [
-            ("one good range of two", &b"de_DE, fr"[..], true),
+            ("one good range of two", &b"de--DE, fr"[..], true),
             ("wildcard", b"*", true),
             ("refused", b"de;q=0", true),
             ("nothing", b"", true),
-            ("only bad ranges", b"de_DE, 12", false),
+            ("only bad ranges", b"de--DE, 12", false),
             ("bad weight", b"de;q=x", false),
             ("not UTF-8", b"\xff", false),
             ("no list", b"<script>", false),
@@ -384,7 +327,7 @@ mod tests {
             ("65,536 bytes", "fr,;q=".repeat(65_536 / 6), None),
         ] {
             let accept = AcceptLanguage::parse(field.as_bytes());
-            let chosen = accept.and_then(|it| it.choose(&list));
+            let chosen = accept.and_then(|accept| accept.choose(&list));
             assert_eq!(text(chosen.as_ref()), want, "{name}");
         }
         let fields = |bytes| AcceptLanguage::parse(&vec![b','; bytes]).is_some();
@@ -411,18 +354,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_lookup_yields_a_member_that_truncates_what_is_asked(list in tags(), asked in tags()) {
-            let mut supported = Supported::default();
-            list.iter().cloned().for_each(|culture| supported.insert(culture));
-            for asked in asked {
-                let got = supported.lookup(&asked);
-                let want = truncations(asked.as_str())
-                    .find(|tag| list.iter().any(|it| it.as_str() == *tag));
-                prop_assert_eq!(text(got.as_ref()), want);
-            }
-        }
-
         #[test]
         fn no_field_panics_and_a_choice_is_a_member(
             field in proptest::collection::vec(any::<u8>(), 0..600),

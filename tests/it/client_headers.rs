@@ -5,7 +5,7 @@ use http::{Request, Response, header::VARY};
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    CallHeaders, ClientContext, ClientSource, SessionLayer, SessionVerifier,
+    ClientContext, ClientHeaders, ClientSource, SessionLayer, SessionVerifier,
 };
 
 use crate::support::{Answer, Body, answer, bearer, builder, good_token, see, token, verifier};
@@ -27,7 +27,7 @@ fn context(layer: &SessionLayer, headers: &[(&str, &str)]) -> ClientContext {
 }
 
 fn all() -> SessionLayer {
-    SessionLayer::new(verifier()).client_context(CallHeaders::all())
+    SessionLayer::new(verifier()).client_headers(ClientHeaders::all())
 }
 
 const TRAVELLING: &[(&str, &str)] = &[
@@ -43,9 +43,10 @@ fn nothing_counts_unless_it_is_turned_on() {
     let got = context(&SessionLayer::new(verifier()), TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 3 * 3600);
-    assert_eq!(got.ignored(), 0);
+    assert_eq!(got.ignored_values(), 0);
 
-    let layer = SessionLayer::new(verifier()).client_context(CallHeaders::none().utc_offset());
+    let layer =
+        SessionLayer::new(verifier()).client_headers(ClientHeaders::none().with_utc_offset());
     let got = context(&layer, TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 19_800);
@@ -113,7 +114,8 @@ fn a_bad_value_is_ignored_and_counted() {
     for (name, value) in [
         ("client-culture", "not a tag"),
         ("client-culture", ""),
-        ("client-culture", "en_US"),
+        ("client-culture", "en_US.UTF-8"),
+        ("client-culture", "zh-cmn-Hant"),
         ("client-culture", &long),
         ("client-ui-culture", "i-klingon"),
         ("client-utc-offset", "+5:30"),
@@ -125,7 +127,7 @@ fn a_bad_value_is_ignored_and_counted() {
         ("accept-language", &long),
     ] {
         let got = context(&all(), &[(name, value)]);
-        assert_eq!(got.ignored(), 1, "{name}: {value}");
+        assert_eq!(got.ignored_values(), 1, "{name}: {value}");
         assert_eq!(got.culture().to_string(), "ru-RU", "{name}: {value}");
         assert_eq!(
             got.utc_offset().local_minus_utc(),
@@ -134,7 +136,7 @@ fn a_bad_value_is_ignored_and_counted() {
         );
     }
     let twice = [("client-culture", "de"), ("client-culture", "fr")];
-    assert_eq!(context(&all(), &twice).ignored(), 1);
+    assert_eq!(context(&all(), &twice).ignored_values(), 1);
     let same = [("client-culture", "de"), ("client-culture", "de")];
     assert_eq!(context(&all(), &same).culture().to_string(), "de");
 }
@@ -148,7 +150,10 @@ fn a_tag_of_more_than_64_bytes_is_ignored() {
     for (tag, want, ignored) in [(&longest, longest.as_str(), 0), (&too_long, "ru-RU", 1)] {
         tag.parse::<tower_session_token::Culture>().unwrap();
         let got = context(&all(), &[("client-culture", tag)]);
-        assert_eq!((got.culture().as_str(), got.ignored()), (want, ignored));
+        assert_eq!(
+            (got.culture().as_str(), got.ignored_values()),
+            (want, ignored)
+        );
     }
 }
 
@@ -162,7 +167,7 @@ fn speaking(cultures: &[&str]) -> SessionVerifier {
 
 #[test]
 fn the_nearest_supported_culture_is_taken() {
-    let layer = SessionLayer::new(speaking(&["de", "fr-CA"])).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(speaking(&["de", "fr-CA"])).client_headers(ClientHeaders::all());
     for (headers, want, source) in [
         (&[][..], "en", ClientSource::Default),
         (&[("client-culture", "de-CH")][..], "de", ClientSource::Call),
@@ -174,16 +179,28 @@ fn the_nearest_supported_culture_is_taken() {
         ),
         (&[("accept-language", "*")][..], "en", ClientSource::Default),
         (
-            &[("client-culture", "fr"), ("accept-language", "fr-CA")][..],
+            &[("client-culture", "it"), ("accept-language", "fr-CA")][..],
             "fr-CA",
             ClientSource::AcceptLanguage,
         ),
+        #[cfg(feature = "cldr")]
+        (
+            &[("client-culture", "fr"), ("accept-language", "de")][..],
+            "fr-CA",
+            ClientSource::Call,
+        ),
+        (
+            &[("accept-language", "de_AT")][..],
+            "de",
+            ClientSource::AcceptLanguage,
+        ),
+        (&[("client-culture", "de_CH")][..], "de", ClientSource::Call),
     ] {
         // The token's ru-RU is near none of them.
         let got = context(&layer, headers);
         assert_eq!(got.culture().to_string(), want, "{headers:?}");
         assert_eq!(got.culture_source(), source, "{headers:?}");
-        assert_eq!(got.ignored(), 0, "{headers:?}");
+        assert_eq!(got.ignored_values(), 0, "{headers:?}");
     }
 }
 
@@ -204,10 +221,10 @@ fn without_a_token_the_service_s_defaults_count() {
     let builder = builder().default_culture("de-CH".parse().unwrap());
     let offset = FixedOffset::east_opt(3600).unwrap();
     let verifier = builder.default_utc_offset(offset).build().unwrap();
-    for call_headers in [CallHeaders::none(), CallHeaders::all()] {
+    for client_headers in [ClientHeaders::none(), ClientHeaders::all()] {
         let layer = SessionLayer::new(verifier.clone()).optional();
         let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
-        let layer = layer.client_context(call_headers);
+        let layer = layer.client_headers(client_headers);
         let got = see(&layer, Request::new(()), look).unwrap();
         assert_eq!(got.culture().to_string(), "de-CH");
         assert_eq!(got.ui_culture().to_string(), "de-CH");
@@ -218,7 +235,7 @@ fn without_a_token_the_service_s_defaults_count() {
 
 #[test]
 fn several_fields_of_accept_language_are_one_list() {
-    let layer = SessionLayer::new(speaking(&["de", "fr"])).client_context(CallHeaders::all());
+    let layer = SessionLayer::new(speaking(&["de", "fr"])).client_headers(ClientHeaders::all());
     let two = [
         ("accept-language", "it, fr;q=0.5"),
         ("accept-language", "de"),
@@ -227,7 +244,7 @@ fn several_fields_of_accept_language_are_one_list() {
     let long = "it,".repeat(100);
     let too_long = [("accept-language", long.as_str()); 2];
     let got = context(&layer, &too_long);
-    assert_eq!((got.culture().as_str(), got.ignored()), ("en", 1));
+    assert_eq!((got.culture().as_str(), got.ignored_values()), ("en", 1));
 }
 
 /// The answer of a handler that sets these headers itself.
@@ -256,7 +273,7 @@ fn vary_names_what_could_have_decided() {
     };
     assert!(vary(&SessionLayer::new(verifier()), &[]).is_empty());
     assert_eq!(vary(&all(), &[]), [VARY_ALL], "sent or not");
-    let some = SessionLayer::new(verifier()).client_context(CallHeaders::none().culture());
+    let some = SessionLayer::new(verifier()).client_headers(ClientHeaders::none().with_culture());
     assert_eq!(vary(&some, &[]), ["client-culture"]);
     assert_eq!(
         vary(&some, &[("vary", "Origin, Client-Culture")]),

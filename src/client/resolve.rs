@@ -1,130 +1,99 @@
-//! Which source decides culture, offset and zone of a call.
+//! Decides which source a call's cultures, offset and zone come from.
 
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
-    ClientContext, ClientSource, Culture, TimeZone,
-    context::ClientClock,
-    negotiation::{AcceptLanguage, Supported},
+    accept_language::AcceptLanguage,
+    context::{ClientClock, ClientContext, ClientSource},
+    culture::Culture,
+    offset::offset_from_minutes,
+    supported::Supported,
+    zone::ClientTimeZone,
 };
 
-/// What one source says. What it does not say, or says badly, is `None`.
+/// What one source says of the client; `None` where it says nothing that can be used.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Offer {
+pub(crate) struct ClientHints {
     pub(crate) culture: Option<Culture>,
     pub(crate) ui_culture: Option<Culture>,
     pub(crate) utc_offset: Option<FixedOffset>,
-    pub(crate) time_zone: Option<TimeZone>,
+    pub(crate) time_zone: Option<ClientTimeZone>,
 }
 
-/// What a service supports and what it falls back to, set once at start-up.
+/// The cultures that a service supports and the values that it falls back to, set at start-up.
 ///
 /// The sources are asked in this order: call, token, `Accept-Language`, default. Culture, UI
-/// culture, and the pair of offset and zone go their own ways.
+/// culture, and the pair of offset and zone are each resolved by themselves.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientPolicy {
+pub(crate) struct ClientDefaults {
     supported: Supported,
-    default_culture: Culture,
-    /// The default culture where none is set.
-    default_ui_culture: Option<Culture>,
-    default_utc_offset: Option<FixedOffset>,
-    default_time_zone: Option<TimeZone>,
+    /// Its cultures are taken as they are, supported or not.
+    pub(crate) defaults: ClientHints,
 }
 
-impl ClientPolicy {
-    /// Adds to the list of supported cultures; without one, every culture is taken as it is.
+impl ClientDefaults {
+    /// Appends to the list of supported cultures; without one, any is taken as it is.
     pub(crate) fn support(&mut self, culture: Culture) {
         self.supported.insert(culture);
-    }
-
-    /// Sets the default culture. It is used as it is, supported or not; so are the others.
-    pub(crate) fn set_default_culture(&mut self, culture: Culture) {
-        self.default_culture = culture;
-    }
-
-    pub(crate) fn set_default_ui_culture(&mut self, ui_culture: Culture) {
-        self.default_ui_culture = Some(ui_culture);
-    }
-
-    pub(crate) fn set_default_utc_offset(&mut self, utc_offset: FixedOffset) {
-        self.default_utc_offset = Some(utc_offset);
-    }
-
-    pub(crate) fn set_default_time_zone(&mut self, time_zone: TimeZone) {
-        self.default_time_zone = Some(time_zone);
-    }
-
-    /// Whether the default offset is one that a token could say too.
-    pub(crate) fn has_plain_default_offset(&self) -> bool {
-        self.default_utc_offset.is_none_or(|offset| {
-            let seconds = offset.local_minus_utc();
-            seconds % 60 == 0 && super::offset_from_minutes((seconds / 60).into()).is_some()
-        })
     }
 
     pub(crate) fn has_supported_list(&self) -> bool {
         !self.supported.is_empty()
     }
 
-    /// What the token says, else the default.
-    pub(crate) fn resolve_token(
-        &self,
-        token: &Offer,
-        now: impl Fn() -> DateTime<Utc>,
-    ) -> ClientContext {
-        let answer = self.answer(token, &now);
-        let (culture, culture_source) = answer
-            .culture
-            .map_or_else(|| by_default(self.default_culture.clone()), by_token);
-        let (ui_culture, ui_culture_source) = answer
-            .ui_culture
-            .map_or_else(|| by_default(self.default_ui_culture().clone()), by_token);
-        let (clock, clock_source) = answer
-            .clock
-            .map_or_else(|| by_default(self.default_clock(&now)), by_token);
-        ClientContext {
-            culture,
-            ui_culture,
-            clock,
-            culture_source,
-            ui_culture_source,
-            clock_source,
-            ignored: 0,
-        }
+    /// Whether the default offset is one that a token can carry too.
+    pub(crate) fn has_plain_default_offset(&self) -> bool {
+        self.defaults.utc_offset.is_none_or(|offset| {
+            let seconds = offset.local_minus_utc();
+            seconds % 60 == 0 && offset_from_minutes((seconds / 60).into()).is_some()
+        })
     }
 
-    /// Whether [`resolve_token`](Self::resolve_token) yields the same at every moment.
-    pub(crate) fn is_steady(&self, token: &Offer) -> bool {
-        let by_default = self.default_utc_offset.is_some() || self.default_time_zone.is_none();
+    /// Resolves a token's hints, then the defaults.
+    pub(crate) fn resolve_token(
+        &self,
+        token: &ClientHints,
+        now: impl Fn() -> DateTime<Utc>,
+    ) -> ClientContext {
+        let mut context = ClientContext::default();
+        if let Some(culture) = &self.defaults.culture {
+            context.culture = culture.clone();
+        }
+        let ui_culture = self.defaults.ui_culture.as_ref();
+        context.ui_culture = ui_culture.unwrap_or(&context.culture).clone();
+        if let Some(clock) = clock(&self.defaults, &now) {
+            context.clock = clock;
+        }
+        self.apply(token, ClientSource::Token, now, &mut context);
+        context
+    }
+
+    /// Whether [`resolve_token`](Self::resolve_token) gives the same at every instant.
+    pub(crate) fn is_steady(&self, token: &ClientHints) -> bool {
+        let defaults = &self.defaults;
+        let by_default = defaults.utc_offset.is_some() || defaults.time_zone.is_none();
         token.utc_offset.is_some() || (token.time_zone.is_none() && by_default)
     }
 
-    /// What the call says, else what `base` has of the token, else what `Accept-Language` says,
-    /// else what `base` has by default. So many bad values of the call were `ignored`.
+    /// Resolves a call's hints, then what `base` has of the token, then `Accept-Language`, then
+    /// what `base` has by default.
     pub(crate) fn resolve_call(
         &self,
         base: &ClientContext,
-        call: &Offer,
+        call: &ClientHints,
         languages: Option<&AcceptLanguage>,
-        ignored: u8,
+        ignored_values: u8,
         now: DateTime<Utc>,
     ) -> ClientContext {
-        let answer = self.answer(call, || now);
-        let mut context = base.clone();
-        context.ignored = ignored;
-        if let Some(culture) = answer.culture {
-            (context.culture, context.culture_source) = (culture, ClientSource::Call);
-        }
-        if let Some(ui_culture) = answer.ui_culture {
-            (context.ui_culture, context.ui_culture_source) = (ui_culture, ClientSource::Call);
-        }
-        if let Some(clock) = answer.clock {
-            (context.clock, context.clock_source) = (clock, ClientSource::Call);
-        }
-        // A source that says a culture says a UI culture too, so that nothing is left to ask for
-        // where the culture is not by default.
+        let mut context = ClientContext {
+            ignored_values,
+            ..base.clone()
+        };
+        self.apply(call, ClientSource::Call, || now, &mut context);
+        // A source with a culture has a UI culture too, so nothing is left to ask for where the
+        // culture is not the default.
         if context.culture_source == ClientSource::Default
-            && let Some(chosen) = languages.and_then(|it| it.choose(&self.supported))
+            && let Some(chosen) = languages.and_then(|languages| languages.choose(&self.supported))
         {
             let source = ClientSource::AcceptLanguage;
             if context.ui_culture_source == ClientSource::Default {
@@ -135,54 +104,39 @@ impl ClientPolicy {
         context
     }
 
-    /// What is left of an offer: supported cultures, and offset and zone as a pair.
-    fn answer(&self, offer: &Offer, now: impl Fn() -> DateTime<Utc>) -> Answer {
-        let nearest = |asked: &Option<Culture>| self.supported.lookup(asked.as_ref()?);
-        let culture = nearest(&offer.culture);
-        Answer {
-            ui_culture: nearest(&offer.ui_culture).or_else(|| culture.clone()),
-            culture,
-            clock: clock(offer.utc_offset, offer.time_zone, now),
+    /// Replaces what the hints say of: supported cultures, and offset and zone as a pair. The
+    /// source's culture stands in for a UI culture that is absent or not supported.
+    fn apply(
+        &self,
+        hints: &ClientHints,
+        source: ClientSource,
+        now: impl Fn() -> DateTime<Utc>,
+        context: &mut ClientContext,
+    ) {
+        let nearest = |culture: &Option<Culture>| self.supported.lookup(culture.as_ref()?);
+        let culture = nearest(&hints.culture);
+        if let Some(ui_culture) = nearest(&hints.ui_culture).or_else(|| culture.clone()) {
+            (context.ui_culture, context.ui_culture_source) = (ui_culture, source);
+        }
+        if let Some(culture) = culture {
+            (context.culture, context.culture_source) = (culture, source);
+        }
+        if let Some(clock) = clock(hints, now) {
+            (context.clock, context.clock_source) = (clock, source);
         }
     }
-
-    fn default_ui_culture(&self) -> &Culture {
-        let set = self.default_ui_culture.as_ref();
-        set.unwrap_or(&self.default_culture)
-    }
-
-    fn default_clock(&self, now: impl Fn() -> DateTime<Utc>) -> ClientClock {
-        clock(self.default_utc_offset, self.default_time_zone, now).unwrap_or_default()
-    }
 }
 
-/// What one source yields.
-struct Answer {
-    culture: Option<Culture>,
-    /// The source's culture where it has no UI culture that is supported.
-    ui_culture: Option<Culture>,
-    clock: Option<ClientClock>,
-}
-
-/// Offset and zone of one source. A zone without an offset gives that of this moment; an offset
-/// says no zone.
-fn clock(
-    utc_offset: Option<FixedOffset>,
-    time_zone: Option<TimeZone>,
-    now: impl Fn() -> DateTime<Utc>,
-) -> Option<ClientClock> {
+/// Offset and zone of one source. A zone without an offset gives its offset of now; an offset
+/// without a zone names none.
+fn clock(hints: &ClientHints, now: impl Fn() -> DateTime<Utc>) -> Option<ClientClock> {
+    let time_zone = hints.time_zone;
     Some(ClientClock {
-        utc_offset: utc_offset.or_else(|| Some(time_zone?.offset_at(&now())))?,
+        utc_offset: hints
+            .utc_offset
+            .or_else(|| Some(time_zone?.offset_at(&now())))?,
         time_zone,
     })
-}
-
-fn by_token<T>(value: T) -> (T, ClientSource) {
-    (value, ClientSource::Token)
-}
-
-fn by_default<T>(value: T) -> (T, ClientSource) {
-    (value, ClientSource::Default)
 }
 
 #[cfg(test)]
@@ -200,13 +154,13 @@ mod tests {
         tag.parse().unwrap()
     }
 
-    /// Of culture and UI culture; `-` is not said.
-    fn cultures(culture: &str, ui_culture: &str) -> Offer {
+    /// Culture and UI culture; `-` is none.
+    fn cultures(culture: &str, ui_culture: &str) -> ClientHints {
         let said = |tag: &str| (tag != "-").then(|| tag.parse().unwrap());
-        Offer {
+        ClientHints {
             culture: said(culture),
             ui_culture: said(ui_culture),
-            ..Offer::default()
+            ..ClientHints::default()
         }
     }
 
@@ -218,14 +172,14 @@ mod tests {
         "2026-07-01T12:00:00Z".parse().unwrap()
     }
 
-    fn policy(supported: &[&str]) -> ClientPolicy {
-        let mut policy = ClientPolicy::default();
+    fn service(supported: &[&str]) -> ClientDefaults {
+        let mut service = ClientDefaults::default();
         for tag in supported {
-            policy.support(culture(tag));
+            service.support(culture(tag));
         }
-        policy.set_default_culture(culture("ja"));
-        policy.set_default_ui_culture(culture("ko"));
-        policy
+        service.defaults.culture = Some(culture("ja"));
+        service.defaults.ui_culture = Some(culture("ko"));
+        service
     }
 
     type Cultures<'a> = ((&'a str, ClientSource), (&'a str, ClientSource));
@@ -239,11 +193,11 @@ mod tests {
 
     #[test]
     fn each_source_is_asked_in_its_turn() {
-        let speaks = &["de", "en", "fr", "it"][..];
+        let list = &["de", "en", "fr", "it"][..];
         for (name, supported, token, call, accept, want) in [
             (
-                "nothing is said",
-                speaks,
+                "no hint",
+                list,
                 ("-", "-"),
                 ("-", "-"),
                 None,
@@ -251,7 +205,7 @@ mod tests {
             ),
             (
                 "the token alone",
-                speaks,
+                list,
                 ("de-AT", "en-US"),
                 ("-", "-"),
                 None,
@@ -266,16 +220,16 @@ mod tests {
                 (("de-AT", TOKEN), ("en-US", TOKEN)),
             ),
             (
-                "the token's culture for texts too",
-                speaks,
+                "the token's culture is its UI culture",
+                list,
                 ("de", "-"),
                 ("-", "-"),
                 Some("fr"),
                 (("de", TOKEN), ("de", TOKEN)),
             ),
             (
-                "the token's UI culture is not spoken",
-                speaks,
+                "the token's UI culture is not supported",
+                list,
                 ("de", "pl"),
                 ("-", "-"),
                 Some("fr"),
@@ -283,15 +237,15 @@ mod tests {
             ),
             (
                 "the token's UI culture alone",
-                speaks,
+                list,
                 ("-", "de"),
                 ("-", "-"),
                 Some("fr"),
                 (("fr", ACCEPT), ("de", TOKEN)),
             ),
             (
-                "the token's cultures are not spoken",
-                speaks,
+                "the token's cultures are not supported",
+                list,
                 ("pl", "cs"),
                 ("-", "-"),
                 Some("fr"),
@@ -299,15 +253,15 @@ mod tests {
             ),
             (
                 "the call before the token",
-                speaks,
+                list,
                 ("de", "de"),
                 ("en-GB", "it"),
                 Some("fr"),
                 (("en", CALL), ("it", CALL)),
             ),
             (
-                "the call's culture for texts too",
-                speaks,
+                "the call's culture is its UI culture",
+                list,
                 ("de", "it"),
                 ("en", "-"),
                 Some("fr"),
@@ -315,23 +269,23 @@ mod tests {
             ),
             (
                 "the call's UI culture alone",
-                speaks,
+                list,
                 ("de", "it"),
                 ("-", "en"),
                 Some("fr"),
                 (("de", TOKEN), ("en", CALL)),
             ),
             (
-                "the call's cultures are not spoken",
-                speaks,
+                "the call's cultures are not supported",
+                list,
                 ("de", "it"),
                 ("pl", "cs"),
                 Some("fr"),
                 (("de", TOKEN), ("it", TOKEN)),
             ),
             (
-                "nobody's cultures are spoken",
-                speaks,
+                "no culture is supported",
+                list,
                 ("pl", "cs"),
                 ("pl", "cs"),
                 Some("pl, cs"),
@@ -354,47 +308,47 @@ mod tests {
                 (("und", TOKEN), ("und", TOKEN)),
             ),
         ] {
-            let policy = policy(supported);
-            let base = policy.resolve_token(&cultures(token.0, token.1), summer);
+            let service = service(supported);
+            let base = service.resolve_token(&cultures(token.0, token.1), summer);
             let accept = accept.and_then(|field| AcceptLanguage::parse(field.as_bytes()));
             let call = cultures(call.0, call.1);
-            let got = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            let got = service.resolve_call(&base, &call, accept.as_ref(), 0, summer());
             assert_eq!(seen(&got), want, "{name}");
         }
     }
 
     #[test]
-    fn the_default_culture_is_for_texts_too() {
-        let mut policy = ClientPolicy::default();
-        policy.set_default_culture(culture("ja"));
-        let got = policy.resolve_token(&Offer::default(), summer);
+    fn the_default_culture_is_the_default_ui_culture() {
+        let mut service = ClientDefaults::default();
+        service.defaults.culture = Some(culture("ja"));
+        let got = service.resolve_token(&ClientHints::default(), summer);
         assert_eq!(seen(&got), (("ja", DEFAULT), ("ja", DEFAULT)));
-        let unset = ClientPolicy::default().resolve_token(&Offer::default(), summer);
+        let unset = ClientDefaults::default().resolve_token(&ClientHints::default(), summer);
         assert_eq!(unset, ClientContext::default());
     }
 
     #[test]
-    fn a_list_is_told() {
-        assert!(!policy(&[]).has_supported_list());
-        assert!(policy(&["de"]).has_supported_list());
+    fn a_list_is_reported() {
+        assert!(!service(&[]).has_supported_list());
+        assert!(service(&["de"]).has_supported_list());
     }
 
     #[test]
-    fn bad_values_are_counted_for_the_call() {
-        let policy = policy(&[]);
-        let base = policy.resolve_token(&cultures("de", "-"), summer);
-        assert_eq!(base.ignored(), 0);
-        let got = policy.resolve_call(&base, &Offer::default(), None, 3, summer());
-        assert_eq!(got.ignored(), 3);
+    fn ignored_values_are_counted_for_the_call() {
+        let service = service(&[]);
+        let base = service.resolve_token(&cultures("de", "-"), summer);
+        assert_eq!(base.ignored_values(), 0);
+        let got = service.resolve_call(&base, &ClientHints::default(), None, 3, summer());
+        assert_eq!(got.ignored_values(), 3);
         assert_eq!(seen(&got), seen(&base));
     }
 
     #[test]
-    fn an_offset_comes_from_the_first_that_says_one() {
-        let mut policy = policy(&["de"]);
-        let said = |minutes: Option<i32>| Offer {
+    fn an_offset_comes_from_the_first_source_that_has_one() {
+        let mut service = service(&["de"]);
+        let said = |minutes: Option<i32>| ClientHints {
             utc_offset: minutes.map(offset),
-            ..Offer::default()
+            ..ClientHints::default()
         };
         for (name, default, token, call, want) in [
             ("nobody", None, None, None, (0, DEFAULT)),
@@ -402,9 +356,9 @@ mod tests {
             ("token", Some(60), Some(0), None, (0, TOKEN)),
             ("call", Some(60), Some(120), Some(-210), (-210, CALL)),
         ] {
-            policy.default_utc_offset = default.map(offset);
-            let base = policy.resolve_token(&said(token), summer);
-            let got = policy.resolve_call(&base, &said(call), None, 0, summer());
+            service.defaults.utc_offset = default.map(offset);
+            let base = service.resolve_token(&said(token), summer);
+            let got = service.resolve_call(&base, &said(call), None, 0, summer());
             let got = (got.utc_offset(), got.utc_offset_source());
             assert_eq!(got, (offset(want.0), want.1), "{name}");
         }
@@ -415,10 +369,10 @@ mod tests {
     fn offset_and_zone_come_as_a_pair() {
         let berlin = Some("Europe/Berlin");
         let st_johns = Some("America/St_Johns");
-        let said = |(minutes, zone): (Option<i32>, Option<&str>)| Offer {
+        let said = |(minutes, zone): (Option<i32>, Option<&str>)| ClientHints {
             utc_offset: minutes.map(offset),
             time_zone: zone.map(|name| name.parse().unwrap()),
-            ..Offer::default()
+            ..ClientHints::default()
         };
         let nothing = (None, None);
         for (name, default, token, call, want) in [
@@ -479,37 +433,35 @@ mod tests {
                 (0, berlin, DEFAULT),
             ),
         ] {
-            let default = said(default);
-            let policy = ClientPolicy {
-                default_utc_offset: default.utc_offset,
-                default_time_zone: default.time_zone,
-                ..ClientPolicy::default()
+            let service = ClientDefaults {
+                defaults: said(default),
+                ..ClientDefaults::default()
             };
-            let base = policy.resolve_token(&said(token), summer);
-            let got = policy.resolve_call(&base, &said(call), None, 0, summer());
+            let base = service.resolve_token(&said(token), summer);
+            let got = service.resolve_call(&base, &said(call), None, 0, summer());
             let (minutes, zone, source) = want;
             assert_eq!(got.utc_offset(), offset(minutes), "{name}");
             assert_eq!(got.utc_offset_source(), source, "{name}");
-            assert_eq!(got.time_zone().map(TimeZone::name), zone, "{name}");
+            assert_eq!(got.time_zone().map(ClientTimeZone::name), zone, "{name}");
             assert_eq!(got.time_zone_source(), zone.map(|_| source), "{name}");
         }
     }
 
     proptest! {
-        /// With a list, what is resolved is of the list or is the default.
+        /// With a list, a culture is of the list or the default.
         #[test]
-        fn only_what_is_spoken_is_resolved(
+        fn only_supported_cultures_and_defaults_are_resolved(
             list in proptest::collection::vec("(en|de|fr)(-(US|CH))?", 1..4),
             said in proptest::collection::vec("-|(en|de|fr|pl)(-(US|CH|AT))?", 4),
             field in "((en|de|fr|pl|\\*)(-US)?(;q=0(.[0-9])?)?, ?){0,4}",
         ) {
             let list: Vec<_> = list.iter().map(String::as_str).collect();
-            let policy = policy(&list);
+            let service = service(&list);
             let [token, token_ui, call, call_ui] = &said[..] else { unreachable!() };
-            let base = policy.resolve_token(&cultures(token, token_ui), summer);
+            let base = service.resolve_token(&cultures(token, token_ui), summer);
             let accept = AcceptLanguage::parse(field.as_bytes());
             let call = cultures(call, call_ui);
-            let context = policy.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            let context = service.resolve_call(&base, &call, accept.as_ref(), 0, summer());
             for (default, (tag, source)) in [("ja", seen(&context).0), ("ko", seen(&context).1)] {
                 match source {
                     ClientSource::Default => prop_assert_eq!(tag, default),

@@ -1,0 +1,338 @@
+//! Keys from those of the crate jsonwebtoken.
+
+use jsonwebtoken::{
+    Algorithm as TheirAlgorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey,
+    jwk::JwkSet,
+};
+use zeroize::Zeroizing;
+
+use super::{
+    Algorithm, KeySet, Reason, SigningKey, VerifyingKey, der,
+    encoded_key::{EncodedPrivateKey, EncodedPublicKey, INVALID, UNFIT},
+};
+use crate::error::ConfigError;
+
+/// A key of jsonwebtoken for one algorithm, from any of its constructors: secret, base64, PEM, DER,
+/// components or JWK.
+///
+/// A weak key, which jsonwebtoken may accept, is an error: a secret shorter than the hash, an RSA
+/// key under 2,048 bits.
+///
+/// # Examples
+///
+/// ```
+/// use jsonwebtoken::DecodingKey;
+/// use tower_session_token::{Algorithm, VerifyingKey};
+///
+/// let theirs = DecodingKey::from_ed_components("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")?;
+/// let key = VerifyingKey::try_from((jsonwebtoken::Algorithm::EdDSA, &theirs))?;
+/// assert_eq!(key.algorithm(), Algorithm::EdDSA);
+/// assert!(VerifyingKey::try_from((jsonwebtoken::Algorithm::RS256, &theirs)).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<(TheirAlgorithm, &DecodingKey)> for VerifyingKey {
+    type Error = ConfigError;
+
+    fn try_from((algorithm, key): (TheirAlgorithm, &DecodingKey)) -> Result<Self, Self::Error> {
+        verifying(algorithm, key).map_err(error)
+    }
+}
+
+/// A key of jsonwebtoken for one algorithm, from any of its constructors: secret, base64, PEM or
+/// DER.
+///
+/// A weak key, which jsonwebtoken may accept, is an error: a secret shorter than the hash, an RSA
+/// key under 2,048 bits.
+///
+/// # Examples
+///
+/// ```
+/// use jsonwebtoken::EncodingKey;
+/// use tower_session_token::{Algorithm, SigningKey};
+///
+/// let theirs = EncodingKey::from_base64_secret("c2l4dGVlbiBieXRlcywgdHdpY2Ugb3ZlcjogMzIuLi4=")?;
+/// let key = SigningKey::try_from((jsonwebtoken::Algorithm::HS256, &theirs))?;
+/// assert_eq!(key.algorithm(), Algorithm::HS256);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<(TheirAlgorithm, &EncodingKey)> for SigningKey {
+    type Error = ConfigError;
+
+    fn try_from((algorithm, key): (TheirAlgorithm, &EncodingKey)) -> Result<Self, Self::Error> {
+        signing(algorithm, key).map_err(error)
+    }
+}
+
+/// The keys of a JWK Set that jsonwebtoken has parsed, as [`KeySet::from_jwks`] reads them.
+///
+/// For keys that name no algorithm, use [`KeySet::from_jwks_with_algorithms`] on the set's JSON.
+///
+/// # Examples
+///
+/// ```
+/// use jsonwebtoken::jwk::JwkSet;
+/// use tower_session_token::KeySet;
+///
+/// let theirs: JwkSet = serde_json::from_str(
+///     r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "2026-01",
+///                   "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+/// )?;
+/// assert_eq!(KeySet::try_from(&theirs)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl TryFrom<&JwkSet> for KeySet {
+    type Error = ConfigError;
+
+    fn try_from(keys: &JwkSet) -> Result<Self, Self::Error> {
+        let json = serde_json::to_vec(keys).map(Zeroizing::new);
+        Self::from_jwks(&*json.or(Err(error(INVALID.into())))?)
+    }
+}
+
+fn error(reason: Reason) -> ConfigError {
+    ConfigError::new("jsonwebtoken", reason)
+}
+
+fn verifying(algorithm: TheirAlgorithm, key: &DecodingKey) -> Result<VerifyingKey, Reason> {
+    let algorithm = algorithm_of(algorithm, key.family())?;
+    let encoded = match key.kind() {
+        DecodingKeyKind::SecretOrDer(secret) if key.family() == AlgorithmFamily::Hmac => {
+            return VerifyingKey::hmac(algorithm, secret);
+        }
+        DecodingKeyKind::SecretOrDer(der) if der::public_info(der).is_some() => {
+            EncodedPublicKey::from_spki(algorithm, der)
+        }
+        DecodingKeyKind::SecretOrDer(bits) => EncodedPublicKey::from_bits(algorithm, bits),
+        DecodingKeyKind::RsaModulusExponent { n, e } => EncodedPublicKey::rsa(n, e),
+    };
+    Ok(VerifyingKey::public(algorithm, encoded?)?)
+}
+
+fn signing(algorithm: TheirAlgorithm, key: &EncodingKey) -> Result<SigningKey, Reason> {
+    let algorithm = algorithm_of(algorithm, key.family())?;
+    let bytes = key.as_bytes();
+    let encoded = match key.family() {
+        AlgorithmFamily::Hmac => return SigningKey::hmac(algorithm, bytes),
+        _ if der::private_info(bytes).is_some() => EncodedPrivateKey::from_pkcs8(algorithm, bytes),
+        AlgorithmFamily::Rsa => EncodedPrivateKey::from_pkcs1(algorithm, bytes),
+        AlgorithmFamily::Ec => EncodedPrivateKey::from_sec1(algorithm, bytes),
+        AlgorithmFamily::Ed => Err(INVALID),
+    };
+    Ok(SigningKey::private(algorithm, &encoded?)?)
+}
+
+/// The algorithm by its name in `alg`, if it is of the key's family.
+fn algorithm_of(algorithm: TheirAlgorithm, family: AlgorithmFamily) -> Result<Algorithm, Reason> {
+    if algorithm.family() != family {
+        return Err(UNFIT.into());
+    }
+    let name = serde_json::to_value(algorithm).ok();
+    let own = name.and_then(|name| name.as_str()?.parse().ok());
+    own.ok_or("the algorithm is not supported".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::crypto;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::key::tests::{der, file, jwk, octets};
+
+    const MESSAGE: &[u8] = b"what is signed";
+    const SECRET: &[u8] = &[7; 64];
+
+    /// Asserts that what one key signs the other crate's key verifies.
+    fn agree(algorithm: TheirAlgorithm, signing: &EncodingKey, verifying: &DecodingKey) {
+        let own = SigningKey::try_from((algorithm, signing)).unwrap();
+        let own_verifying = VerifyingKey::try_from((algorithm, verifying)).unwrap();
+        assert_eq!(own.verifying_key(), own_verifying, "{algorithm:?}");
+        assert_eq!(own.algorithm().as_str(), format!("{algorithm:?}"));
+
+        let signature = own.sign(MESSAGE).unwrap();
+        let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&signature);
+        assert!(crypto::verify(&text, MESSAGE, verifying, algorithm).unwrap());
+
+        let text = crypto::sign(MESSAGE, signing, algorithm).unwrap();
+        let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap();
+        assert!(own_verifying.verify(MESSAGE, &signature), "{algorithm:?}");
+    }
+
+    /// The content of a PEM file's `SubjectPublicKeyInfo`, which jsonwebtoken's PEM constructors
+    /// extract.
+    fn bits(name: &str) -> Vec<u8> {
+        let spki = der(&format!("{name}.public.pem"));
+        der::public_info(&spki).unwrap().1.to_vec()
+    }
+
+    #[test]
+    fn both_crates_verify_what_the_other_signs() {
+        let secret = EncodingKey::from_secret(SECRET).unwrap();
+        let base64 = base64_simd::STANDARD.encode_to_string(SECRET);
+        let verifying = DecodingKey::from_base64_secret(&base64).unwrap();
+        for algorithm in ["HS256", "HS384", "HS512"] {
+            agree(algorithm.parse().unwrap(), &secret, &verifying);
+        }
+        let rsa = EncodingKey::from_rsa_der(&der("rsa.pkcs1.private.pem"));
+        let public = jwk("rsa.public");
+        let (n, e) = (public["n"].as_str().unwrap(), public["e"].as_str().unwrap());
+        for verifying in [
+            DecodingKey::from_rsa_der(&bits("rsa")),
+            DecodingKey::from_rsa_components(n, e).unwrap(),
+            DecodingKey::from_rsa_raw_components(&octets(&public, "n"), &octets(&public, "e")),
+        ] {
+            for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+                agree(algorithm.parse().unwrap(), &rsa, &verifying);
+            }
+        }
+        for (algorithm, name) in [("ES256", "p256"), ("ES384", "p384")] {
+            let algorithm = algorithm.parse().unwrap();
+            let signing = EncodingKey::from_ec_der(&der(&format!("{name}.private.pem")));
+            let public = jwk(&format!("{name}.public"));
+            let (x, y) = (public["x"].as_str().unwrap(), public["y"].as_str().unwrap());
+            agree(algorithm, &signing, &DecodingKey::from_ec_der(&bits(name)));
+            let verifying = DecodingKey::from_ec_components(x, y).unwrap();
+            agree(algorithm, &signing, &verifying);
+        }
+        let signing = EncodingKey::from_ed_der(&der("ed25519.private.pem"));
+        let x = jwk("ed25519.public")["x"].as_str().unwrap().to_owned();
+        for verifying in [
+            DecodingKey::from_ed_der(&bits("ed25519")),
+            DecodingKey::from_ed_components(&x).unwrap(),
+        ] {
+            agree(TheirAlgorithm::EdDSA, &signing, &verifying);
+        }
+    }
+
+    /// Forms that jsonwebtoken takes unchecked.
+    #[test]
+    fn other_forms_of_der_are_the_same_keys() {
+        let rsa: fn(&[u8]) -> DecodingKey = DecodingKey::from_rsa_der;
+        for (algorithm, name, verifying) in [
+            ("RS256", "rsa", rsa),
+            ("ES256", "p256", DecodingKey::from_ec_der),
+            ("ES384", "p384", DecodingKey::from_ec_der),
+            ("EdDSA", "ed25519", DecodingKey::from_ed_der),
+        ] {
+            let verifying = verifying(&der(&format!("{name}.public.pem")));
+            let key = VerifyingKey::try_from((algorithm.parse().unwrap(), &verifying)).unwrap();
+            let pem = file(&format!("{name}.public.pem"));
+            let own = VerifyingKey::from_pem(algorithm.parse().unwrap(), pem).unwrap();
+            assert_eq!(key, own, "{name}");
+        }
+        for (algorithm, name, signing) in [
+            (
+                "RS256",
+                "rsa",
+                EncodingKey::from_rsa_der(&der("rsa.private.pem")),
+            ),
+            (
+                "ES256",
+                "p256",
+                EncodingKey::from_ec_der(&der("p256.sec1.private.pem")),
+            ),
+        ] {
+            let key = SigningKey::try_from((algorithm.parse().unwrap(), &signing)).unwrap();
+            let pem = file(&format!("{name}.private.pem"));
+            let own = SigningKey::from_pem(algorithm.parse().unwrap(), pem).unwrap();
+            assert_eq!(key.verifying_key(), own.verifying_key(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_converted_is_an_error() {
+        use TheirAlgorithm::{ES256, EdDSA, HS256, HS512, RS256};
+
+        let point = jwk("p384.public");
+        let (x, y) = (point["x"].as_str().unwrap(), point["y"].as_str().unwrap());
+        for (algorithm, key, reason) in [
+            (HS256, DecodingKey::from_ec_der(&bits("p256")), UNFIT),
+            (RS256, DecodingKey::from_secret(SECRET).unwrap(), UNFIT),
+            (ES256, DecodingKey::from_rsa_der(&bits("rsa")), UNFIT),
+            (
+                ES256,
+                DecodingKey::from_ec_der(&der("p384.public.pem")),
+                UNFIT,
+            ),
+            (
+                ES256,
+                DecodingKey::from_ec_components(x, y).unwrap(),
+                INVALID,
+            ),
+            (ES256, DecodingKey::from_ec_der(b"no key"), INVALID),
+            (EdDSA, DecodingKey::from_ed_der(&bits("p256")), INVALID),
+            (EdDSA, DecodingKey::from_ed_der(&[0; 32]), "small order"),
+            (
+                RS256,
+                DecodingKey::from_rsa_der(&bits("rsa1024")),
+                "2,048 bits",
+            ),
+            (
+                HS512,
+                DecodingKey::from_secret(&[7; 63]).unwrap(),
+                "63 bytes",
+            ),
+            (
+                HS256,
+                DecodingKey::from_secret(file("p256.public.pem").as_bytes()).unwrap(),
+                "a key",
+            ),
+        ] {
+            let error = VerifyingKey::try_from((algorithm, &key)).unwrap_err();
+            assert_eq!(error.option(), "jsonwebtoken");
+            assert!(error.reason().contains(reason), "{algorithm:?}: {error}");
+        }
+        for (algorithm, key, reason) in [
+            (HS256, EncodingKey::from_ed_der(&[7; 64]), UNFIT),
+            (EdDSA, EncodingKey::from_ed_der(&[7; 32]), INVALID),
+            (
+                EdDSA,
+                EncodingKey::from_ed_der(&der("p256.private.pem")),
+                UNFIT,
+            ),
+            (
+                ES256,
+                EncodingKey::from_ec_der(&der("ed25519.private.pem")),
+                UNFIT,
+            ),
+            (
+                RS256,
+                EncodingKey::from_rsa_der(&der("rsa1024.private.pem")),
+                "2,048 bits",
+            ),
+            (RS256, EncodingKey::from_rsa_der(b""), INVALID),
+            (
+                HS256,
+                EncodingKey::from_secret(b"short").unwrap(),
+                "5 bytes",
+            ),
+        ] {
+            let error = SigningKey::try_from((algorithm, &key)).unwrap_err();
+            assert_eq!(error.option(), "jsonwebtoken");
+            assert!(error.reason().contains(reason), "{algorithm:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_set_has_the_keys_that_its_json_has() {
+        let names = ["rsa", "p256", "p384", "ed25519"];
+        let mut keys = Vec::from(names.map(|name| jwk(&format!("{name}.public"))));
+        keys.extend([
+            json!({ "kty": "oct", "k": "c2hvcnQ", "alg": "HS256" }),
+            json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AQ" }),
+            json!({ "kty": "RSA", "use": "enc", "n": "AQAB", "e": "AQAB", "alg": "RS256" }),
+        ]);
+        let json: Value = json!({ "keys": keys });
+        let theirs: JwkSet = serde_json::from_value(json.clone()).unwrap();
+        let keys = KeySet::try_from(&theirs).unwrap();
+        assert_eq!(keys, KeySet::from_jwks(json.to_string()).unwrap());
+        assert_eq!(keys.len(), 4);
+        let skipped: Vec<_> = keys.skipped().iter().map(|key| key.position()).collect();
+        assert_eq!(skipped, [5, 6, 7]);
+        let none = JwkSet { keys: Vec::new() };
+        assert_eq!(
+            KeySet::try_from(&none).unwrap_err().reason(),
+            "there is no key in the set"
+        );
+    }
+}

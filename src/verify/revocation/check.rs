@@ -1,0 +1,65 @@
+//! The question whether a session is revoked.
+
+use std::sync::Arc;
+
+use crate::session::Session;
+
+/// Says whether a session is revoked; the verifier asks at each verification.
+///
+/// The answer is synchronous and comes from memory. A check that mirrors a store elsewhere answers
+/// [`Unknown`](RevocationStatus::Unknown) where its copy is too old. An `Arc` or a
+/// boxed trait object of a check is a check, and so is a closure.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{RevocationCheck, RevocationStatus, Session};
+///
+/// /// Rejects one application altogether.
+/// struct NoLegacyClient;
+///
+/// impl RevocationCheck for NoLegacyClient {
+///     fn check(&self, session: &Session) -> RevocationStatus {
+///         match session.application_id() {
+///             Some(id) if id == "legacy" => RevocationStatus::Revoked,
+///             _ => RevocationStatus::Valid,
+///         }
+///     }
+/// }
+/// ```
+pub trait RevocationCheck: Send + Sync {
+    /// Whether `session`, whose token is verified, was revoked.
+    fn check(&self, session: &Session) -> RevocationStatus;
+}
+
+impl<T: RevocationCheck + ?Sized> RevocationCheck for Arc<T> {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        (**self).check(session)
+    }
+}
+
+impl RevocationCheck for Box<dyn RevocationCheck> {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        (**self).check(session)
+    }
+}
+
+/// A closure, and a reference to one.
+impl<F: Fn(&Session) -> RevocationStatus + Send + Sync> RevocationCheck for F {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        self(session)
+    }
+}
+
+/// The answer of a [`RevocationCheck`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum RevocationStatus {
+    /// It is not revoked.
+    Valid,
+    /// It is revoked: the token is rejected.
+    Revoked,
+    /// It is not known: the token is rejected with 503, or accepted, as the verifier was
+    /// [configured](crate::SessionVerifierBuilder::accept_unknown_revocation).
+    Unknown,
+}

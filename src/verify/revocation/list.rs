@@ -1,0 +1,207 @@
+//! A list of revocations.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+
+use super::{
+    check::{RevocationCheck, RevocationStatus},
+    table::Table,
+    value::{Revocation, Target},
+};
+use crate::{
+    identity::{Actor, SessionId, TokenId, UserId},
+    session::Session,
+    time::{Clock, NumericDate},
+};
+
+/// A list of revocations, in memory.
+///
+/// A clone is the same list: one goes to the verifier and one stays where users log out. From the
+/// return of [`revoke`](Self::revoke) on, what it names is rejected. An entry is dropped, as the
+/// list grows, five minutes (the largest leeway) after its tokens have expired, so that the list is
+/// about as long as what was revoked lately. Issuers are never dropped: each takes some 15 KiB from
+/// its first entry on.
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::{Revocation, RevocationCheck, RevocationList, RevocationStatus, Session};
+/// # use std::time::Duration;
+/// # use tower_session_token::{SessionToken, User};
+/// # let token = SessionToken::builder(User::new("ann")).issuer("https://id.example.com").audience("orders")
+/// #     .application_id("web-shop").lifetime(Duration::from_secs(600)).build()?;
+/// # let session = Session::in_process(token);
+///
+/// let list = RevocationList::new();
+/// assert_eq!(list.check(&session), RevocationStatus::Valid);
+/// list.revoke(&Revocation::of(&session).expect("it has a token"));
+/// assert_eq!(list.check(&session), RevocationStatus::Revoked);
+/// # Ok::<(), tower_session_token::TokenError>(())
+/// ```
+#[derive(Clone)]
+pub struct RevocationList {
+    inner: Arc<ListInner>,
+}
+
+struct ListInner {
+    clock: Clock,
+    /// Issuers are few and stay; each has its tables.
+    issuers: ArcSwap<HashMap<Box<str>, Arc<Tables>>>,
+}
+
+#[derive(Default)]
+struct Tables {
+    sessions: Table<SessionId, ()>,
+    tokens: Table<TokenId, ()>,
+    /// The instant before which sessions of a user, or without one of the whole issuer, began that
+    /// are revoked.
+    before: Table<Option<UserId>, NumericDate>,
+}
+
+impl Default for RevocationList {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RevocationList {
+    /// An empty list.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with(Clock::System)
+    }
+
+    /// An empty list that forgets entries by another clock than the system's; see
+    /// [`SessionVerifierBuilder::clock`](crate::SessionVerifierBuilder::clock).
+    #[must_use]
+    pub fn with_clock(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self::with(Clock::Custom(Arc::new(now)))
+    }
+
+    fn with(clock: Clock) -> Self {
+        Self {
+            inner: Arc::new(ListInner {
+                clock,
+                issuers: ArcSwap::default(),
+            }),
+        }
+    }
+
+    /// Adds a revocation, and returns whether it says anything new: one that revokes no more and
+    /// lasts no longer than what is listed changes nothing.
+    pub fn revoke(&self, revocation: &Revocation) -> bool {
+        let (tables, until, now) = (
+            self.tables(revocation.issuer()),
+            revocation.until(),
+            self.now(),
+        );
+        match revocation.target() {
+            Target::Session(id) => tables.sessions.insert(id, until, now, ()),
+            Target::Token(id) => tables.tokens.insert(id, until, now, ()),
+            Target::Before(user, before) => tables.before.insert(user, until, now, before.date()),
+        }
+    }
+
+    /// Calls `f` with each revocation that is listed, in no order. Calls of `revoke` from `f` may
+    /// deadlock.
+    pub fn for_each(&self, mut f: impl FnMut(&Revocation)) {
+        for (issuer, tables) in self.inner.issuers.load().iter() {
+            let mut call = |target, until| f(&Revocation::from_list(issuer, target, until));
+            tables
+                .sessions
+                .for_each(|id, (), until| call(Target::Session(id.clone()), until));
+            tables
+                .tokens
+                .for_each(|id, (), until| call(Target::Token(id.clone()), until));
+            tables.before.for_each(|user, before, until| {
+                call(Target::before(user.clone(), before), until);
+            });
+        }
+    }
+
+    /// The number of entries, once what has expired is dropped. It looks at all of them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let now = self.now();
+        let issuers = self.inner.issuers.load();
+        issuers
+            .values()
+            .flat_map(|tables| {
+                [
+                    tables.sessions.len(now),
+                    tables.tokens.len(now),
+                    tables.before.len(now),
+                ]
+            })
+            .sum()
+    }
+
+    /// Whether nothing is revoked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn now(&self) -> NumericDate {
+        self.inner.clock.now()
+    }
+
+    fn tables(&self, issuer: &str) -> Arc<Tables> {
+        if let Some(tables) = self.inner.issuers.load().get(issuer) {
+            return Arc::clone(tables);
+        }
+        let new = Arc::<Tables>::default();
+        self.inner.issuers.rcu(|had| {
+            let mut issuers = HashMap::clone(had);
+            issuers
+                .entry(issuer.into())
+                .or_insert_with(|| Arc::clone(&new));
+            issuers
+        });
+        let issuers = self.inner.issuers.load();
+        issuers.get(issuer).map_or(new, Arc::clone)
+    }
+}
+
+impl RevocationCheck for RevocationList {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        let Some(token) = session.token() else {
+            return RevocationStatus::Valid;
+        };
+        let issuers = self.inner.issuers.load();
+        let Some(tables) = issuers.get(token.issuer().unwrap_or_default()) else {
+            return RevocationStatus::Valid;
+        };
+        let began_at = token.began_at();
+        let is_revoked_session = |id| tables.sessions.get(id).is_some();
+        let is_revoked_before = |user: Option<&UserId>, began_at: Option<NumericDate>| {
+            let before = tables.before.get(&user.cloned());
+            before.is_some_and(|before| began_at.is_none_or(|began_at| began_at < before))
+        };
+        // A session ends with those that it is nested in, which began before it.
+        let mut outer = session.actor().into_iter().flat_map(Actor::chain);
+        let is_revoked = is_revoked_session(session.id())
+            || token.id().is_some_and(|id| tables.tokens.get(id).is_some())
+            || is_revoked_before(Some(session.user().id()), began_at)
+            || is_revoked_before(None, began_at)
+            || outer.any(|actor| {
+                let began_at = began_at.min(actor.authenticated_at.or(began_at));
+                actor.session_id().is_some_and(is_revoked_session)
+                    || is_revoked_before(Some(actor.user_id()), began_at)
+            });
+        if is_revoked {
+            RevocationStatus::Revoked
+        } else {
+            RevocationStatus::Valid
+        }
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not how many there are: counting locks and sweeps.
+        f.debug_struct("RevocationList").finish_non_exhaustive()
+    }
+}

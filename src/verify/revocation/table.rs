@@ -1,0 +1,169 @@
+//! A concurrent map whose entries expire.
+
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    hash::{BuildHasher, Hash},
+    sync::{
+        PoisonError, RwLock, RwLockWriteGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use crate::time::{MAX_LEEWAY, NumericDate};
+
+/// A map whose entries expire. It is sharded, so that a growing shard blocks few readers; a lookup in
+/// an empty one is one load.
+pub(super) struct Table<K, V> {
+    len: AtomicUsize,
+    hasher: RandomState,
+    shards: [RwLock<Shard<K, V>>; 64],
+}
+
+struct Shard<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    /// The length at which expired entries are swept.
+    sweep_at: usize,
+}
+
+struct Entry<V> {
+    value: V,
+    until: NumericDate,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self {
+            len: AtomicUsize::new(0),
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| {
+                RwLock::new(Shard {
+                    entries: HashMap::new(),
+                    sweep_at: 64,
+                })
+            }),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
+    #[expect(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "a number modulo 64 is the index of one of 64 shards"
+    )]
+    fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
+        &self.shards[(self.hasher.hash_one(key) % 64) as usize]
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<V> {
+        if self.len.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        let shard = self
+            .shard(key)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.entries.get(key).map(|entry| entry.value)
+    }
+
+    /// Adds an entry, or lets the one that is there revoke more and last longer. Whether anything
+    /// changed.
+    pub(super) fn insert(&self, key: &K, until: NumericDate, now: NumericDate, value: V) -> bool {
+        let mut shard = self.write(self.shard(key));
+        if shard.entries.len() >= shard.sweep_at {
+            self.sweep(&mut shard, now);
+            shard.sweep_at = shard.entries.len().saturating_mul(2).max(64);
+        }
+        match shard.entries.get_mut(key) {
+            Some(entry) => {
+                let is_new = entry.value < value || entry.until < until;
+                entry.value = entry.value.max(value);
+                entry.until = entry.until.max(until);
+                is_new
+            }
+            None => {
+                shard.entries.insert(key.clone(), Entry { value, until });
+                self.len.fetch_add(1, Ordering::SeqCst);
+                true
+            }
+        }
+    }
+
+    /// Calls `f` with key, value and end of each entry.
+    pub(super) fn for_each(&self, mut f: impl FnMut(&K, V, NumericDate)) {
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            for (key, entry) in &shard.entries {
+                f(key, entry.value, entry.until);
+            }
+        }
+    }
+
+    pub(super) fn len(&self, now: NumericDate) -> usize {
+        for shard in &self.shards {
+            self.sweep(&mut self.write(shard), now);
+        }
+        self.len.load(Ordering::SeqCst)
+    }
+
+    fn sweep(&self, shard: &mut Shard<K, V>, now: NumericDate) {
+        let before = shard.entries.len();
+        // A verifier's leeway may accept a token for as long after its expiry.
+        let forget = now.saturating_sub(MAX_LEEWAY);
+        shard.entries.retain(|_, entry| forget < entry.until);
+        let dropped = before.saturating_sub(shard.entries.len());
+        self.len.fetch_sub(dropped, Ordering::SeqCst);
+    }
+
+    fn write<'a>(&self, shard: &'a RwLock<Shard<K, V>>) -> RwLockWriteGuard<'a, Shard<K, V>> {
+        shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_is_never_counted_forgets_too() {
+        let table = Table::<u64, ()>::default();
+        let instant =
+            |at: i64| NumericDate::new(u64::try_from(1_768_478_400 + at).unwrap(), 0).unwrap();
+        // Each entry is needed for ten seconds and five minutes, and the table is only added to.
+        for number in 0..200_000_i64 {
+            let (now, until) = (instant(number), instant(number + 10));
+            table.insert(&number.unsigned_abs(), until, now, ());
+        }
+        // Not `Table::len`, which sweeps.
+        let held = table.len.load(Ordering::SeqCst);
+        assert!((310..=64 * 64).contains(&held), "{held}");
+    }
+
+    #[test]
+    fn entries_are_in_all_shards() {
+        let table = Table::<u64, ()>::default();
+        let shards = (0..10_000).map(|key| std::ptr::from_ref(table.shard(&key)));
+        assert_eq!(shards.collect::<std::collections::HashSet<_>>().len(), 64);
+    }
+
+    #[test]
+    fn a_shard_is_swept_again_when_it_has_twice_what_was_left() {
+        let table = Table::<u64, ()>::default();
+        let instant =
+            |at: i64| NumericDate::new(u64::try_from(1_768_478_400 + at).unwrap(), 0).unwrap();
+        let of_one_shard = |key: &u64| std::ptr::eq(table.shard(key), &table.shards[0]);
+        let mut keys = (0..).filter(of_one_shard);
+        let mut insert = |now| {
+            let key = keys.next().unwrap();
+            table.insert(&key, instant(0), instant(now), ());
+            table.len.load(Ordering::SeqCst)
+        };
+        let expired = 301;
+        // The 65th looks through the shard, and finds nothing that has expired.
+        let held: Vec<_> = (0..65).map(|_| insert(0)).collect();
+        assert!(held.into_iter().eq(1..=65));
+        // They have expired since, and stay until there are 128.
+        let held: Vec<_> = (0..64).map(|_| insert(expired)).collect();
+        assert!(held.into_iter().eq((66..=128).chain([1])));
+    }
+}
