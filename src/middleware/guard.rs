@@ -52,9 +52,7 @@ impl Rule {
                 ),
             ),
             Self::Scope(scope) => (
-                session
-                    .token()
-                    .is_some_and(|token| scope.split(' ').all(|word| token.has_scope(word))),
+                scope.split(' ').all(|word| session.has_scope(word)),
                 SessionError::insufficient_scope(),
             ),
             Self::Role(roles) => (
