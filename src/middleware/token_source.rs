@@ -282,6 +282,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
     }
     let start = rest.iter().position(|byte| *byte != b' ');
     let token = start.and_then(|start| rest.get(start..));
+    let token = token.filter(|token| !token.trim_ascii().is_empty());
     token.ok_or(NO_CREDENTIAL).map(Some)
 }
 

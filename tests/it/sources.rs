@@ -364,6 +364,7 @@ fn a_value_that_is_no_credential_is_rejected() {
         (format!("Basic x, Bearer {token}"), Kind::TokenMissing),
         ("Bearer".to_owned(), Kind::RequestInvalid),
         ("Bearer ".to_owned(), Kind::RequestInvalid),
+        ("Bearer \t".to_owned(), Kind::RequestInvalid),
         (format!("Bearer: {token}"), Kind::RequestInvalid),
         (format!("Bearer\t{token}"), Kind::RequestInvalid),
         (format!("Bearer \t{token}"), Kind::RequestInvalid),
