@@ -138,7 +138,7 @@ fn patient() -> Idle {
     let layer = SessionLayer::new(verifier)
         .token_sources([
             TokenSource::bearer(),
-            TokenSource::header("x-token").expect("a name"),
+            TokenSource::header(http::HeaderName::from_static("x-token")),
             TokenSource::cookie("session").expect("a name"),
             TokenSource::websocket_protocol("bearer.").expect("a prefix"),
         ])

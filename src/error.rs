@@ -110,13 +110,34 @@ impl fmt::Display for ParseError {
 
 impl Error for ParseError {}
 
-/// A request carried no session that this service accepts.
+/// The reason why a request is rejected.
 ///
-/// The layer answers it (see [`status`](Self::status)) and leaves it in the extensions of the
-/// *response*, where outer layers can log it. It holds fixed words of this crate only, never
-/// text from the request, the token or a key.
+/// The layer answers with its [`status`](Self::status) and leaves it in the extensions of the
+/// *response*, where outer layers can log it; an optional layer leaves the one of a bad cookie in
+/// the extensions of the *request*. It holds fixed words of this crate only, never text from the
+/// request, the token or a key, so `Display` is safe to log.
+///
+/// A guard or handler of your own rejects with [`forbidden`](Self::forbidden) or
+/// [`insufficient_scope`](Self::insufficient_scope); [`to_response`](Self::to_response) makes
+/// the response, and so does axum's `IntoResponse` with the feature `axum`.
 ///
 /// # Examples
+///
+/// A layer outside of the session layer logs why a request was rejected:
+///
+/// ```
+/// use http::Response;
+/// use tower_session_token::SessionError;
+///
+/// fn log<B>(response: &Response<B>) {
+///     if let Some(error) = response.extensions().get::<SessionError>() {
+///         eprintln!("{}: {error}", error.code());
+///     }
+/// }
+/// # log(&SessionError::forbidden().to_response::<()>());
+/// ```
+///
+/// The verifier returns it:
 ///
 /// ```
 /// use tower_session_token::{SessionErrorKind, SessionVerifier, VerifyingKey};
@@ -154,7 +175,48 @@ impl SessionError {
         Self::new(SessionErrorKind::ClaimInvalid, name)
     }
 
-    /// The category of the refusal.
+    /// The rejection (403 `forbidden`) of a request whose session is valid and not enough.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionError};
+    ///
+    /// fn only_ann(session: &Session) -> Result<(), SessionError> {
+    ///     if session.user().name() == Some("Ann") {
+    ///         Ok(())
+    ///     } else {
+    ///         Err(SessionError::forbidden())
+    ///     }
+    /// }
+    /// # let system = Session::system(tower_session_token::User::new("system"));
+    /// let error = only_ann(&system).unwrap_err();
+    /// assert_eq!((error.status().as_u16(), error.code()), (403, "forbidden"));
+    /// ```
+    #[must_use]
+    pub const fn forbidden() -> Self {
+        Self::new(SessionErrorKind::Forbidden, "the service's own rule")
+    }
+
+    /// The rejection (403 `scope_insufficient`) of a request whose token has too little scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SessionError;
+    ///
+    /// let error = SessionError::insufficient_scope();
+    /// assert_eq!((error.status().as_u16(), error.code()), (403, "scope_insufficient"));
+    /// ```
+    #[must_use]
+    pub const fn insufficient_scope() -> Self {
+        Self::new(
+            SessionErrorKind::ScopeInsufficient,
+            "more scope is required",
+        )
+    }
+
+    /// The category of the rejection.
     #[must_use]
     pub const fn kind(&self) -> SessionErrorKind {
         self.kind
@@ -166,10 +228,30 @@ impl SessionError {
         self.kind.code()
     }
 
-    /// The HTTP status of the refusal: 400, 401, 403 or 503.
+    /// The HTTP status of the rejection: 400, 401, 403, 500 or 503.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.kind.status()
+    }
+
+    /// The status code of the rejection in gRPC: 7 (`PERMISSION_DENIED`) for 403, 13 (`INTERNAL`)
+    /// for 500, 14 (`UNAVAILABLE`) for 503, else 16 (`UNAUTHENTICATED`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SessionError;
+    ///
+    /// assert_eq!(SessionError::forbidden().grpc_code(), 7);
+    /// ```
+    #[must_use]
+    pub const fn grpc_code(&self) -> i32 {
+        match self.status() {
+            StatusCode::FORBIDDEN => 7,
+            StatusCode::INTERNAL_SERVER_ERROR => 13,
+            StatusCode::SERVICE_UNAVAILABLE => 14,
+            _ => 16,
+        }
     }
 
     pub(crate) const fn detail(&self) -> &'static str {
@@ -185,7 +267,7 @@ impl fmt::Display for SessionError {
 
 impl Error for SessionError {}
 
-/// The category of a [`SessionError`]: one for each `code` of a refusal.
+/// The category of a [`SessionError`]: one for each `code` of a rejection.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum SessionErrorKind {
@@ -219,6 +301,10 @@ pub enum SessionErrorKind {
     AccessLevelInsufficient,
     /// The token's scope is not enough (RFC 6750 §3.1 `insufficient_scope`).
     ScopeInsufficient,
+    /// The session lacks a role, or the service's own rule rejects it.
+    Forbidden,
+    /// The service is put together wrongly: no session layer ran where one has to, or two did.
+    Misconfigured,
     /// Whether the session is revoked could not be determined, and the layer fails closed.
     RevocationUnavailable,
 }
@@ -243,6 +329,8 @@ impl SessionErrorKind {
             Self::ClientKindForbidden => "client_kind_forbidden",
             Self::AccessLevelInsufficient => "access_level_insufficient",
             Self::ScopeInsufficient => "scope_insufficient",
+            Self::Forbidden => "forbidden",
+            Self::Misconfigured => "misconfigured",
             Self::RevocationUnavailable => "revocation_unavailable",
         }
     }
@@ -265,18 +353,22 @@ impl SessionErrorKind {
             Self::ClientKindForbidden => "this kind of client is not allowed here",
             Self::AccessLevelInsufficient => "the access level is not sufficient",
             Self::ScopeInsufficient => "the scope is not sufficient",
+            Self::Forbidden => "this session is not allowed here",
+            Self::Misconfigured => "the service is misconfigured",
             Self::RevocationUnavailable => "whether the session is revoked cannot be determined",
         }
     }
 
-    /// The HTTP status that answers the category: 400, 401, 403 or 503.
+    /// The HTTP status that answers the category: 400, 401, 403, 500 or 503.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
             Self::RequestInvalid => StatusCode::BAD_REQUEST,
-            Self::ClientKindForbidden | Self::AccessLevelInsufficient | Self::ScopeInsufficient => {
-                StatusCode::FORBIDDEN
-            }
+            Self::ClientKindForbidden
+            | Self::AccessLevelInsufficient
+            | Self::ScopeInsufficient
+            | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
             Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::TokenMissing
             | Self::TokenMalformed

@@ -54,20 +54,21 @@
 //! # What happens to a request
 //!
 //! 1. The token is found ([`TokenSource`]): `Authorization: Bearer` (RFC 6750 §2.1) unless more is
-//!    configured. Without one the request is refused, or passes with no session
+//!    configured. Without one the request is rejected, or passes with no session
 //!    ([`SessionLayer::optional`]).
-//! 2. The [`SessionVerifier`] judges it: size and form, JOSE header, key and algorithm, signature,
+//! 2. The [`SessionVerifier`] verifies it: size and form, JOSE header, key and algorithm, signature,
 //!    and only then its claims. One [`SessionErrorKind`] for each reason. A token that was verified
 //!    before comes from a [cache](SessionVerifierBuilder::cache_bytes), while it is valid and the
 //!    keys are the same.
-//! 3. [Revocation](RevocationCheck) is asked.
+//! 3. It asks the [revocation check](RevocationCheck), at each request.
 //! 4. The [`ClientContext`] of the call is made: from the call's headers where they are
 //!    [turned on](ClientHeaders), else from the token, else from `Accept-Language`, else from defaults.
-//! 5. [`Session`] and [`ClientContext`] go into the extensions, and the inner service runs in the
-//!    scope of the [`SessionContext`].
+//! 5. The [`Session`] goes into the extensions, or the [`ClientContext`] where there is none, and
+//!    the inner service runs in the scope of the [`SessionContext`].
 //!
-//! [`RequireClientKind`], [`RequireAccessLevel`] and [`RequireScope`] then let pass only some
-//! sessions. Refused requests are answered as the README's table says.
+//! The guards [`RequireSession`], [`RequireClientKind`], [`RequireAccessLevel`], [`RequireScope`],
+//! [`RequireRole`] and [`Require`] then admit only some sessions. Rejected requests are answered as
+//! the README's table says, in the form that the layer has.
 //!
 //! # Known attacks, and why they fail
 //!
@@ -77,11 +78,11 @@
 //! | a public key as HMAC secret | a key has one algorithm; HMAC constructors refuse the text of keys |
 //! | a key, or an address of one, in the token | `jwk`, `jku`, `x5u`, `x5c` are never read |
 //! | `kid` as a path or a query | it is compared with the ids of the keys, and nothing else |
-//! | extensions that change what is signed | any `crit` or `b64` is refused |
-//! | one token, two readings | a member or claim that occurs twice is refused; so is a second `Authorization` |
+//! | extensions that change what is signed | any `crit` or `b64` is rejected |
+//! | one token, two readings | a member or claim that occurs twice is rejected; so is a second `Authorization` |
 //! | many spellings of one token | base64url is strict: no padding, no left-over bits |
 //! | a token of another kind | `typ` decides, and only what the service accepts by name passes (RFC 8725 §3.11) |
-//! | a claim of the wrong type taken for absent | it is refused |
+//! | a claim of the wrong type taken for absent | it is rejected |
 //! | resources: size, depth, compression | limits hold before allocation; nothing is decompressed |
 //!
 //! # Coming from TESSA
@@ -155,8 +156,6 @@ mod token;
 mod vectors;
 mod verify;
 
-#[cfg(feature = "axum")]
-pub use axum::SessionRejection;
 pub use client::{ClientContext, ClientKind, ClientSource, ClientTimeZone, Culture};
 pub use error::{
     ConfigError, ParseError, SessionError, SessionErrorKind, TokenError, TokenErrorKind,
@@ -166,8 +165,9 @@ pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, SigningKey, SkippedKey, VerifyingKey};
 pub use limits::Limits;
 pub use middleware::{
-    Challenge, ClientHeaders, GuardService, OnReject, ProblemDetails, Refusal, RequireAccessLevel,
-    RequireClientKind, RequireScope, ResponseFuture, SessionLayer, SessionService, TokenSource,
+    ClientHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
+    RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
+    ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};

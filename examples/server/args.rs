@@ -183,7 +183,7 @@ impl Args {
             "supported-culture" => self.supported_cultures.push(value.parse()?),
             "default-culture" => self.default_culture = Some(value.parse()?),
             "cookie" => self.sources.push(TokenSource::cookie(&value)?),
-            "header" => self.sources.push(TokenSource::header(&value)?),
+            "header" => self.sources.push(TokenSource::header(value.parse()?)),
             "websocket-prefix" => self.sources.push(TokenSource::websocket_protocol(&value)?),
             _ => return Err("there is no such option; --help lists them".into()),
         }

@@ -30,7 +30,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
-    AccessLevel, ApplicationId, ClientHeaders, ClientKind, Refusal, RequireAccessLevel,
+    AccessLevel, ApplicationId, ClientHeaders, ClientKind, RejectionBody, RequireAccessLevel,
     RequireClientKind, Session, SessionContext, SessionIssuer, SessionLayer, SessionToken,
     TokenErrorKind, User,
 };
@@ -85,17 +85,10 @@ async fn run() -> Result<(), Failure> {
     }
 
     let state = Arc::new(App { clock, issuer });
-    let desktop = RequireClientKind::new(ClientKind::Desktop);
-    let web = RequireClientKind::new(ClientKind::Web);
-    let admin = RequireAccessLevel::new(AccessLevel::Administrator);
-    let app = match args.problem_details {
-        true => routes(
-            state,
-            layer.problem_details(),
-            (desktop.problem_details(), web.problem_details()),
-            admin.problem_details(),
-        ),
-        false => routes(state, layer, (desktop, web), admin),
+    let app = if args.problem_details {
+        routes(state, layer.problem_details())
+    } else {
+        routes(state, layer)
     };
     axum::serve(listener, app)
         .with_graceful_shutdown(stopped())
@@ -148,15 +141,13 @@ struct App {
 const ROUTES: &str = "GET /session  GET /optional  GET /desktop  GET /web  GET /admin  \
                       POST /nested  GET /time  GET /healthz\n";
 
-fn routes<R>(
-    app: Arc<App>,
-    layer: SessionLayer<R>,
-    (desktop, web): (RequireClientKind<R>, RequireClientKind<R>),
-    admin: RequireAccessLevel<R>,
-) -> Router
+fn routes<R>(app: Arc<App>, layer: SessionLayer<R>) -> Router
 where
-    R: Refusal<Body> + Send + Sync + 'static,
+    R: RejectionBody<Body> + Send + Sync + 'static,
 {
+    let desktop = RequireClientKind::new(ClientKind::Desktop);
+    let web = RequireClientKind::new(ClientKind::Web);
+    let admin = RequireAccessLevel::new(AccessLevel::Administrator);
     let required = Router::new()
         .route("/session", get(session))
         .route("/desktop", get(session).layer(desktop))

@@ -1,7 +1,7 @@
-//! Layers that let pass only some of the requests that have a session.
+//! Guards: layers behind the session layer that admit only some sessions.
 
 use std::{
-    mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -10,8 +10,9 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::{
-    future::ResponseFuture,
-    rejection::{Challenge, OnReject, ProblemDetails, Refusal, Refuser},
+    future::{ResponseFuture, State},
+    rejection::{EmptyBody, unformed},
+    service::require_session,
 };
 use crate::{
     client::ClientKind,
@@ -20,120 +21,153 @@ use crate::{
     session::Session,
 };
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Rule {
+    Session,
     ClientKind(Arc<[ClientKind]>),
     AccessLevel(AccessLevel),
-    Scope(Arc<[String]>),
+    Scope(Arc<str>),
+    Role(Arc<[Box<str>]>),
+    Predicate(Arc<dyn Fn(&Session) -> bool + Send + Sync>),
 }
 
 impl Rule {
-    fn check(&self, session: Option<&Session>) -> Result<(), SessionError> {
+    fn check(&self, session: &Session) -> Result<(), SessionError> {
         use SessionErrorKind as Kind;
 
-        let session = session.ok_or(SessionError::new(
-            Kind::TokenMissing,
-            "no session is in front of the guard",
-        ))?;
-        let (enough, kind, detail) = match self {
+        let (is_enough, error) = match self {
+            Self::Session => return Ok(()),
             Self::ClientKind(kinds) => (
                 kinds.contains(&session.client_kind()),
-                Kind::ClientKindForbidden,
-                "another kind of client is required",
+                SessionError::new(
+                    Kind::ClientKindForbidden,
+                    "another kind of client is required",
+                ),
             ),
             Self::AccessLevel(level) => (
                 session.user().access_level() >= *level,
-                Kind::AccessLevelInsufficient,
-                "a higher access level is required",
+                SessionError::new(
+                    Kind::AccessLevelInsufficient,
+                    "a higher access level is required",
+                ),
             ),
-            Self::Scope(words) => (
-                session
-                    .token()
-                    .is_some_and(|token| words.iter().all(|word| token.has_scope(word))),
-                Kind::ScopeInsufficient,
-                "more scope is required",
+            Self::Scope(scope) => (
+                scope.split(' ').all(|word| session.has_scope(word)),
+                SessionError::insufficient_scope(),
             ),
+            Self::Role(roles) => (
+                roles.iter().any(|role| session.has_role(role)),
+                SessionError::new(Kind::Forbidden, "another role is required"),
+            ),
+            Self::Predicate(predicate) => (predicate(session), SessionError::forbidden()),
         };
-        match enough {
-            true => Ok(()),
-            false => Err(SessionError::new(kind, detail)),
+        if is_enough { Ok(()) } else { Err(error) }
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session => f.write_str("Session"),
+            Self::ClientKind(kinds) => f.debug_tuple("ClientKind").field(kinds).finish(),
+            Self::AccessLevel(level) => f.debug_tuple("AccessLevel").field(level).finish(),
+            Self::Scope(scope) => f.debug_tuple("Scope").field(scope).finish(),
+            Self::Role(roles) => f.debug_tuple("Role").field(roles).finish(),
+            Self::Predicate(_) => f.debug_tuple("Predicate").finish_non_exhaustive(),
         }
     }
 }
 
-macro_rules! guard_layer {
+/// Makes a guard of one name, and documents what all have in common.
+macro_rules! guard {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// It stands behind a [`SessionLayer`](crate::SessionLayer). A request that has no
-        /// session at all is refused with 401, one whose session is not enough with 403.
-        #[derive(Debug)]
+        /// # Order
+        ///
+        /// The guard stands behind a [`SessionLayer`](crate::SessionLayer), which gives its
+        /// rejections their form. With axum's `Router::layer` and `Router::route_layer` the session
+        /// layer is added *after* (below) the guard, in a `tower::ServiceBuilder` *before* (above)
+        /// it. A request without a session is rejected with 401 `token_missing`, and one that
+        /// passed no session layer with a 500 that says so.
+        #[derive(Clone, Debug)]
         #[must_use = "a layer does nothing before it is put around a service"]
-        pub struct $name<R = Challenge> {
+        pub struct $name {
             rule: Rule,
-            refuser: Refuser<R>,
         }
 
-        impl<R> $name<R> {
-            /// Sets the realm of the challenge (RFC 9110 §11.5): `session` by default.
-            ///
-            /// # Errors
-            ///
-            /// [`ConfigError`] if it holds more than printable ASCII.
-            pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-                self.refuser = self.refuser.with_realm(realm)?;
-                Ok(self)
-            }
-
-            /// Answers refusals with a body of `application/problem+json` (RFC 9457).
-            pub fn problem_details(self) -> $name<ProblemDetails> {
-                self.with_form(ProblemDetails)
-            }
-
-            /// Answers refusals with what `respond` makes of the finished status and headers; see
-            /// [`SessionLayer::on_reject`](crate::SessionLayer::on_reject).
-            pub fn on_reject<F, B>(self, respond: F) -> $name<OnReject<F>>
-            where
-                F: Fn(Response<()>, &SessionError) -> Response<B>,
-            {
-                self.with_form(OnReject(respond))
-            }
-
-            fn with_form<R2>(self, form: R2) -> $name<R2> {
-                $name {
-                    rule: self.rule,
-                    refuser: self.refuser.with_form(form),
-                }
-            }
-        }
-
-        impl<R> Clone for $name<R> {
-            fn clone(&self) -> Self {
-                Self {
-                    rule: self.rule.clone(),
-                    refuser: self.refuser.clone(),
-                }
-            }
-        }
-
-        impl<S, R> Layer<S> for $name<R> {
-            type Service = GuardService<S, R>;
+        impl<S> Layer<S> for $name {
+            type Service = GuardService<S>;
 
             fn layer(&self, inner: S) -> Self::Service {
-                GuardService {
-                    inner,
-                    shared: Arc::new(Shared {
-                        rule: self.rule.clone(),
-                        refuser: self.refuser.clone(),
-                    }),
-                }
+                let rule = self.rule.clone();
+                GuardService { inner, rule }
             }
         }
     };
 }
 
-guard_layer! {
-    /// Lets only sessions of some kinds of clients pass.
+guard! {
+    /// A guard with a rule of your own; a session that the predicate does not hold for is rejected
+    /// with 403 `forbidden`.
+    Require
+}
+
+impl Require {
+    /// Admits the sessions for which `predicate` returns true.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::Require;
+    ///
+    /// let of_main_server = Require::new(|session| session.server_code() == Some("main"));
+    /// ```
+    pub fn new(predicate: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
+        let rule = Rule::Predicate(Arc::new(predicate));
+        Self { rule }
+    }
+}
+
+guard! {
+    /// A guard that admits every session: for the routes behind an optional layer that need one.
+    RequireSession
+}
+
+impl RequireSession {
+    /// Admits every session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use tower_session_token::{RequireSession, SessionLayer};
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let app: Router = Router::new()
+    ///     .route("/orders", get(async || "orders"))
+    ///     .route_layer(RequireSession::new())
+    ///     .route("/", get(async || "anyone"))
+    ///     .route_layer(SessionLayer::new(verifier).optional());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    #[expect(clippy::new_without_default, reason = "a guard is made by name")]
+    pub const fn new() -> Self {
+        Self {
+            rule: Rule::Session,
+        }
+    }
+}
+
+guard! {
+    /// A guard that admits the sessions of some kinds of clients; others are rejected with 403
+    /// `client_kind_forbidden`.
+    RequireClientKind
+}
+
+impl RequireClientKind {
+    /// Admits one kind.
     ///
     /// # Examples
     ///
@@ -141,28 +175,34 @@ guard_layer! {
     /// use tower_session_token::{ClientKind, RequireClientKind};
     ///
     /// let desktop_only = RequireClientKind::new(ClientKind::Desktop);
-    /// let with_a_screen = RequireClientKind::any_of([ClientKind::Desktop, ClientKind::Web]);
     /// ```
-    RequireClientKind
-}
-
-impl RequireClientKind {
-    /// Lets only this kind pass.
     pub fn new(kind: ClientKind) -> Self {
         Self::any_of([kind])
     }
 
-    /// Lets these kinds pass.
+    /// Admits several kinds. Without any, it rejects every session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{ClientKind, RequireClientKind};
+    ///
+    /// let with_a_screen = RequireClientKind::any_of([ClientKind::Desktop, ClientKind::Web]);
+    /// ```
     pub fn any_of(kinds: impl IntoIterator<Item = ClientKind>) -> Self {
-        Self {
-            rule: Rule::ClientKind(kinds.into_iter().collect()),
-            refuser: Refuser::default(),
-        }
+        let rule = Rule::ClientKind(kinds.into_iter().collect());
+        Self { rule }
     }
 }
 
-guard_layer! {
-    /// Lets only sessions of users with an access level, or a higher one, pass.
+guard! {
+    /// A guard that admits the sessions of users with an access level or a higher one; others are
+    /// rejected with 403 `access_level_insufficient`.
+    RequireAccessLevel
+}
+
+impl RequireAccessLevel {
+    /// Admits this level and those above.
     ///
     /// # Examples
     ///
@@ -171,23 +211,24 @@ guard_layer! {
     ///
     /// let administrators = RequireAccessLevel::new(AccessLevel::Administrator);
     /// ```
-    RequireAccessLevel
-}
-
-impl RequireAccessLevel {
-    /// Lets this level and those above pass.
-    pub fn new(level: AccessLevel) -> Self {
-        Self {
-            rule: Rule::AccessLevel(level),
-            refuser: Refuser::default(),
-        }
+    pub const fn new(level: AccessLevel) -> Self {
+        let rule = Rule::AccessLevel(level);
+        Self { rule }
     }
 }
 
-guard_layer! {
-    /// Lets only sessions pass whose token's scope holds all of some words (RFC 6749 §3.3).
+guard! {
+    /// A guard that admits the sessions whose token has a scope (RFC 6749 §3.3); others are rejected
+    /// with 403 `scope_insufficient`, and the challenge names the scope (RFC 6750 §3).
+    RequireScope
+}
+
+impl RequireScope {
+    /// Requires all scope tokens of `scope`, which are separated by single spaces.
     ///
-    /// The challenge names them (RFC 6750 §3).
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no scope token, or a character that RFC 6749 §3.3 does not allow.
     ///
     /// # Examples
     ///
@@ -196,94 +237,108 @@ guard_layer! {
     ///
     /// let readers = RequireScope::new("orders.read")?;
     /// let editors = RequireScope::new("orders.read orders.write")?;
+    /// assert!(RequireScope::new("").is_err());
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
-    RequireScope
-}
-
-impl RequireScope {
-    /// Requires all of these words, which are separated by single spaces.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] if there is no word, or a character that RFC 6749 §3.3 does not allow.
     pub fn new(scope: &str) -> Result<Self, ConfigError> {
-        let words: Arc<[String]> = scope.split(' ').map(str::to_owned).collect();
-        if !words.iter().all(|word| crate::token::is_scope_word(word)) {
-            return Err(ConfigError::new(
-                "scope",
-                "must be words separated by single spaces",
-            ));
+        if scope.split(' ').all(crate::token::is_scope_word) {
+            let rule = Rule::Scope(scope.into());
+            Ok(Self { rule })
+        } else {
+            let reason = "must be scope tokens separated by single spaces";
+            Err(ConfigError::new("scope", reason))
         }
-        Ok(Self {
-            rule: Rule::Scope(words),
-            refuser: Refuser::default().with_scope(scope),
-        })
     }
 }
 
-/// The middleware that a guard layer makes.
-#[derive(Debug)]
-pub struct GuardService<S, R = Challenge> {
+guard! {
+    /// A guard that admits the sessions that have a role, by the claim `roles` (RFC 9068
+    /// §2.2.3.1); others are rejected with 403 `forbidden`.
+    RequireRole
+}
+
+impl RequireRole {
+    /// Requires one role, compared exactly.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::RequireRole;
+    ///
+    /// let clerks = RequireRole::new("clerk");
+    /// ```
+    pub fn new(role: impl Into<Box<str>>) -> Self {
+        Self::any_of([role])
+    }
+
+    /// Requires any one of several roles. Without any, it rejects every session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::RequireRole;
+    ///
+    /// let staff = RequireRole::any_of(["clerk", "manager"]);
+    /// ```
+    pub fn any_of<T: Into<Box<str>>>(roles: impl IntoIterator<Item = T>) -> Self {
+        let rule = Rule::Role(roles.into_iter().map(Into::into).collect());
+        Self { rule }
+    }
+}
+
+/// The middleware that a guard makes.
+#[derive(Clone, Debug)]
+pub struct GuardService<S> {
     inner: S,
-    shared: Arc<Shared<R>>,
-}
-
-#[derive(Debug)]
-struct Shared<R> {
     rule: Rule,
-    refuser: Refuser<R>,
 }
 
-impl<S: Clone, R> Clone for GuardService<S, R> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            shared: Arc::clone(&self.shared),
-        }
-    }
-}
-
-impl<S, R> GuardService<S, R> {
+impl<S> GuardService<S> {
     /// The inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service.
+    /// The inner service, mutably.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
     }
 }
 
-impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for GuardService<S, R>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for GuardService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    R: Refusal<ResBody>,
+    ResBody: Default + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, EmptyBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match self.shared.rule.check(request.extensions().get()) {
-            Ok(()) => ResponseFuture::guarded(self.inner.call(request)),
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let session = require_session(request.extensions());
+        match session.and_then(|session| self.rule.check(session)) {
+            Ok(()) => {
+                let future = self.inner.call(request);
+                State::Guarded { future }.into()
+            }
             Err(error) => {
-                let headers = mem::take(request.headers_mut());
-                let refuser = &self.shared.refuser;
-                let response = refuser.refuse(request.method(), headers, error);
-                ResponseFuture::refused(Ok(response))
+                let scope = match &self.rule {
+                    Rule::Scope(scope) => Some(Arc::clone(scope)),
+                    _ => None,
+                };
+                let response = Some(Ok(unformed(error, scope)));
+                State::Rejected { response }.into()
             }
         }
     }

@@ -1,40 +1,49 @@
 //! Configures the middleware.
 
-use http::Response;
+use http::{Response, request::Parts};
 use tower::Layer;
 
 use super::{
     client_headers::ClientHeaders,
-    rejection::{Challenge, OnReject, ProblemDetails, Refuser},
+    rejection::{EmptyBody, OnReject, ProblemDetails, Rejecter},
     service::{LayerConfig, SessionService},
     token_source::TokenSource,
     vary::NegotiationHeaders,
 };
-use crate::{
-    error::{ConfigError, SessionError},
-    verify::SessionVerifier,
-};
+use crate::{error::SessionError, verify::SessionVerifier};
 
-/// Puts a [`Session`](crate::Session) into the extensions of each request that carries a valid
-/// token, and refuses the others.
+/// A layer that puts a [`Session`](crate::Session) into the extensions of each request that carries
+/// a valid token, and rejects the others.
 ///
-/// What happens to a request:
+/// A request passes these steps:
 ///
-/// 1. A `Session` that is in its extensions already is removed.
+/// 1. A `Session`, [`ClientContext`](crate::ClientContext) or [`SessionError`] that is in its
+///    extensions already, from a request that was forwarded, is removed.
 /// 2. The token is looked for in the [sources](Self::token_source). Without one the request is
-///    refused (401), unless the layer is [optional](Self::optional). Two tokens are refused (400).
+///    rejected (401), unless the layer is [optional](Self::optional). Two tokens are rejected (400).
 /// 3. The [`SessionVerifier`] verifies it, revocation included. A bad token is rejected (401, or 503
-///    where revocation cannot be determined), in an optional layer too.
-/// 4. The session and the [`ClientContext`](crate::ClientContext) of the call go into the
-///    extensions, and the inner service runs in the scope of the session
+///    where its revocation cannot be determined); only a bad cookie makes the request anonymous
+///    where the layer is optional.
+/// 4. The session goes into the extensions, or where there is none the `ClientContext` of the
+///    call ([`ClientContext::of`](crate::ClientContext::of) reads both).
+/// 5. The inner service runs in the scope of the session
 ///    ([`SessionContext`](crate::SessionContext)).
+/// 6. A rejection by a guard such as [`RequireSession`](crate::RequireSession), by an extractor or by
+///    a handler ([`SessionError::to_response`]) gets the form, realm and challenge of this layer.
 ///
 /// A CORS preflight carries no token: put the CORS layer outside of this one. Limits of
 /// concurrency or rate go outside too: as with any layer that answers in place of the inner
 /// service, a permit that the inner service took in `poll_ready` is held until the next call or
 /// drop.
 ///
-/// `R` is the form of a refusal's body: [`Challenge`], which is empty,
+/// One stack has one session layer. An inner one that finds the session of an outer one answers
+/// 500 and says so, since it would hide that session.
+///
+/// With axum, `Router::layer` makes unknown paths answer 401 too, and `Router::route_layer` leaves
+/// them 404. Either is called after (below) the routes and guards; in a `tower::ServiceBuilder` the
+/// session layer comes before (above) the guards.
+///
+/// `R` is the form of a rejection's body: [`EmptyBody`], which needs only a body with a `Default`,
 /// [`ProblemDetails`](Self::problem_details), or [your own](Self::on_reject). The
 /// [`SessionError`] is in the response's extensions in each case.
 ///
@@ -65,16 +74,16 @@ use crate::{
 /// ```
 #[derive(Debug)]
 #[must_use = "a layer does nothing before it is put around a service"]
-pub struct SessionLayer<R = Challenge> {
+pub struct SessionLayer<R = EmptyBody> {
     config: LayerConfig,
-    refuser: Refuser<R>,
+    rejecter: Rejecter<R>,
 }
 
 impl<R> Clone for SessionLayer<R> {
     fn clone(&self) -> Self {
         Self {
             config: self.config.clone(),
-            refuser: self.refuser.clone(),
+            rejecter: self.rejecter.clone(),
         }
     }
 }
@@ -90,14 +99,49 @@ impl SessionLayer {
                 client_headers: ClientHeaders::none(),
                 negotiation: NegotiationHeaders::default(),
             },
-            refuser: Refuser::default(),
+            rejecter: Rejecter::default(),
         }
     }
 }
 
 impl<R> SessionLayer<R> {
-    /// Lets a request without a token pass, with no `Session` in its extensions. A bad token is
-    /// refused all the same.
+    /// Admits a request without a token, with no `Session` in its extensions.
+    ///
+    /// A bad token is rejected all the same if it is explicit (bearer, a header of its own, a
+    /// subprotocol). A bad cookie, which a browser sends until it is deleted, makes the request
+    /// anonymous, and the [`SessionError`] is in the *request's* extensions, so that a sign-in page
+    /// stays reachable and can delete the cookie. A 503 stays a 503.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use tower_session_token::{Session, SessionError, SessionLayer, TokenSource};
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// # futures_executor::block_on(async {
+    /// let service = SessionLayer::new(verifier)
+    ///     .optional()
+    ///     .token_source(TokenSource::cookie("session")?)
+    ///     .layer(service_fn(async |request: Request<()>| {
+    ///         assert!(request.extensions().get::<Session>().is_none());
+    ///         let bad_cookie = request.extensions().get::<SessionError>();
+    ///         Ok::<_, std::convert::Infallible>(Response::new(match bad_cookie {
+    ///             Some(error) => error.code().to_owned(),
+    ///             None => "anonymous".to_owned(),
+    ///         }))
+    ///     }));
+    ///
+    /// let response = service.clone().oneshot(Request::new(())).await?;
+    /// assert_eq!(response.body(), "anonymous");
+    /// let request = Request::get("/").header("cookie", "session=stale").body(())?;
+    /// assert_eq!(service.oneshot(request).await?.body(), "token_malformed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn optional(mut self) -> Self {
         self.config.optional = true;
         self
@@ -105,22 +149,55 @@ impl<R> SessionLayer<R> {
 
     /// Sets the realm of the challenge (RFC 9110 §11.5): `session` by default.
     ///
-    /// # Errors
+    /// It is a label for people. Quotes and backslashes are escaped, and a character that is not
+    /// printable ASCII is sent as `?`.
     ///
-    /// [`ConfigError`] if it holds more than printable ASCII.
-    pub fn realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        self.refuser = self.refuser.with_realm(realm)?;
-        Ok(self)
+    /// # Examples
+    ///
+    /// ```
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// // WWW-Authenticate: Bearer realm="orders"
+    /// let layer = tower_session_token::SessionLayer::new(verifier).realm("orders");
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    pub fn realm(mut self, realm: &str) -> Self {
+        self.rejecter.set_realm(realm);
+        self
     }
 
     /// Looks for the token in one more place, after those before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionLayer, TokenSource};
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// // `Authorization: Bearer`, else the cookie.
+    /// let layer = SessionLayer::new(verifier).token_source(TokenSource::cookie("session")?);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn token_source(mut self, source: TokenSource) -> Self {
         self.config.sources.push(source);
         self
     }
 
     /// Looks for the token in these places alone, in this order; `Authorization: Bearer` is one
-    /// of them only if it is named. In none, no request has a token.
+    /// of them only if it is named. With an empty list, no request has a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionLayer, TokenSource};
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// // The cookie, and no `Authorization`.
+    /// let layer = SessionLayer::new(verifier).token_sources([TokenSource::cookie("session")?]);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn token_sources(mut self, sources: impl IntoIterator<Item = TokenSource>) -> Self {
         self.config.sources = sources.into_iter().collect();
         self
@@ -148,37 +225,96 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Answers refusals with a body of `application/problem+json` (RFC 9457).
-    pub fn problem_details(self) -> SessionLayer<ProblemDetails> {
-        self.with_form(ProblemDetails)
-    }
-
-    /// Answers refusals with what `respond` makes of the finished status and headers.
-    ///
-    /// A refused gRPC request (`POST` of `application/grpc`, `-web` or `-web-text`) is answered in
-    /// headers alone: where these have a `grpc-status`, the body has to stay empty.
+    /// Makes the body of rejections `application/problem+json` (RFC 9457): by this layer, and by
+    /// guards, extractors and handlers behind it.
     ///
     /// # Examples
     ///
     /// ```
-    /// # use tower_session_token::{SessionLayer, SessionVerifier, VerifyingKey};
-    /// # let verifier = SessionVerifier::builder()
-    /// #     .key(VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
-    /// let layer = SessionLayer::new(verifier)
-    ///     .on_reject(|head, error| head.map(|()| format!("refused: {}", error.code())));
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use tower_session_token::SessionLayer;
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// # futures_executor::block_on(async {
+    /// let service = SessionLayer::new(verifier).problem_details().layer(service_fn(
+    ///     async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default())),
+    /// ));
+    /// let response = service.oneshot(Request::new(())).await?;
+    /// let body = response.into_body().collect().await?.to_bytes();
+    /// let body: serde_json::Value = serde_json::from_slice(&body)?;
+    /// assert_eq!(body["code"], "token_missing");
+    /// assert_eq!(body["detail"], "the request carries no session token: no token was found");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
-    pub fn on_reject<F, B>(self, respond: F) -> SessionLayer<OnReject<F>>
-    where
-        F: Fn(Response<()>, &SessionError) -> Response<B>,
-    {
-        self.with_form(OnReject(respond))
+    pub fn problem_details(self) -> SessionLayer<ProblemDetails> {
+        self.with_body(ProblemDetails)
     }
 
-    fn with_form<R2>(self, form: R2) -> SessionLayer<R2> {
+    /// Answers rejections with the response that `respond` makes of the request's head (method, URI,
+    /// headers), of the finished status and headers, and of the error: rejections by this layer, and
+    /// by guards, extractors and handlers behind it.
+    ///
+    /// A rejected gRPC request (`POST` of `application/grpc`, `-web` or `-web-text`) is answered in
+    /// headers alone: where these have a `grpc-status`, the body has to stay empty.
+    ///
+    /// Since a handler may reject after it has consumed its request, the layer keeps a copy of the
+    /// head of each request that it admits, with its extensions. The other forms keep none.
+    ///
+    /// # Examples
+    ///
+    /// Browsers are sent to the sign-in page:
+    ///
+    /// ```
+    /// use http::{HeaderValue, Request, Response, header::{ACCEPT, LOCATION}};
+    /// use tower::{Layer, ServiceExt, service_fn};
+    /// use tower_session_token::SessionLayer;
+    ///
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let layer = SessionLayer::new(verifier).on_reject(|request, mut response, error| {
+    ///     let accept = request.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    ///     if error.status() == 401 && accept.is_some_and(|accept| accept.contains("text/html")) {
+    ///         let target = format!("/login?next={}", request.uri.path());
+    ///         *response.status_mut() = http::StatusCode::SEE_OTHER;
+    ///         if let Ok(target) = HeaderValue::try_from(target) {
+    ///             response.headers_mut().insert(LOCATION, target);
+    ///         }
+    ///     }
+    ///     response.map(|()| format!("rejected: {}", error.code()))
+    /// });
+    ///
+    /// # futures_executor::block_on(async {
+    /// let service = layer.layer(service_fn(async |_: Request<()>| {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+    /// }));
+    /// let page = Request::get("/cart").header("accept", "text/html").body(())?;
+    /// assert_eq!(service.clone().oneshot(page).await?.headers()["location"], "/login?next=/cart");
+    /// let response = service.oneshot(Request::new(())).await?;
+    /// assert_eq!((response.status().as_u16(), response.body().as_str()), (401, "rejected: token_missing"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
+    ///
+    /// In axum, the closure returns an `axum::response::Response`:
+    /// `response.map(|()| axum::body::Body::from("sign in first"))`.
+    pub fn on_reject<F, B>(self, respond: F) -> SessionLayer<OnReject<F>>
+    where
+        F: Fn(&Parts, Response<()>, &SessionError) -> Response<B>,
+    {
+        self.with_body(OnReject(respond))
+    }
+
+    fn with_body<R2>(self, body: R2) -> SessionLayer<R2> {
         SessionLayer {
             config: self.config,
-            refuser: self.refuser.with_form(form),
+            rejecter: self.rejecter.with_body(body),
         }
     }
 }
@@ -187,6 +323,6 @@ impl<S, R> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.config.clone(), self.refuser.clone())
+        SessionService::new(inner, self.config.clone(), self.rejecter.clone())
     }
 }

@@ -11,10 +11,13 @@ mod vary;
 
 pub use client_headers::ClientHeaders;
 pub use future::ResponseFuture;
-pub use guard::{GuardService, RequireAccessLevel, RequireClientKind, RequireScope};
+pub use guard::{
+    GuardService, Require, RequireAccessLevel, RequireClientKind, RequireRole, RequireScope,
+    RequireSession,
+};
 pub use layer::SessionLayer;
-#[cfg(feature = "axum")]
-pub(crate) use rejection::Refuser;
-pub use rejection::{Challenge, OnReject, ProblemDetails, Refusal};
+pub use rejection::{EmptyBody, OnReject, ProblemDetails, RejectionBody};
 pub use service::SessionService;
+#[cfg(feature = "axum")]
+pub(crate) use service::{require_context, require_session};
 pub use token_source::TokenSource;

@@ -1,56 +1,93 @@
-//! The answer to a request that is refused, in three forms.
+//! The response to a request that is rejected, by the layer or behind it.
 
-use std::sync::Arc;
+use std::{
+    fmt, mem,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    request::Parts,
 };
 
-use crate::error::{ConfigError, SessionError, SessionErrorKind};
+use crate::error::{SessionError, SessionErrorKind};
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// The realm of challenges for which none is set (RFC 9110 §11.5).
-const DEFAULT_REALM: &str = "session";
-
-/// The form of a refusal's body: [`Challenge`], [`ProblemDetails`] or [`OnReject`].
+/// The form of a rejection's body: [`EmptyBody`], [`ProblemDetails`] or [`OnReject`].
 ///
-/// It is sealed: for an answer of your own there is `on_reject`.
-pub trait Refusal<B>: sealed::Sealed {
-    /// Adds a body to the finished status and headers.
+/// It is chosen once, on the [`SessionLayer`](crate::SessionLayer). It is sealed: for a body of
+/// your own there is [`on_reject`](crate::SessionLayer::on_reject).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` makes no rejection whose body is `{B}`",
+    note = "`EmptyBody`, the default, needs `{B}: Default`",
+    note = "`ProblemDetails` needs `{B}: From<Bytes>`",
+    note = "`on_reject` takes a closure that returns `http::Response<{B}>`, for any body"
+)]
+pub trait RejectionBody<B>: sealed::Sealed {
+    /// Adds a body to the finished status and headers. `request` is `Some` for a form that
+    /// [reads](sealed::Sealed::READS_REQUEST) it.
     #[doc(hidden)]
-    fn respond(&self, head: Response<()>, error: &SessionError) -> Response<B>;
+    fn respond(
+        &self,
+        request: Option<&Parts>,
+        head: Response<()>,
+        error: &SessionError,
+    ) -> Response<B>;
 }
 
 mod sealed {
     #[expect(unnameable_types, reason = "it is how a trait is sealed")]
-    pub trait Sealed {}
-    impl Sealed for super::Challenge {}
+    pub trait Sealed {
+        /// Whether the form needs the head of the rejected request.
+        const READS_REQUEST: bool = false;
+    }
+    impl Sealed for super::EmptyBody {}
     impl Sealed for super::ProblemDetails {}
-    impl<F> Sealed for super::OnReject<F> {}
-}
-
-/// The bare challenge: status and `WWW-Authenticate` (RFC 6750 §3), and an empty body.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct Challenge;
-
-impl<B: Default> Refusal<B> for Challenge {
-    fn respond(&self, head: Response<()>, _: &SessionError) -> Response<B> {
-        head.map(|()| B::default())
+    impl<F> Sealed for super::OnReject<F> {
+        const READS_REQUEST: bool = true;
     }
 }
 
-/// A body of `application/problem+json` (RFC 9457) with `type`, `title`, `status` and `code`.
+/// The default form of a rejection: status, `WWW-Authenticate` (RFC 6750 §3) and an empty body.
+///
+/// With the feature `axum`, the body of a 500 says what is wrong with the service.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct EmptyBody;
+
+impl<B: Default + 'static> RejectionBody<B> for EmptyBody {
+    fn respond(&self, _: Option<&Parts>, head: Response<()>, error: &SessionError) -> Response<B> {
+        let mut body = B::default();
+        if error.kind() == SessionErrorKind::Misconfigured {
+            describe(&mut body, error);
+        }
+        head.map(|()| body)
+    }
+}
+
+/// Tells the developer in the body what is wrong, if the body is of a known type.
+#[cfg(feature = "axum")]
+fn describe(body: &mut dyn std::any::Any, error: &SessionError) {
+    if let Some(body) = body.downcast_mut::<axum_core::body::Body>() {
+        *body = error.to_string().into();
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+fn describe(_: &mut dyn std::any::Any, _: &SessionError) {}
+
+/// A body of `application/problem+json` (RFC 9457): `type`, `title`, `status`, `code` and
+/// `detail`, which is the text of the [`SessionError`].
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ProblemDetails;
 
-impl<B: From<Bytes>> Refusal<B> for ProblemDetails {
-    fn respond(&self, mut head: Response<()>, error: &SessionError) -> Response<B> {
+impl<B: From<Bytes>> RejectionBody<B> for ProblemDetails {
+    fn respond(&self, _: Option<&Parts>, head: Response<()>, error: &SessionError) -> Response<B> {
         if head.headers().contains_key(&GRPC_STATUS) {
             return head.map(|()| Bytes::new().into());
         }
@@ -60,121 +97,217 @@ impl<B: From<Bytes>> Refusal<B> for ProblemDetails {
             "title": status.canonical_reason(),
             "status": status.as_u16(),
             "code": error.code(),
+            "detail": error.to_string(),
         });
+        let mut response = head.map(|()| Bytes::from(body.to_string()).into());
         let json = HeaderValue::from_static("application/problem+json");
-        head.headers_mut().insert(CONTENT_TYPE, json);
-        head.map(|()| Bytes::from(body.to_string()).into())
+        response.headers_mut().insert(CONTENT_TYPE, json);
+        response
     }
 }
 
-/// An answer that the application makes; see
+/// A response that the application makes; see
 /// [`SessionLayer::on_reject`](crate::SessionLayer::on_reject).
 #[derive(Clone, Copy)]
 pub struct OnReject<F>(pub(super) F);
 
-impl<F, B> Refusal<B> for OnReject<F>
+impl<F, B> RejectionBody<B> for OnReject<F>
 where
-    F: Fn(Response<()>, &SessionError) -> Response<B>,
+    F: Fn(&Parts, Response<()>, &SessionError) -> Response<B>,
 {
-    fn respond(&self, head: Response<()>, error: &SessionError) -> Response<B> {
-        (self.0)(head, error)
+    #[expect(clippy::expect_used, reason = "the invariant is `READS_REQUEST`")]
+    fn respond(
+        &self,
+        request: Option<&Parts>,
+        head: Response<()>,
+        error: &SessionError,
+    ) -> Response<B> {
+        let request = request.expect("the head is kept for a form that reads it");
+        (self.0)(request, head, error)
     }
 }
 
-impl<F> std::fmt::Debug for OnReject<F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<F> fmt::Debug for OnReject<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnReject").finish_non_exhaustive()
     }
 }
 
-/// Makes the answers of one layer.
-#[derive(Debug)]
-pub(crate) struct Refuser<R> {
-    challenges: Challenges,
-    form: Arc<R>,
+/// The mark of a rejection that was made behind the layer, which gives it its form.
+#[derive(Clone)]
+struct Unformed {
+    error: SessionError,
+    /// The scope that would be sufficient.
+    scope: Option<Arc<str>>,
 }
 
-impl<R> Clone for Refuser<R> {
+impl SessionError {
+    /// Makes a rejection for a guard or handler behind the session layer, which then gives it
+    /// the form, realm and challenge that are configured there.
+    ///
+    /// Where no session layer is in front, it stays as it is: the status, the default challenge
+    /// and an empty body. So does a response whose status is changed on its way to the layer, such as
+    /// a 403 that becomes a 404.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use tower_session_token::{Session, SessionError};
+    ///
+    /// fn handle(request: &Request<()>) -> Response<Full<Bytes>> {
+    ///     match request.extensions().get::<Session>() {
+    ///         Some(session) if session.user().is_administrator() => Response::default(),
+    ///         _ => SessionError::forbidden().to_response(),
+    ///     }
+    /// }
+    /// # assert_eq!(handle(&Request::new(())).status(), 403);
+    /// ```
+    #[must_use]
+    pub fn to_response<B: Default + 'static>(&self) -> Response<B> {
+        unformed(*self, None)
+    }
+}
+
+/// A rejection that the layer in front gives its form.
+pub(super) fn unformed<B: Default + 'static>(
+    error: SessionError,
+    scope: Option<Arc<str>>,
+) -> Response<B> {
+    let unformed = Unformed { error, scope };
+    let mut response = Rejecter::default().finish(Response::new(()), &unformed, None, None);
+    response.extensions_mut().insert(unformed);
+    response
+}
+
+/// Gives the rejections of one layer their form.
+#[derive(Debug)]
+pub(super) struct Rejecter<R> {
+    challenges: Arc<Challenges>,
+    body: Arc<R>,
+}
+
+impl<R> Clone for Rejecter<R> {
     fn clone(&self) -> Self {
         Self {
-            challenges: self.challenges.clone(),
-            form: Arc::clone(&self.form),
+            challenges: Arc::clone(&self.challenges),
+            body: Arc::clone(&self.body),
         }
     }
 }
 
-impl Default for Refuser<Challenge> {
+impl Default for Rejecter<EmptyBody> {
     fn default() -> Self {
-        Self {
-            challenges: Challenges::new(DEFAULT_REALM, None),
-            form: Arc::new(Challenge),
-        }
+        static DEFAULT: LazyLock<Rejecter<EmptyBody>> = LazyLock::new(|| Rejecter {
+            challenges: Arc::new(Challenges::new("session")),
+            body: Arc::new(EmptyBody),
+        });
+        DEFAULT.clone()
     }
 }
 
-impl<R> Refuser<R> {
-    pub(super) fn with_form<R2>(self, form: R2) -> Refuser<R2> {
-        Refuser {
+impl<R> Rejecter<R> {
+    pub(super) fn with_body<R2>(self, body: R2) -> Rejecter<R2> {
+        Rejecter {
             challenges: self.challenges,
-            form: Arc::new(form),
+            body: Arc::new(body),
         }
     }
 
-    pub(super) fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        // RFC 9110 §5.6.4: what a quoted string may hold, less what only old senders put there.
-        if !realm.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(ConfigError::new("realm", "holds more than printable ASCII"));
+    pub(super) fn set_realm(&mut self, realm: &str) {
+        self.challenges = Arc::new(Challenges::new(realm));
+    }
+
+    /// Rejects a request in front of the inner service. A form that does not read the request
+    /// reuses the memory of its header map, since rejecting has to be cheap.
+    pub(super) fn reject<B>(&self, mut request: Parts, error: SessionError) -> Response<B>
+    where
+        R: RejectionBody<B>,
+    {
+        let grpc_type = grpc_type(&request.method, &request.headers);
+        let mut head = Response::new(());
+        if !R::READS_REQUEST {
+            *head.headers_mut() = mem::take(&mut request.headers);
+            head.headers_mut().clear();
         }
-        self.challenges = Challenges::new(realm, self.challenges.scope.as_deref());
-        Ok(self)
+        let unformed = Unformed { error, scope: None };
+        self.finish(head, &unformed, grpc_type, Some(&request))
     }
 
-    /// Names the scope that would be enough (RFC 6750 §3).
-    pub(super) fn with_scope(mut self, scope: &str) -> Self {
-        let realm = Arc::clone(&self.challenges.realm);
-        self.challenges = Challenges::new(&realm, Some(scope));
-        self
+    /// What is kept of a request while the inner service runs.
+    pub(super) fn keep<B>(&self, request: &Request<B>) -> KeptRequest
+    where
+        R: sealed::Sealed,
+    {
+        KeptRequest {
+            grpc_type: grpc_type(request.method(), request.headers()),
+            head: R::READS_REQUEST.then(|| {
+                let (mut head, ()) = Request::new(()).into_parts();
+                head.method.clone_from(request.method());
+                head.uri.clone_from(request.uri());
+                head.version = request.version();
+                head.headers.clone_from(request.headers());
+                head.extensions.clone_from(request.extensions());
+                Box::new(head)
+            }),
+        }
     }
 
-    /// Answers a request that had this method and these headers. They are emptied, and their
-    /// memory serves the answer, since refusing has to be cheap.
-    pub(crate) fn refuse<B>(
+    /// Gives a rejection that was made behind the layer its form, and returns any other response
+    /// as it is: one that has another status than the rejection had is the application's own.
+    pub(super) fn form<B>(&self, mut response: Response<B>, request: &KeptRequest) -> Response<B>
+    where
+        R: RejectionBody<B>,
+    {
+        let unformed = match response.extensions_mut().remove::<Unformed>() {
+            Some(unformed) if response.status() == unformed.error.status() => unformed,
+            _ => return response,
+        };
+        let mut head = response.map(|_| ());
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, RETRY_AFTER] {
+            head.headers_mut().remove(name);
+        }
+        self.finish(head, &unformed, request.grpc_type, request.head.as_deref())
+    }
+
+    fn finish<B>(
         &self,
-        method: &Method,
-        headers: HeaderMap,
-        error: SessionError,
+        mut head: Response<()>,
+        Unformed { error, scope }: &Unformed,
+        grpc_type: Option<&'static str>,
+        request: Option<&Parts>,
     ) -> Response<B>
     where
-        R: Refusal<B>,
+        R: RejectionBody<B>,
     {
-        let grpc_type = grpc_type(method, &headers);
-        let mut head = Response::new(());
-        *head.headers_mut() = headers;
-        head.headers_mut().clear();
-        match grpc_type {
-            Some(content_type) => grpc_head(content_type, error.kind(), &mut head),
-            None => self.http_head(error.kind(), &mut head),
+        if let Some(content_type) = grpc_type {
+            grpc_head(content_type, error, &mut head);
+        } else {
+            *head.status_mut() = error.status();
+            if let Some(challenge) = self.challenges.of(error.kind(), scope.as_deref()) {
+                head.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            } else if error.status() == StatusCode::SERVICE_UNAVAILABLE {
+                head.headers_mut().insert(RETRY_AFTER, 1.into());
+            }
         }
-        let mut response = self.form.respond(head, &error);
-        response.extensions_mut().insert(error);
+        let mut response = self.body.respond(request, head, error);
+        response.extensions_mut().insert(*error);
         response
     }
+}
 
-    fn http_head(&self, kind: SessionErrorKind, head: &mut Response<()>) {
-        *head.status_mut() = kind.status();
-        let (name, value) = match self.challenges.of(kind) {
-            Some(challenge) => (WWW_AUTHENTICATE, challenge.clone()),
-            None => (RETRY_AFTER, HeaderValue::from_static("1")),
-        };
-        head.headers_mut().insert(name, value);
-    }
+/// What the form of a rejection depends on, kept while the inner service runs.
+pub(super) struct KeptRequest {
+    grpc_type: Option<&'static str>,
+    /// `Some` for a form that reads it.
+    head: Option<Box<Parts>>,
 }
 
 /// The values of `WWW-Authenticate`, made once.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Challenges {
-    realm: Arc<str>,
-    scope: Option<Arc<str>>,
     missing: HeaderValue,
     invalid_request: HeaderValue,
     invalid_token: HeaderValue,
@@ -182,39 +315,53 @@ struct Challenges {
 }
 
 impl Challenges {
-    fn new(realm: &str, scope: Option<&str>) -> Self {
-        let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
-        let value = |more: &str| {
-            HeaderValue::try_from(format!("Bearer realm=\"{quoted}\"{more}"))
-                .unwrap_or(HeaderValue::from_static("Bearer realm=\"session\""))
-        };
-        let needed = scope.map_or_else(String::new, |scope| format!(", scope=\"{scope}\""));
+    fn new(realm: &str) -> Self {
+        // A quoted string (RFC 9110 §5.6.4), less what only old senders put there.
+        let mut quoted = String::with_capacity(realm.len());
+        for char in realm.chars() {
+            match char {
+                '"' | '\\' => quoted.extend(['\\', char]),
+                ' '..='~' => quoted.push(char),
+                _ => quoted.push('?'),
+            }
+        }
+        let challenge = |error: &str| header_value(format!("Bearer realm=\"{quoted}\"{error}"));
         Self {
-            realm: realm.into(),
-            scope: scope.map(Into::into),
-            missing: value(""),
-            invalid_request: value(", error=\"invalid_request\""),
-            invalid_token: value(", error=\"invalid_token\""),
-            insufficient_scope: value(&format!(", error=\"insufficient_scope\"{needed}")),
+            missing: challenge(""),
+            invalid_request: challenge(", error=\"invalid_request\""),
+            invalid_token: challenge(", error=\"invalid_token\""),
+            insufficient_scope: challenge(", error=\"insufficient_scope\""),
         }
     }
 
-    /// RFC 6750 §3.1; none where other credentials would not help.
-    fn of(&self, kind: SessionErrorKind) -> Option<&HeaderValue> {
-        match kind.status() {
-            StatusCode::BAD_REQUEST => Some(&self.invalid_request),
-            StatusCode::FORBIDDEN => Some(&self.insufficient_scope),
-            StatusCode::SERVICE_UNAVAILABLE => None,
-            _ if kind == SessionErrorKind::TokenMissing => Some(&self.missing),
-            _ => Some(&self.invalid_token),
-        }
+    /// The challenge of RFC 6750 §3.1; `None` where other credentials would not help.
+    fn of(&self, kind: SessionErrorKind, scope: Option<&str>) -> Option<HeaderValue> {
+        let challenge = match kind.status() {
+            StatusCode::BAD_REQUEST => &self.invalid_request,
+            StatusCode::FORBIDDEN => &self.insufficient_scope,
+            StatusCode::UNAUTHORIZED if kind == SessionErrorKind::TokenMissing => &self.missing,
+            StatusCode::UNAUTHORIZED => &self.invalid_token,
+            _ => return None,
+        };
+        Some(match scope {
+            Some(scope) if kind.status() == StatusCode::FORBIDDEN => {
+                let scope = format!(", scope=\"{scope}\"");
+                header_value([challenge.as_bytes(), scope.as_bytes()].concat())
+            }
+            _ => challenge.clone(),
+        })
     }
 }
 
-/// The content type of the answer, if the request is one of gRPC.
+#[expect(clippy::expect_used, reason = "no request has a part in it")]
+fn header_value(text: impl Into<Bytes>) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.into()).expect("realm and scope are printable ASCII")
+}
+
+/// The content type of the response, if the request is one of gRPC.
 ///
 /// Those are always `POST`. A proxy that asks whether it may let a request pass, and goes by the
-/// status, sends `GET` with the headers of that request; it must not hear 200 for a content type.
+/// status, sends `GET` with the headers of that request; it must not get 200 for a content type.
 fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     const TYPES: [&str; 3] = [
         "application/grpc-web-text",
@@ -224,24 +371,20 @@ fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     if method != Method::POST {
         return None;
     }
-    let asked = headers.get(CONTENT_TYPE)?.as_bytes();
-    // Before a message's format, or a parameter.
-    let end = asked.iter().position(|byte| b"+; \t".contains(byte));
-    let asked = asked.get(..end.unwrap_or(asked.len()))?;
+    let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+    // The format of messages, or a parameter, may follow.
+    let media_type = content_type.split(|byte| b"+; \t".contains(byte)).next()?;
     TYPES
         .into_iter()
-        .find(|it| asked.eq_ignore_ascii_case(it.as_bytes()))
+        .find(|grpc_type| media_type.eq_ignore_ascii_case(grpc_type.as_bytes()))
 }
 
-/// gRPC tells its outcome in headers of a response that HTTP takes for a success.
-fn grpc_head(content_type: &'static str, kind: SessionErrorKind, head: &mut Response<()>) {
-    let code = match kind.status() {
-        StatusCode::FORBIDDEN => "7",
-        StatusCode::SERVICE_UNAVAILABLE => "14",
-        _ => "16",
-    };
+/// gRPC has its status in headers of a response that is a success for HTTP.
+fn grpc_head(content_type: &'static str, error: &SessionError, head: &mut Response<()>) {
+    *head.status_mut() = StatusCode::OK;
     let headers = head.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(&GRPC_STATUS, HeaderValue::from_static(code));
-    headers.insert(&GRPC_MESSAGE, HeaderValue::from_static(kind.title()));
+    headers.insert(&GRPC_STATUS, error.grpc_code().into());
+    let message = HeaderValue::from_static(error.kind().title());
+    headers.insert(&GRPC_MESSAGE, message);
 }

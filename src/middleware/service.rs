@@ -1,54 +1,52 @@
 //! The middleware itself.
 
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, HeaderName, Request, Response, StatusCode};
 use tower::Service;
 
 use super::{
     client_headers::ClientHeaders,
-    future::ResponseFuture,
-    rejection::{Challenge, Refusal, Refuser},
-    token_source::{self, TokenSource},
+    future::{ResponseFuture, State},
+    rejection::{EmptyBody, Rejecter, RejectionBody},
+    token_source::{self, Credential, TokenSource},
     vary::NegotiationHeaders,
 };
 use crate::{
+    client::ClientContext,
     error::{SessionError, SessionErrorKind},
-    session::{Entered, Session, SessionScope},
+    session::{Entered, Session, SessionContext, SessionScope},
     verify::SessionVerifier,
 };
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Debug)]
-pub struct SessionService<S, R = Challenge> {
+pub struct SessionService<S, R = EmptyBody> {
     inner: S,
-    shared: Arc<ServiceInner<R>>,
-}
-
-#[derive(Debug)]
-struct ServiceInner<R> {
-    config: LayerConfig,
-    refuser: Refuser<R>,
+    config: Arc<LayerConfig>,
+    rejecter: Arc<Rejecter<R>>,
 }
 
 impl<S: Clone, R> Clone for SessionService<S, R> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            shared: Arc::clone(&self.shared),
+            config: Arc::clone(&self.config),
+            rejecter: Arc::clone(&self.rejecter),
         }
     }
 }
 
 impl<S, R> SessionService<S, R> {
-    pub(super) fn new(inner: S, config: LayerConfig, refuser: Refuser<R>) -> Self {
+    pub(super) fn new(inner: S, config: LayerConfig, rejecter: Rejecter<R>) -> Self {
         Self {
             inner,
-            shared: Arc::new(ServiceInner { config, refuser }),
+            config: Arc::new(config),
+            rejecter: Arc::new(rejecter),
         }
     }
 
@@ -58,12 +56,12 @@ impl<S, R> SessionService<S, R> {
         &self.inner
     }
 
-    /// The inner service.
+    /// The inner service, mutably.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -73,38 +71,117 @@ impl<S, R> SessionService<S, R> {
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    R: Refusal<ResBody>,
+    R: RejectionBody<ResBody>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let ServiceInner { config, refuser } = &*self.shared;
-        // What an outer layer or a forwarded request left here was not verified by this one.
-        // A `ClientContext` is replaced in any case.
-        request.extensions_mut().remove::<Session>();
-
-        let mut session = match config.session(request.headers()) {
-            Ok(session) => session,
+        let Self {
+            config, rejecter, ..
+        } = self;
+        let found = match remove_stale(request.extensions_mut()) {
+            Ok(()) => config.find_session(request.headers()),
+            Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(found) => found,
             Err(error) => {
-                let headers = mem::take(request.headers_mut());
-                let response = refuser.refuse(request.method(), headers, error);
-                return ResponseFuture::refused(Ok(response));
+                let (mut request, _) = request.into_parts();
+                if R::READS_REQUEST {
+                    token_source::hide(&config.sources, &mut request.headers);
+                }
+                let response = Some(Ok(rejecter.reject(request, error)));
+                return State::Rejected { response }.into();
             }
         };
         token_source::hide(&config.sources, request.headers_mut());
-        let negotiation = config.admit(&mut session, &mut request);
+        let (mut session, headers) = config.admit(found, &mut request);
+        let kept = rejecter.keep(&request);
         let entered = Entered::new(&mut session);
         let future = self.inner.call(request);
         drop(entered);
-        ResponseFuture::session(SessionScope::new(session, future), negotiation)
+        State::Session {
+            future: SessionScope::new(session, future),
+            rejecter: Arc::clone(rejecter),
+            request: kept,
+            headers,
+        }
+        .into()
     }
 }
+
+/// Removes what an outer layer or a forwarded request left in the extensions: this layer did not
+/// verify it.
+///
+/// # Errors
+///
+/// A session that is the ambient one too was verified by an outer layer of this stack, and to hide
+/// it would be a quiet mistake.
+fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
+    let stale = extensions.remove::<Session>();
+    extensions.remove::<ClientContext>();
+    extensions.remove::<SessionError>();
+    match stale {
+        Some(session) if SessionContext::is_current(&session) => Err(SessionError::new(
+            SessionErrorKind::Misconfigured,
+            "two `SessionLayer`s are in one stack, and the inner one would hide the session of \
+             the outer one: let one of them go, or use `RequireSession` inside",
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl ClientContext {
+    /// The client context of a request that passed the session layer: the session's, or where the
+    /// request has no session, the one that the layer made of headers and defaults.
+    ///
+    /// `None` where no layer ran.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Request;
+    /// use tower_session_token::ClientContext;
+    ///
+    /// fn language<B>(request: &Request<B>) -> String {
+    ///     ClientContext::of(request.extensions()).map(|client| client.ui_culture().to_string()).unwrap_or_default()
+    /// }
+    /// # assert_eq!(language(&Request::new(())), "");
+    /// ```
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        let session = extensions.get::<Session>().map(Session::client_context);
+        session.or_else(|| extensions.get())
+    }
+}
+
+/// The session of the request, or the error for a guard or extractor that needs one.
+pub(crate) fn require_session(extensions: &Extensions) -> Result<&Session, SessionError> {
+    match extensions.get::<Session>() {
+        Some(session) => Ok(session),
+        None => require_context(extensions).and(Err(NO_TOKEN)),
+    }
+}
+
+/// The client context of the request, or the error where no layer ran.
+pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext, SessionError> {
+    ClientContext::of(extensions).ok_or(SessionError::new(
+        SessionErrorKind::Misconfigured,
+        "no `SessionLayer` ran in front of this guard or handler. With axum, add it by \
+         `Router::layer` after (below) the routes and guards, and unknown paths answer 401 too, or \
+         by `Router::route_layer`, and they stay 404. In a `ServiceBuilder`, add it before \
+         (above) the guards",
+    ))
+}
+
+const NO_TOKEN: SessionError =
+    SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
 
 /// The configuration that a layer hands to its services.
 #[derive(Clone)]
@@ -127,48 +204,101 @@ impl fmt::Debug for LayerConfig {
     }
 }
 
+/// What the token sources yield for a request that passes.
+#[derive(Default)]
+struct Found<'s> {
+    session: Option<Session>,
+    /// The field of the token, if the response has to name it in `Vary`.
+    field: Option<&'s HeaderName>,
+    /// Why a cookie made the request anonymous.
+    error: Option<SessionError>,
+}
+
 impl LayerConfig {
-    /// The session that the request's token stands for; `None` where there may be none.
-    fn session(&self, headers: &HeaderMap) -> Result<Option<Session>, SessionError> {
-        match token_source::find(&self.sources, headers)? {
-            Some(token) => match self.verifier.verify(token) {
-                Ok(session) => Ok(Some(session)),
-                Err(error) => Err(token_source::refusal(&self.sources, headers, token, error)),
-            },
-            None if self.optional => Ok(None),
-            None => Err(SessionError::new(
-                SessionErrorKind::TokenMissing,
-                "no token was found",
-            )),
+    fn find_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
+        if let Some(Credential { token, field }) = token_source::explicit(&self.sources, headers)? {
+            let verified = self.verifier.verify(token);
+            let session = verified
+                .map_err(|error| token_source::rejection(&self.sources, headers, token, error))?;
+            return Ok(Found {
+                session: Some(session),
+                field,
+                error: None,
+            });
+        }
+        match self.find_cookie_session(headers) {
+            Err(error) if self.optional && error.status() != StatusCode::SERVICE_UNAVAILABLE => {
+                Ok(Found {
+                    error: (error != NO_TOKEN).then_some(error),
+                    ..Found::default()
+                })
+            }
+            found => found,
         }
     }
 
-    /// Puts the session and the context of this call into the request's extensions, and gives what
-    /// the response will say of the context.
+    /// Verifies the cookies: exactly one that verifies is the token.
+    fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
+        let mut found = Err(NO_TOKEN);
+        for Credential { token, field } in token_source::cookies(&self.sources, headers)? {
+            match (self.verifier.verify(token), &found) {
+                (Ok(_), Ok(_)) => {
+                    return Err(SessionError::new(
+                        SessionErrorKind::RequestInvalid,
+                        "two session cookies are valid",
+                    ));
+                }
+                (Ok(session), Err(_)) => {
+                    found = Ok(Found {
+                        session: Some(session),
+                        field,
+                        error: None,
+                    });
+                }
+                (Err(error), Err(first))
+                    if *first == NO_TOKEN || error.status() == StatusCode::SERVICE_UNAVAILABLE =>
+                {
+                    found = Err(error);
+                }
+                (Err(_), _) => {}
+            }
+        }
+        found
+    }
+
+    /// Puts the session into the request's extensions, or where there is none the client context.
+    /// Returns it with the headers that the response gets.
     fn admit<B>(
         &self,
-        session: &mut Option<Session>,
+        found: Found<'_>,
         request: &mut Request<B>,
-    ) -> Option<Box<NegotiationHeaders>> {
+    ) -> (Option<Session>, Option<Box<NegotiationHeaders>>) {
         let clients = self.verifier.clients();
-        let mut context = match session {
-            Some(session) => session.client_context().clone(),
-            None => self.verifier.default_context(),
+        let resolve = |base: &ClientContext| {
+            let now = || self.verifier.now();
+            self.client_headers
+                .resolve(request.headers(), clients, base, now)
         };
-        let now = || self.verifier.now();
-        let call = self.client_headers;
-        if let Some(of_call) = call.resolve(request.headers(), clients, &context, now) {
-            *session = session
-                .take()
-                .map(|session| session.with_call_context(of_call.clone()));
-            context = of_call;
+        let negotiate = |context: &_| self.negotiation.of(clients, context, found.field);
+        let admitted = if let Some(mut session) = found.session {
+            if let Some(context) = resolve(session.client_context()) {
+                session = session.with_call_context(context);
+            }
+            let headers = negotiate(session.client_context());
+            request.extensions_mut().insert(session.clone());
+            (Some(session), headers)
+        } else {
+            let mut context = self.verifier.default_context();
+            if let Some(of_call) = resolve(&context) {
+                context = of_call;
+            }
+            let headers = negotiate(&context);
+            request.extensions_mut().insert(context);
+            (None, headers)
+        };
+        if let Some(error) = found.error {
+            request.extensions_mut().insert(error);
         }
-        let negotiation = self.negotiation.of(clients, &context, None);
-        let extensions = request.extensions_mut();
-        if let Some(session) = session {
-            extensions.insert(session.clone());
-        }
-        extensions.insert(context);
-        negotiation
+        admitted
     }
 }

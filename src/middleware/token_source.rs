@@ -1,4 +1,4 @@
-//! Where in a request the token is.
+//! The places in a request where a token is found.
 
 use bytes::Bytes;
 use http::{
@@ -8,10 +8,19 @@ use http::{
 
 use crate::error::{ConfigError, SessionError, SessionErrorKind};
 
+static COOKIE_NAME: HeaderName = COOKIE;
+
+/// The most cookies of different values that are verified for one request.
+const MAX_COOKIES: usize = 4;
+
 /// A place in a request where a token may be.
 ///
-/// A layer looks for [`bearer`](Self::bearer) alone unless
-/// [`token_source`](crate::SessionLayer::token_source) adds to it.
+/// A layer looks in [`bearer`](Self::bearer) alone unless
+/// [`token_source`](crate::SessionLayer::token_source) adds others. A token in `Authorization`, in
+/// a header of its own or in a subprotocol is an *explicit* credential, and a cookie, which
+/// browsers send by themselves, an *ambient* one: where a request has an explicit credential, its
+/// cookies are not looked at. Two different explicit tokens are rejected (400). A field or cookie
+/// that is empty counts as absent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenSource(Kind);
 
@@ -26,71 +35,115 @@ enum Kind {
 impl TokenSource {
     /// `Authorization: Bearer` (RFC 6750 §2.1).
     ///
-    /// Another scheme counts as no token. A second `Authorization` field is refused, whatever is
-    /// in it: two parties may read different ones.
+    /// Another scheme counts as no token. A second `Authorization` field is rejected (400), whatever
+    /// is in it: two parties may read different ones.
+    ///
+    /// # Examples
+    ///
+    /// A service that takes tokens from a cookie first named, and from clients that are no browsers:
+    ///
+    /// ```
+    /// use tower_session_token::TokenSource;
+    ///
+    /// let sources = [TokenSource::bearer(), TokenSource::cookie("session")?];
+    /// # let verifier = tower_session_token::SessionVerifier::builder()
+    /// #     .key(tower_session_token::VerifyingKey::hs256([7; 32])?).any_issuer().any_audience().build()?;
+    /// let layer = tower_session_token::SessionLayer::new(verifier).token_sources(sources);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     #[must_use]
     pub const fn bearer() -> Self {
         Self(Kind::Bearer)
     }
 
-    /// A header field of its own, which holds the bare token.
+    /// A header field of its own, whose whole value is the token.
+    ///
+    /// `Authorization`, `Cookie` and `Sec-WebSocket-Protocol` have other values: use
+    /// [`bearer`](Self::bearer), [`cookie`](Self::cookie) and
+    /// [`websocket_protocol`](Self::websocket_protocol) for them.
     ///
     /// # Security
     ///
     /// Shared caches treat `Authorization` specially (RFC 9111 §3.5), and no other field or cookie:
     /// answer with `Cache-Control: private` or `no-store`.
     ///
-    /// # Errors
+    /// # Examples
     ///
-    /// [`ConfigError`] if `name` is not a field name, or is one that has another meaning.
-    pub fn header(name: &str) -> Result<Self, ConfigError> {
-        let refuse = |why| ConfigError::new("header", why);
-        let name: HeaderName = name
-            .parse()
-            .map_err(|_| refuse("is not a header field name"))?;
-        match [AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL].contains(&name) {
-            true => Err(refuse("this field is a token source of another kind")),
-            false => Ok(Self(Kind::Header(name))),
-        }
+    /// ```
+    /// use http::HeaderName;
+    /// use tower_session_token::TokenSource;
+    ///
+    /// let source = TokenSource::header(HeaderName::from_static("x-session-token"));
+    /// ```
+    #[must_use]
+    pub const fn header(name: HeaderName) -> Self {
+        Self(Kind::Header(name))
     }
 
-    /// The cookie of this name (RFC 6265 §4.2). An empty one counts as a bad token, not as none: at
-    /// the end of a session let the browser delete it, by `Max-Age=0`.
+    /// The cookie of this name (RFC 6265 §4.2), in exact case.
+    ///
+    /// Browsers send the cookies of parent paths and parent domains too, so one of an old session
+    /// may stand beside the good one. Up to four different values of all cookie sources together
+    /// are verified, and exactly one that verifies is the token. Two that verify, or a fifth value,
+    /// are rejected (400). If none verifies, the error is the first one's, or a 503 if there is one.
+    ///
+    /// Behind an [optional](crate::SessionLayer::optional) layer a cookie that is rejected makes the
+    /// request anonymous.
     ///
     /// # Security
     ///
     /// Browsers send cookies with requests that other sites make. Set the cookie `SameSite`,
-    /// `HttpOnly` and `Secure`, and check the origin of what changes state. Shared caches do not
-    /// know that the answer is one user's: send `Cache-Control: private` or `no-store`.
+    /// `HttpOnly` and `Secure`, and check the origin of requests that change state. Shared caches do
+    /// not know that the response is one user's: send `Cache-Control: private` or `no-store`.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if `name` is not a cookie name (RFC 6265 §4.1.1).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::TokenSource;
+    ///
+    /// let source = TokenSource::cookie("__Host-session")?;
+    /// assert!(TokenSource::cookie("no cookie").is_err());
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn cookie(name: &str) -> Result<Self, ConfigError> {
-        match is_http_token(name) {
-            true => Ok(Self(Kind::Cookie(name.into()))),
-            false => Err(ConfigError::new("cookie", "is not a cookie name")),
+        if is_http_token(name) {
+            Ok(Self(Kind::Cookie(name.into())))
+        } else {
+            Err(ConfigError::new("cookie", "is not a cookie name"))
         }
     }
 
-    /// A member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
+    /// The member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
     /// rest of it is the token. It is how a browser's `WebSocket` can send one.
     ///
-    /// The member is taken out of the field, so that no handler chooses, and so echoes, it. Browsers
-    /// close a connection whose server chose none of the subprotocols that they offered: let the
-    /// client offer one more, and the handler choose that. A second layer inside the first no
-    /// longer finds a token.
+    /// The member is removed from the field, so that no handler selects it, and so echoes the
+    /// token. Browsers close a connection whose server selected none of the subprotocols that they
+    /// offered: let the client offer one more, and the handler select that.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if `prefix` is empty or cannot begin a subprotocol's name.
+    ///
+    /// # Examples
+    ///
+    /// In a browser: `new WebSocket(url, ["chat", "bearer." + token])`.
+    ///
+    /// ```
+    /// use tower_session_token::TokenSource;
+    ///
+    /// let source = TokenSource::websocket_protocol("bearer.")?;
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
-        match is_http_token(prefix) {
-            true => Ok(Self(Kind::WebSocketProtocol(prefix.into()))),
-            false => Err(ConfigError::new(
-                "websocket_protocol",
-                "cannot begin a subprotocol's name",
-            )),
+        if is_http_token(prefix) {
+            Ok(Self(Kind::WebSocketProtocol(prefix.into())))
+        } else {
+            let reason = "cannot begin a subprotocol's name";
+            Err(ConfigError::new("websocket_protocol", reason))
         }
     }
 }
@@ -104,117 +157,118 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// The one token of the request, if there is any in these sources.
-pub(super) fn find<'h>(
-    sources: &[TokenSource],
+/// A token, and the field that caches have to know of, if the token came in one.
+pub(super) struct Credential<'h, 's> {
+    pub(super) token: &'h [u8],
+    pub(super) field: Option<&'s HeaderName>,
+}
+
+/// Finds the one explicit credential of the request.
+pub(super) fn explicit<'h, 's>(
+    sources: &'s [TokenSource],
     headers: &'h HeaderMap,
-) -> Result<Option<&'h [u8]>, SessionError> {
-    let mut found = None;
-    for source in sources {
-        source.find(headers, &mut found)?;
-    }
-    Ok(found)
-}
-
-/// Why what was [found](find) is refused: `error`, unless it is not even a credential of `Bearer`.
-///
-/// It is asked after the fact, since what the verifier accepts, or refuses for another reason than
-/// its form, is a credential.
-pub(super) fn refusal(
-    sources: &[TokenSource],
-    headers: &HeaderMap,
-    token: &[u8],
-    error: SessionError,
-) -> SessionError {
-    if error.kind() != SessionErrorKind::TokenMalformed {
-        return error;
-    }
-    let is_bearer = sources.contains(&TokenSource::bearer())
-        && headers
-            .get(AUTHORIZATION)
-            .is_some_and(|field| bearer_token(field.as_bytes()) == Ok(Some(token)));
-    match is_bearer && !is_b64token(token) {
-        true => NO_CREDENTIAL,
-        false => error,
-    }
-}
-
-const NO_CREDENTIAL: SessionError = SessionError::new(
-    SessionErrorKind::RequestInvalid,
-    "`Bearer` is not followed by one credential",
-);
-
-/// Marks what held a token as sensitive, so that no `Debug` shows it, and takes subprotocols that
-/// are tokens out.
-pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
+) -> Result<Option<Credential<'h, 's>>, SessionError> {
+    let mut found: Option<Credential<'h, 's>> = None;
     for TokenSource(kind) in sources {
-        match kind {
-            // There is one such field at most, or the request was refused.
-            Kind::Bearer => {
-                if let Some(field) = headers.get_mut(AUTHORIZATION) {
-                    field.set_sensitive(true);
-                }
+        let mut note = |token: &'h [u8], field| match &found {
+            _ if token.trim_ascii().is_empty() => Ok(()),
+            Some(first) if first.token == token => Ok(()),
+            Some(_) => Err(invalid("there are two tokens")),
+            None => {
+                found = Some(Credential { token, field });
+                Ok(())
             }
-            Kind::Header(name) => mark_sensitive(headers, name),
-            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE),
-            Kind::WebSocketProtocol(prefix) => take_out_protocol(headers, prefix),
-        }
-    }
-}
-
-impl TokenSource {
-    fn find<'h>(
-        &self,
-        headers: &'h HeaderMap,
-        found: &mut Option<&'h [u8]>,
-    ) -> Result<(), SessionError> {
-        let mut note = |token| note(found, token);
-        match &self.0 {
+        };
+        match kind {
             Kind::Bearer => {
-                let mut fields = headers.get_all(AUTHORIZATION).iter();
-                let Some(field) = fields.next() else {
-                    return Ok(());
-                };
-                if fields.next().is_some() {
-                    return Err(invalid("there are two `Authorization` fields"));
-                }
-                match bearer_token(field.as_bytes())? {
-                    Some(token) => note(token),
-                    None => Ok(()),
+                if let Some(token) = bearer_token(headers)? {
+                    note(token, None)?;
                 }
             }
             Kind::Header(name) => headers
                 .get_all(name)
                 .iter()
-                .try_for_each(|field| note(field.as_bytes())),
-            Kind::Cookie(name) => cookies(headers)
-                .filter(|(it, _)| *it == name.as_bytes())
-                .try_for_each(|(_, value)| note(value)),
+                .try_for_each(|field| note(field.as_bytes(), Some(name)))?,
             Kind::WebSocketProtocol(prefix) => protocols(headers)
                 .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
-                .try_for_each(note),
+                .try_for_each(|token| note(token, None))?,
+            Kind::Cookie(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Finds the different values of the session cookies, at most [`MAX_COOKIES`].
+pub(super) fn cookies<'h>(
+    sources: &[TokenSource],
+    headers: &'h HeaderMap,
+) -> Result<impl Iterator<Item = Credential<'h, 'static>>, SessionError> {
+    let mut values = [None; MAX_COOKIES];
+    for TokenSource(kind) in sources {
+        let Kind::Cookie(name) = kind else { continue };
+        for (_, value) in all_cookies(headers).filter(|(other, _)| *other == name.as_bytes()) {
+            if value.is_empty() || values.contains(&Some(value)) {
+                continue;
+            }
+            let free = values.iter_mut().find(|slot| slot.is_none());
+            *free.ok_or(invalid("there are too many session cookies"))? = Some(value);
+        }
+    }
+    Ok(values.into_iter().flatten().map(|token| Credential {
+        token,
+        field: Some(&COOKIE_NAME),
+    }))
+}
+
+/// Turns the `error` of an explicit credential into `RequestInvalid` if it is malformed and not
+/// even a `b64token` of `Bearer`. Checked only after a failure, to keep it off the accept path.
+pub(super) fn rejection(
+    sources: &[TokenSource],
+    headers: &HeaderMap,
+    token: &[u8],
+    error: SessionError,
+) -> SessionError {
+    let is_bearer =
+        || sources.contains(&TokenSource::bearer()) && bearer_token(headers) == Ok(Some(token));
+    if error.kind() == SessionErrorKind::TokenMalformed && is_bearer() && !is_b64token(token) {
+        NO_CREDENTIAL
+    } else {
+        error
+    }
+}
+
+const NO_CREDENTIAL: SessionError = invalid("`Bearer` is not followed by one credential");
+
+/// Marks the fields that may hold a token as sensitive, so that no `Debug` shows it, and removes
+/// the subprotocols that are tokens.
+pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
+    for TokenSource(kind) in sources {
+        match kind {
+            Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
+            Kind::Header(name) => mark_sensitive(headers, name),
+            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE_NAME),
+            Kind::WebSocketProtocol(prefix) => remove_protocols(headers, prefix),
         }
     }
 }
 
-fn invalid(detail: &'static str) -> SessionError {
+const fn invalid(detail: &'static str) -> SessionError {
     SessionError::new(SessionErrorKind::RequestInvalid, detail)
 }
 
-/// The same token twice is fine; two tokens are not.
-fn note<'h>(found: &mut Option<&'h [u8]>, token: &'h [u8]) -> Result<(), SessionError> {
-    match found {
-        Some(first) if *first != token => Err(invalid("there are two tokens")),
-        _ => {
-            *found = Some(token);
-            Ok(())
-        }
-    }
-}
-
-/// What follows `Bearer`; `None` for another scheme.
-fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
+/// Finds the credential of `Bearer`; `None` for another scheme and for an empty field.
+fn bearer_token(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
     const SCHEME: &[u8] = b"bearer";
+    let fields = headers.get_all(AUTHORIZATION).iter();
+    let mut fields = fields
+        .map(HeaderValue::as_bytes)
+        .filter(|field| !field.trim_ascii().is_empty());
+    let Some(field) = fields.next() else {
+        return Ok(None);
+    };
+    if fields.next().is_some() {
+        return Err(invalid("there are two `Authorization` fields"));
+    }
     let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else {
         return Ok(None);
     };
@@ -226,19 +280,20 @@ fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
         Some(byte) if is_token_byte(*byte) => return Ok(None),
         _ => return Err(NO_CREDENTIAL),
     }
-    let token = rest.iter().position(|byte| *byte != b' ');
-    let token = token.and_then(|at| rest.get(at..)).ok_or(NO_CREDENTIAL)?;
-    Ok(Some(token))
+    let start = rest.iter().position(|byte| *byte != b' ');
+    let token = start.and_then(|start| rest.get(start..));
+    let token = token.filter(|token| !token.trim_ascii().is_empty());
+    token.ok_or(NO_CREDENTIAL).map(Some)
 }
 
 /// RFC 6750 §2.1 `b64token`.
 fn is_b64token(text: &[u8]) -> bool {
     let end = text.iter().rposition(|byte| *byte != b'=');
     end.and_then(|end| text.get(..=end)).is_some_and(|text| {
-        // Without a branch for each byte many are looked at at once.
+        // Without a branch for each byte, several are checked at once.
         let is_good = |part: &[u8]| {
             part.iter()
-                .fold(true, |all, it| all & is_b64token_byte(*it))
+                .fold(true, |all, byte| all & is_b64token_byte(*byte))
         };
         text.chunks(64).all(is_good)
     })
@@ -249,7 +304,7 @@ fn is_b64token_byte(byte: u8) -> bool {
 }
 
 /// Names and values of all cookies (RFC 6265 §4.2.1). HTTP/2 may send several fields.
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+fn all_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -274,23 +329,32 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
-    // Not `entry`, which makes room for one more field.
-    for (it, field) in headers.iter_mut() {
-        if it == name {
+    let count = headers.get_all(name).iter().take(2).count();
+    if count == 1 {
+        if let Some(field) = headers.get_mut(name) {
             field.set_sensitive(true);
+        }
+    } else if count > 1 {
+        // Not `entry`, which makes room for one more field.
+        for (other, field) in headers.iter_mut() {
+            if other == name {
+                field.set_sensitive(true);
+            }
         }
     }
 }
 
-fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
+fn remove_protocols(headers: &mut HeaderMap, prefix: &str) {
     let is_token = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
-    if !protocols(headers).any(|it| is_token(&it)) {
+    if !protocols(headers).any(|protocol| is_token(&protocol)) {
         return;
     }
     // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
-    let kept = || protocols(headers).filter(|it| !it.is_empty() && !is_token(it));
+    let kept = || protocols(headers).filter(|protocol| !protocol.is_empty() && !is_token(protocol));
     // In one allocation, however many there are.
-    let len = kept().map(|it| it.len().saturating_add(2)).sum();
+    let len = kept()
+        .map(|protocol| protocol.len().saturating_add(2))
+        .sum();
     let mut list = Vec::with_capacity(len);
     for protocol in kept() {
         if !list.is_empty() {
@@ -300,9 +364,11 @@ fn take_out_protocol(headers: &mut HeaderMap, prefix: &str) {
     }
     let is_empty = list.is_empty();
     let field = HeaderValue::from_maybe_shared(Bytes::from(list));
-    // Before one is put in, for which a full map would have no place.
+    // Before one is inserted, for which a full map would have no place.
     headers.remove(SEC_WEBSOCKET_PROTOCOL);
-    if let (Ok(field), false) = (field, is_empty) {
+    if let (Ok(mut field), false) = (field, is_empty) {
+        // A token that has commas in it leaves pieces behind.
+        field.set_sensitive(true);
         // It fits: there was one. Should it not, no subprotocol is offered.
         let _ = headers.try_insert(SEC_WEBSOCKET_PROTOCOL, field);
     }

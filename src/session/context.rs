@@ -1,4 +1,4 @@
-//! The ambient session: what code reads that no request is handed to.
+//! The ambient session, for code that has no request at hand.
 
 use std::{
     cell::RefCell,
@@ -25,14 +25,15 @@ thread_local! {
 /// place, such as a [nested](Session::nested) one. Scopes nest, and what was there before comes
 /// back after every poll, on a panic and on drop.
 ///
-/// What runs elsewhere does not see it: a streamed body, the worker of a `tower::buffer::Buffer`,
-/// a spawned task or thread. Wrap a future that is spawned in [`propagate`](Self::propagate).
-/// It needs no particular runtime.
+/// Code that runs elsewhere does not see it: a streamed body, the worker of a
+/// `tower::buffer::Buffer`, a spawned task or thread. Wrap a future that is spawned in
+/// [`propagate`](Self::propagate), and a closure in [`propagate_fn`](Self::propagate_fn). No
+/// particular runtime is needed.
 ///
-/// What runs in the midst of a scope does see it, whoever it belongs to: a future that several
-/// requests share runs in the scope of the one that polls it, and a scope that waits for a pool of
-/// threads that steal work may run another's job meanwhile. Wrap what is shared in a
-/// [`scope`](Self::scope) of its own.
+/// Anything polled inside a scope sees its session, even another request's work: a future that
+/// several requests share runs in the scope of the request that polls it, and a thread of a
+/// work-stealing pool that waits inside a scope may run another job meanwhile. Wrap shared work in
+/// a [`scope`](Self::scope) of its own.
 ///
 /// # Examples
 ///
@@ -80,13 +81,25 @@ impl SessionContext {
     /// .await;
     /// # });
     /// ```
-    pub fn scope<F: Future>(session: impl Into<Session>, future: F) -> SessionScope<F> {
-        SessionScope::new(Some(session.into()), future)
+    pub fn scope<F: Future>(session: Session, future: F) -> SessionScope<F> {
+        SessionScope::new(Some(session), future)
     }
 
     /// Runs `f` with `session` as the ambient one.
-    pub fn sync_scope<T>(session: impl Into<Session>, f: impl FnOnce() -> T) -> T {
-        let mut slot = Some(session.into());
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionContext, User};
+    ///
+    /// let session = Session::system(User::new("nightly-report"));
+    /// let user = SessionContext::sync_scope(session, || {
+    ///     SessionContext::current().map(|session| session.user().id().to_string())
+    /// });
+    /// assert_eq!(user.as_deref(), Some("nightly-report"));
+    /// ```
+    pub fn sync_scope<T>(session: Session, f: impl FnOnce() -> T) -> T {
+        let mut slot = Some(session);
         let _entered = Entered::new(&mut slot);
         f()
     }
@@ -109,9 +122,51 @@ impl SessionContext {
     pub fn propagate<F: Future>(future: F) -> SessionScope<F> {
         SessionScope::new(Self::current(), future)
     }
+
+    /// A closure that takes the ambient session of now (or the absence of one) along to the thread
+    /// where `f` will run, such as one of `spawn_blocking`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionContext, User};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// let session = Session::system(User::new("parent"));
+    /// let seen = SessionContext::scope(session, async {
+    ///     let job = SessionContext::propagate_fn(|| SessionContext::current());
+    ///     tokio::task::spawn_blocking(job).await
+    /// })
+    /// .await?;
+    /// assert_eq!(seen.unwrap().user().id().to_string(), "parent");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn propagate_fn<F, T>(f: F) -> impl FnOnce() -> T
+    where
+        F: FnOnce() -> T,
+    {
+        let mut slot = Self::current();
+        move || {
+            let _entered = Entered::new(&mut slot);
+            f()
+        }
+    }
+
+    /// Whether `session` is the ambient one, and not only equal to it.
+    pub(crate) fn is_current(session: &Session) -> bool {
+        let is_same = |current: &RefCell<Option<Session>>| {
+            current
+                .borrow()
+                .as_ref()
+                .is_some_and(|current| current.is_same(session))
+        };
+        CURRENT.try_with(is_same).unwrap_or(false)
+    }
 }
 
-/// While it lives, the slot's session, or none, is the ambient one and the slot holds what was before.
+/// Makes the slot's session, or none, the ambient one while it lives; the slot holds the one before.
 ///
 /// Exchanging the two, instead of cloning, costs no reference count at a poll.
 pub(crate) struct Entered<'a> {

@@ -153,6 +153,11 @@ impl Session {
         self.inner.valid_until
     }
 
+    /// Whether both are clones of one verified or built session.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// How much memory its clones share, generously counted.
     pub(crate) fn heap_bytes(&self) -> usize {
         const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();

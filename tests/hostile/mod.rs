@@ -470,7 +470,7 @@ pub(crate) fn layer(verifier: SessionVerifier) -> SessionLayer {
     SessionLayer::new(verifier)
         .token_sources([
             TokenSource::bearer(),
-            TokenSource::header("x-token").unwrap(),
+            TokenSource::header(HeaderName::from_static("x-token")),
             TokenSource::cookie("session").unwrap(),
             TokenSource::websocket_protocol("bearer.").unwrap(),
         ])

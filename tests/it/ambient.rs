@@ -1,4 +1,4 @@
-//! The ambient session: it is there in its scope, and nowhere else.
+//! The ambient session: set in its scope, and nowhere else.
 
 use std::{
     future::{Future, pending, ready},
@@ -114,9 +114,12 @@ fn polls_in_turn_do_not_mix() {
 
 async fn yield_once() {
     let mut yielded = false;
-    std::future::poll_fn(|_| match std::mem::replace(&mut yielded, true) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut yielded, true) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }
@@ -129,6 +132,30 @@ fn propagation_takes_a_session_or_none_along() {
     std::thread::spawn(|| block_on(task)).join().unwrap();
     let none = SessionContext::propagate(async { assert_eq!(current(), None) });
     SessionContext::sync_scope(of("b"), || block_on(none));
+}
+
+#[test]
+fn a_propagated_closure_takes_the_session_or_none_along() {
+    let job = SessionContext::sync_scope(of("a"), || SessionContext::propagate_fn(current));
+    assert_eq!(current(), None, "not before it runs");
+    assert_eq!(
+        std::thread::spawn(job).join().unwrap().as_deref(),
+        Some("a")
+    );
+
+    let none = SessionContext::propagate_fn(current);
+    SessionContext::sync_scope(of("b"), || {
+        assert_eq!(none(), None);
+        assert!(is("b"), "it is restored");
+    });
+
+    let panics = SessionContext::sync_scope(of("a"), || {
+        SessionContext::propagate_fn(|| panic!("on purpose"))
+    });
+    SessionContext::sync_scope(of("outer"), || {
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert!(is("outer"));
+    });
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn with(headers: &[(&str, &str)], mut request: Request<()>) -> Request<()> {
 /// The context of a request with a good token and these headers.
 fn context(layer: &SessionLayer, headers: &[(&str, &str)]) -> ClientContext {
     see(layer, with(headers, bearer(&good_token())), |request| {
-        request.extensions().get::<ClientContext>().unwrap().clone()
+        ClientContext::of(request.extensions()).unwrap().clone()
     })
     .unwrap()
 }
@@ -96,7 +96,7 @@ fn each_is_resolved_by_itself() {
 #[test]
 fn an_offset_of_the_call_drops_the_zone_of_the_token() {
     let zoned = token(&json!({ "zoneinfo": "Europe/Moscow" }));
-    let look = |request: &Request<()>| request.extensions().get::<ClientContext>().unwrap().clone();
+    let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
     let request = with(&[("client-utc-offset", "-03:30")], bearer(&zoned));
     let got = see(&all(), request, look).unwrap();
     assert_eq!(
@@ -209,7 +209,7 @@ fn the_token_comes_before_accept_language() {
     let got = context(&all(), &[("accept-language", "de")]);
     assert_eq!(got.culture().to_string(), "ru-RU");
     let optional = all().optional();
-    let look = |request: &Request<()>| request.extensions().get::<ClientContext>().unwrap().clone();
+    let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
     let anonymous = with(&[("accept-language", "de, fr;q=0.1")], Request::new(()));
     let got = see(&optional, anonymous, look).unwrap();
     assert_eq!(got.culture().to_string(), "de");
@@ -223,8 +223,7 @@ fn without_a_token_the_service_s_defaults_count() {
     let verifier = builder.default_utc_offset(offset).build().unwrap();
     for client_headers in [ClientHeaders::none(), ClientHeaders::all()] {
         let layer = SessionLayer::new(verifier.clone()).optional();
-        let look =
-            |request: &Request<()>| request.extensions().get::<ClientContext>().unwrap().clone();
+        let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
         let layer = layer.client_headers(client_headers);
         let got = see(&layer, Request::new(()), look).unwrap();
         assert_eq!(got.culture().to_string(), "de-CH");

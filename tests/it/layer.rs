@@ -1,4 +1,4 @@
-//! The layer as a citizen of tower: readiness, errors, responses.
+//! The contract of tower: readiness, errors, responses.
 
 use std::{
     convert::Infallible,
@@ -61,7 +61,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test]
-async fn limits_and_buffers_in_front_and_behind() {
+async fn limits_and_buffers_work_in_front_and_behind() {
     let strict = Strict::default();
     let service = ServiceBuilder::new()
         .layer(BufferLayer::new(8))
@@ -87,7 +87,7 @@ async fn limits_and_buffers_in_front_and_behind() {
 }
 
 #[test]
-fn readiness_is_the_inner_service_s() {
+fn the_inner_service_decides_readiness() {
     #[derive(Clone, Copy)]
     struct NotReady;
     impl Service<Request<()>> for NotReady {
@@ -114,12 +114,12 @@ fn readiness_is_the_inner_service_s() {
 }
 
 #[tokio::test]
-async fn a_limit_behind_holds_back_what_is_in_front() {
+async fn backpressure_of_the_inner_service_reaches_callers() {
     let (release, released) = tokio::sync::watch::channel(false);
     let slow = service_fn(move |_: Request<()>| {
         let mut released = released.clone();
         async move {
-            released.wait_for(|it| *it).await.unwrap();
+            released.wait_for(|released| *released).await.unwrap();
             Ok::<_, Infallible>(Response::new(Body::default()))
         }
     });
@@ -130,7 +130,7 @@ async fn a_limit_behind_holds_back_what_is_in_front() {
     let first = service.ready().await.unwrap().call(bearer(&good_token()));
     let mut second = service.clone();
     let pending = std::future::poll_fn(|cx| Poll::Ready(second.poll_ready(cx).is_pending())).await;
-    assert!(pending, "the one place is taken");
+    assert!(pending, "the one permit is taken");
     release.send(true).unwrap();
     first.await.unwrap();
     tokio::time::timeout(Duration::from_secs(60), second.ready())
@@ -140,7 +140,7 @@ async fn a_limit_behind_holds_back_what_is_in_front() {
 }
 
 #[test]
-fn the_inner_service_can_be_reached() {
+fn the_inner_service_is_accessible() {
     let mut service = SessionLayer::new(verifier()).layer(5);
     *service.get_mut() += 1;
     assert_eq!((*service.get_ref(), service.into_inner()), (6, 6));

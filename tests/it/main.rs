@@ -14,7 +14,7 @@ mod layer;
 mod nested;
 mod other_issuers;
 mod printed;
-mod refusals;
+mod rejections;
 mod requirements;
 mod revocation;
 mod rotation;

@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_token::{
-    AccessLevel, ClientContext, ClientHeaders, Refusal, RequireAccessLevel, Session,
+    AccessLevel, ClientContext, ClientHeaders, RejectionBody, RequireAccessLevel, Session,
     SessionContext, SessionLayer, SessionVerifier, TokenSource, User,
 };
 
@@ -188,13 +188,14 @@ pub(crate) fn print_requests(printed: &Printed, verifier: &SessionVerifier, toke
     print_answers(printed, verifier, &all);
 }
 
-/// In all three forms of refusal, as gRPC, and where a token is optional.
+/// In all three forms of rejection, as gRPC, and where a token is optional.
 pub(crate) fn print_answers(printed: &Printed, verifier: &SessionVerifier, headers: &HeaderMap) {
     print_answer(printed, &layer(verifier), headers);
     print_answer(printed, &layer(verifier).optional(), headers);
     print_answer(printed, &layer(verifier).problem_details(), headers);
     let printed_too = printed.clone();
-    let own = layer(verifier).on_reject(move |head, error| {
+    let own = layer(verifier).on_reject(move |request, head, error| {
+        printed_too.debug(request);
         printed_too.debug(&head);
         printed_too.error(error);
         head.map(|()| Body::default())
@@ -214,7 +215,7 @@ pub(crate) fn layer(verifier: &SessionVerifier) -> SessionLayer {
 pub(crate) fn sources() -> [TokenSource; 4] {
     [
         TokenSource::bearer(),
-        TokenSource::header("x-token").unwrap(),
+        TokenSource::header(HeaderName::from_static("x-token")),
         TokenSource::cookie("session").unwrap(),
         TokenSource::websocket_protocol("bearer.").unwrap(),
     ]
@@ -222,7 +223,7 @@ pub(crate) fn sources() -> [TokenSource; 4] {
 
 pub(crate) fn print_answer<R>(printed: &Printed, layer: &SessionLayer<R>, headers: &HeaderMap)
 where
-    R: Refusal<Body> + Debug,
+    R: RejectionBody<Body> + Debug,
 {
     printed.debug(layer);
     let print = printed.clone();
@@ -231,7 +232,7 @@ where
         print.debug(&request);
         print.debug(request.headers());
         print.debug(request.extensions());
-        print.debug(&request.extensions().get::<ClientContext>());
+        print.debug(&ClientContext::of(request.extensions()));
         print.debug(&SessionContext::current());
         if let Some(session) = request.extensions().get::<Session>() {
             print.session(session);

@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_token::{
-    Session, SessionError, SessionErrorKind, SessionLayer, SessionVerifier, SessionVerifierBuilder,
-    SigningKey, VerifyingKey,
+    RevocationCheck, RevocationStatus, Session, SessionError, SessionErrorKind, SessionLayer,
+    SessionVerifier, SessionVerifierBuilder, SigningKey, VerifyingKey,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -123,6 +123,15 @@ pub(crate) fn request(headers: &[(&str, &str)]) -> Request<()> {
     request
 }
 
+/// A revocation check that returns one status.
+pub(crate) struct Says(pub(crate) RevocationStatus);
+
+impl RevocationCheck for Says {
+    fn check(&self, _: &Session) -> RevocationStatus {
+        self.0
+    }
+}
+
 /// A service that answers with what `look` sees of the request.
 pub(crate) fn looking<T>(
     look: impl Fn(&Request<()>) -> T + Clone,
@@ -137,7 +146,7 @@ where
     })
 }
 
-/// What the handler behind `layer` sees of a request, or the answer to its refusal.
+/// What the handler behind `layer` sees of a request, or the response of its rejection.
 pub(crate) fn see<T, R>(
     layer: &SessionLayer<R>,
     request: Request<()>,
@@ -145,7 +154,7 @@ pub(crate) fn see<T, R>(
 ) -> Result<T, Response<Body>>
 where
     T: Clone + Send + Sync + 'static,
-    R: tower_session_token::Refusal<Body>,
+    R: tower_session_token::RejectionBody<Body>,
 {
     let response = block_on(layer.layer(looking(look)).oneshot(request)).unwrap();
     match response.extensions().get::<T>() {

@@ -33,7 +33,7 @@ fn services() -> [Ask; 4] {
             .optional()
             .client_headers(ClientHeaders::all());
         let service = layer.layer(service_fn(|request: Request<()>| {
-            let context = request.extensions().get::<ClientContext>();
+            let context = ClientContext::of(request.extensions());
             let mut response = Response::new(());
             let context = context.expect("each request that is let pass has one");
             response.extensions_mut().insert(Seen(context.clone()));

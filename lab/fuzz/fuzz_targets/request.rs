@@ -10,14 +10,14 @@ use std::{cell::LazyCell, convert::Infallible, future};
 
 use bytes::Bytes;
 use futures_executor::block_on;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, request::Parts};
 use http_body_util::{BodyExt, Full};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    ClientContext, ClientHeaders, Refusal, RevocationCheck, RevocationStatus, Session,
-    SessionContext, SessionError, SessionLayer, SessionVerifier, TokenSource,
+    ClientContext, ClientHeaders, RejectionBody, RevocationCheck, RevocationStatus, Session,
+    SessionContext, SessionError, SessionId, SessionLayer, SessionVerifier, TokenSource,
 };
 use tower_session_token_fuzz::setup::{AUDIENCE, CONFIGS, ISSUER, NOW, sign};
 
@@ -53,7 +53,7 @@ struct Layered {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Form {
-    Challenge,
+    EmptyBody,
     ProblemDetails,
     OnReject,
 }
@@ -73,7 +73,8 @@ impl RevocationCheck for ByName {
 
 impl World {
     fn new() -> Self {
-        let verifier = CONFIGS[1].verifier();
+        let verifier = CONFIGS[1].builder().revocation(ByName).build();
+        let verifier = verifier.expect("it is a configuration");
         let token = |sid: &str, exp: i64, locale: &str| {
             let claims = json!({
                 "iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": exp, "iat": NOW - 60, "jti": "t",
@@ -96,13 +97,15 @@ impl World {
         let mut layers = Vec::new();
         for optional in [false, true] {
             for everywhere in [false, true] {
-                let mut layer = SessionLayer::new(verifier.clone()).revocation(ByName);
+                let mut layer = SessionLayer::new(verifier.clone());
                 if optional {
                     layer = layer.optional();
                 }
                 if everywhere {
                     let sources = [
-                        TokenSource::header("x-session-token"),
+                        Ok(TokenSource::header(HeaderName::from_static(
+                            "x-session-token",
+                        ))),
                         TokenSource::cookie("session"),
                         TokenSource::websocket_protocol("bearer."),
                     ];
@@ -111,11 +114,11 @@ impl World {
                     }
                     layer = layer.client_headers(ClientHeaders::all());
                 }
-                let respond = |head: Response<()>, error: &SessionError| {
+                let respond = |_: &Parts, head: Response<()>, error: &SessionError| {
                     head.map(|()| Body::from(format!("refused: {}", error.code())))
                 };
                 let sends = [
-                    (Form::Challenge, sender(layer.clone())),
+                    (Form::EmptyBody, sender(layer.clone())),
                     (
                         Form::ProblemDetails,
                         sender(layer.clone().problem_details()),
@@ -179,7 +182,7 @@ impl World {
 /// Sends requests through `layer` to a handler that answers with what it was handed.
 fn sender<R>(layer: SessionLayer<R>) -> Box<dyn Fn(Request<()>) -> Response<Body>>
 where
-    R: Refusal<Body> + 'static,
+    R: RejectionBody<Body> + 'static,
 {
     let handler = service_fn(|request: Request<()>| {
         let mut response = Response::new(Body::default());
@@ -196,6 +199,15 @@ where
     })
 }
 
+/// What the handler sees of a request that passes.
+#[derive(Debug, Default)]
+struct Expected {
+    session: Option<SessionId>,
+    error: Option<&'static str>,
+    /// The field that `Vary` names for the token.
+    field: Option<&'static str>,
+}
+
 /// The request as the handler had it.
 #[derive(Clone)]
 struct Handed(Request<()>);
@@ -210,11 +222,16 @@ impl Layered {
         let response = (self.send)(request);
         assert!(SessionContext::current().is_none());
         match (expected, response.extensions().get::<Handed>()) {
-            (Ok(token), Some(Handed(request))) => {
+            (Ok(expected), Some(Handed(request))) => {
                 let session = request.extensions().get::<Session>();
-                assert_eq!(session.is_some(), token.is_some());
+                assert_eq!(
+                    session.map(|session| session.id().clone()),
+                    expected.session
+                );
+                let error = request.extensions().get::<SessionError>();
+                assert_eq!(error.map(SessionError::code), expected.error);
                 self.check_handed(request);
-                self.check_negotiation(request, response.headers());
+                self.check_negotiation(request, response.headers(), expected.field);
             }
             (Err(code), None) => {
                 let grpc_type = grpc_type(&method, &headers);
@@ -224,38 +241,77 @@ impl Layered {
         }
     }
 
-    /// Section 4 of the profile: the token, if there may be none, or the code of the refusal.
-    fn expected(&self, world: &World, headers: &HeaderMap) -> Result<Option<Vec<u8>>, &str> {
-        let mut tokens = authorization(headers)?;
+    /// Section 4 of the profile: what the handler sees, or the code of the rejection.
+    fn expected(&self, world: &World, headers: &HeaderMap) -> Result<Expected, &'static str> {
+        let verify = |token: &Vec<u8>| {
+            let session = world.verifier.verify(token);
+            session.map_err(|error| error.code())
+        };
+        let mut explicit: Vec<(Vec<u8>, Option<&str>)> = Vec::new();
+        explicit.extend(authorization(headers)?.map(|token| (token, None)));
+        let mut cookies: Vec<Vec<u8>> = Vec::new();
         if self.everywhere {
             let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-            tokens.extend(all("x-session-token").map(<[u8]>::to_vec));
+            let own = all("x-session-token");
+            explicit.extend(own.map(|token| (token.to_vec(), Some("x-session-token"))));
+            let members =
+                all("sec-websocket-protocol").flat_map(|field| field.split(|b| *b == b','));
+            let members = members.filter_map(|member| member.trim_ascii().strip_prefix(b"bearer."));
+            explicit.extend(members.map(|token| (token.to_vec(), None)));
             let pairs = all("cookie").flat_map(|field| field.split(|byte| *byte == b';'));
-            tokens.extend(pairs.filter_map(cookie));
-            let members = all("sec-websocket-protocol").flat_map(|it| it.split(|b| *b == b','));
-            let members = members.filter_map(|it| it.trim_ascii().strip_prefix(b"bearer."));
-            tokens.extend(members.map(<[u8]>::to_vec));
+            for value in pairs.filter_map(cookie) {
+                if !value.is_empty() && !cookies.contains(&value) {
+                    cookies.push(value);
+                }
+            }
         }
-        tokens.sort_unstable();
-        tokens.dedup();
-        let token = match (tokens.pop(), tokens.is_empty()) {
-            (Some(token), true) => token,
-            (Some(_), false) => return Err("request_invalid"),
-            (None, _) if self.optional => return Ok(None),
-            (None, _) => return Err("token_missing"),
+        explicit.retain(|(token, _)| !token.trim_ascii().is_empty());
+        if let Some((token, field)) = explicit.first() {
+            if explicit.iter().any(|(other, _)| other != token) {
+                return Err("request_invalid");
+            }
+            let session = Some(verify(token)?.id().clone());
+            return Ok(Expected {
+                session,
+                error: None,
+                field: *field,
+            });
+        }
+        let verified: Vec<_> = cookies.iter().map(verify).collect();
+        let unavailable = verified.iter().any(|one| {
+            one.as_ref()
+                .is_err_and(|code| *code == "revocation_unavailable")
+        });
+        let mut sessions = verified.iter().flatten();
+        let error = match (cookies.len(), sessions.next(), sessions.next()) {
+            (5.., _, _) | (_, _, Some(_)) => "request_invalid",
+            (_, Some(session), None) => {
+                let session = Some(session.id().clone());
+                return Ok(Expected {
+                    session,
+                    error: None,
+                    field: Some("cookie"),
+                });
+            }
+            _ if unavailable => return Err("revocation_unavailable"),
+            (0, ..) if self.optional => return Ok(Expected::default()),
+            (0, ..) => return Err("token_missing"),
+            _ => verified[0].as_ref().err().expect("none verifies"),
         };
-        let session = world.verifier.verify(&token).map_err(|it| it.code())?;
-        match ByName.check(&session) {
-            RevocationStatus::Revoked => Err("session_revoked"),
-            RevocationStatus::Unknown => Err("revocation_unavailable"),
-            _ => Ok(Some(token)),
+        if self.optional {
+            Ok(Expected {
+                error: Some(error),
+                ..Expected::default()
+            })
+        } else {
+            Err(error)
         }
     }
 
     /// The answer of the table in section 4, and nothing else.
     fn check_refusal(&self, code: &str, grpc_type: Option<&str>, response: Response<Body>) {
-        let error = response.extensions().get::<SessionError>();
-        assert_eq!(error.map(SessionError::code), Some(code));
+        let error = response.extensions().get::<SessionError>().copied();
+        assert_eq!(error.as_ref().map(SessionError::code), Some(code));
         let (head, body) = response.into_parts();
         let body = block_on(body.collect()).map(|it| it.to_bytes());
         let body = body.unwrap_or_else(|never| match never {});
@@ -274,10 +330,11 @@ impl Layered {
             _ => vec![("www-authenticate", challenge)],
         };
         let mut expected_body = match self.form {
-            Form::Challenge => String::new(),
+            Form::EmptyBody => String::new(),
             Form::ProblemDetails => {
                 expected.push(("content-type", "application/problem+json"));
-                json!({ "type": "about:blank", "title": title, "status": status, "code": code })
+                let detail = error.map(|error| error.to_string());
+                json!({ "type": "about:blank", "title": title, "status": status, "code": code, "detail": detail })
                     .to_string()
             }
             Form::OnReject => format!("refused: {code}"),
@@ -321,8 +378,8 @@ impl Layered {
         }
     }
 
-    fn check_negotiation(&self, request: &Request<()>, response: &HeaderMap) {
-        let context = request.extensions().get::<ClientContext>();
+    fn check_negotiation(&self, request: &Request<()>, response: &HeaderMap, field: Option<&str>) {
+        let context = ClientContext::of(request.extensions());
         let context = context.expect("each request that is let pass has one");
         let default = CONFIGS[1].default_culture;
         for culture in [context.culture(), context.ui_culture()] {
@@ -336,8 +393,20 @@ impl Layered {
         );
         let vary = "client-culture, client-ui-culture, client-utc-offset, client-time-zone, \
                     accept-language";
-        let vary = self.everywhere.then_some(vary);
-        assert_eq!(response.get("vary").and_then(|it| it.to_str().ok()), vary);
+        let names: Vec<_> = self
+            .everywhere
+            .then_some(vary)
+            .into_iter()
+            .chain(field)
+            .collect();
+        let vary = response.get("vary").map(|vary| vary.to_str().ok());
+        assert_eq!(
+            vary,
+            (!names.is_empty())
+                .then(|| Some(names.join(", ")))
+                .as_ref()
+                .map(Option::as_deref)
+        );
     }
 }
 
@@ -356,27 +425,34 @@ const TITLES: [&str; 10] = [
 ];
 
 /// RFC 6750 §2.1, strictly.
-fn authorization(headers: &HeaderMap) -> Result<Vec<Vec<u8>>, &'static str> {
-    let fields: Vec<_> = headers.get_all("authorization").iter().collect();
+fn authorization(headers: &HeaderMap) -> Result<Option<Vec<u8>>, &'static str> {
+    let mut fields: Vec<_> = headers
+        .get_all("authorization")
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    fields.retain(|field| !field.trim_ascii().is_empty());
     let field = match fields[..] {
-        [] => return Ok(Vec::new()),
-        [field] => field.as_bytes(),
+        [] => return Ok(None),
+        [field] => field,
         _ => return Err("request_invalid"),
     };
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let end = field.iter().position(|byte| !is_token(byte));
     let (scheme, rest) = field.split_at(end.unwrap_or(field.len()));
     if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let start = rest.iter().position(|byte| *byte != b' ');
     let token = &rest[start.unwrap_or(rest.len())..];
     let end = token.iter().rposition(|byte| *byte != b'=');
     let letters = &token[..end.map_or(0, |end| end + 1)];
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte);
-    match start.is_some_and(|it| it > 0) && !letters.is_empty() && letters.iter().all(is_letter) {
-        true => Ok(vec![token.to_vec()]),
-        false => Err("request_invalid"),
+    let is_separated = start.is_some_and(|start| start > 0);
+    if is_separated && !letters.is_empty() && letters.iter().all(is_letter) {
+        Ok(Some(token.to_vec()))
+    } else {
+        Err("request_invalid")
     }
 }
 

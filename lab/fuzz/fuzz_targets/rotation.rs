@@ -127,7 +127,7 @@ fuzz_target!(|run: Run| {
     for step in run.steps.iter().take(200) {
         if step.in_other_session {
             let other = Session::system(User::new("other"));
-            SessionContext::sync_scope(&other, || {
+            SessionContext::sync_scope(other.clone(), || {
                 world.take(&step.action);
                 let current = SessionContext::current();
                 assert_eq!(current.map(|it| it.id().clone()), Some(other.id().clone()));

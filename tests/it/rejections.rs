@@ -1,14 +1,18 @@
-//! What a refused request is answered: the table of the profile, in its three forms.
+//! The response to a rejected request: the table of the profile, in its three forms.
 
+use futures_executor::block_on;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_session_token::{
-    AccessLevel, ClientHeaders, RequireAccessLevel, RequireScope, RevocationCheck,
-    RevocationStatus, Session, SessionErrorKind as Kind, SessionLayer,
+    AccessLevel, ClientHeaders, RejectionBody, Require, RequireAccessLevel, RequireRole,
+    RequireScope, RequireSession, RevocationStatus, Session, SessionError,
+    SessionErrorKind as Kind, SessionLayer, TokenSource,
 };
 
 use crate::support::{
-    NOW, bearer, builder, claims, good_token, request, send, sign, sign_raw, token, verifier,
+    Answer, Body, NOW, Says, answer, bearer, builder, claims, good_token, request, send, sign,
+    sign_raw, token, verifier,
 };
 
 /// One request for each row of the table that a layer with these options can answer.
@@ -135,13 +139,14 @@ fn problem_details_when_asked() {
                 "title": kind.status().canonical_reason(),
                 "status": kind.status().as_u16(),
                 "code": kind.code(),
+                "detail": answer.error.unwrap().to_string(),
             })
         );
     }
 }
 
 #[test]
-fn grpc_hears_it_in_grpc() {
+fn a_grpc_request_gets_a_grpc_status() {
     for (mut request, kind) in rows() {
         make_grpc(&mut request, "application/grpc+proto");
         let answer = send(&layer().problem_details(), request);
@@ -159,10 +164,13 @@ fn make_grpc(request: &mut Request<()>, content_type: &str) {
     request.headers_mut().insert("content-type", content_type);
 }
 
-/// A proxy that asks with `GET` and the client's headers takes 200 for a yes.
+/// A proxy that asks with `GET` and the client's headers takes 200 for an admission.
 #[test]
-fn what_is_not_grpc_never_hears_200() {
-    let guard = RequireScope::new("orders.read").unwrap();
+fn a_request_that_is_not_grpc_never_gets_200() {
+    let guarded = (
+        SessionLayer::new(verifier()).optional(),
+        RequireScope::new("orders.read").unwrap(),
+    );
     for (method, content_type) in [
         (Method::GET, "application/grpc"),
         (Method::HEAD, "application/grpc-web"),
@@ -177,7 +185,7 @@ fn what_is_not_grpc_never_hears_200() {
     ] {
         let mut asked = request(&[("content-type", content_type)]);
         *asked.method_mut() = method;
-        for answer in [send(&layer(), asked.clone()), send(&guard, asked)] {
+        for answer in [send(&layer(), asked.clone()), send(&guarded, asked)] {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{content_type}");
             assert_eq!(answer.header("grpc-status"), None, "{content_type}");
             assert!(answer.header("www-authenticate").is_some());
@@ -186,7 +194,7 @@ fn what_is_not_grpc_never_hears_200() {
 }
 
 #[test]
-fn every_kind_of_grpc_is_answered_in_kind() {
+fn each_grpc_content_type_is_answered_with_its_own() {
     for (asked, answered) in [
         ("application/grpc", Some("application/grpc")),
         ("Application/gRPC+json", Some("application/grpc")),
@@ -199,10 +207,13 @@ fn every_kind_of_grpc_is_answered_in_kind() {
         ),
         ("application/json", None),
     ] {
-        let guard = RequireScope::new("orders.read").unwrap();
+        let guarded = (
+            SessionLayer::new(verifier()).optional(),
+            RequireScope::new("orders.read").unwrap(),
+        );
         let mut request = Request::new(());
         make_grpc(&mut request, asked);
-        for answer in [send(&layer(), request.clone()), send(&guard, request)] {
+        for answer in [send(&layer(), request.clone()), send(&guarded, request)] {
             let status = answered.map_or(StatusCode::UNAUTHORIZED, |_| StatusCode::OK);
             assert_eq!(answer.status, status, "{asked}");
             assert_eq!(answer.header("content-type"), answered, "{asked}");
@@ -213,9 +224,10 @@ fn every_kind_of_grpc_is_answered_in_kind() {
 }
 
 #[test]
-fn an_answer_of_ones_own() {
+fn an_application_makes_its_own_response() {
     for (request, kind) in rows() {
-        let layer = layer().on_reject(|head, error| {
+        let layer = layer().on_reject(|request, head, error| {
+            assert_eq!(request.uri, "/");
             assert_eq!(head.status(), error.status());
             assert!(head.headers().contains_key("www-authenticate"));
             head.map(|()| format!("<{}>", error.code()).into())
@@ -227,14 +239,6 @@ fn an_answer_of_ones_own() {
             kind,
             "it is there all the same"
         );
-    }
-}
-
-struct Says(RevocationStatus);
-
-impl RevocationCheck for Says {
-    fn check(&self, _: &Session) -> RevocationStatus {
-        self.0
     }
 }
 
@@ -267,15 +271,16 @@ fn an_unknown_revocation_asks_to_try_again() {
 
 #[test]
 fn a_realm_is_quoted() {
-    let layer = SessionLayer::new(verifier()).realm(r#"a "b" \c"#).unwrap();
-    let answer = send(&layer, Request::new(()));
-    assert_eq!(
-        answer.header("www-authenticate"),
-        Some(r#"Bearer realm="a \"b\" \\c""#)
-    );
-    for realm in ["a\nb", "é", "\u{7f}"] {
-        let error = SessionLayer::new(verifier()).realm(realm).unwrap_err();
-        assert_eq!(error.option(), "realm");
+    for (realm, quoted) in [
+        (r#"a "b" \c"#, r#"Bearer realm="a \"b\" \\c""#),
+        ("a\nb\u{7f}", r#"Bearer realm="a?b?""#),
+        ("Bücher", r#"Bearer realm="B?cher""#),
+    ] {
+        let answer = send(
+            &SessionLayer::new(verifier()).realm(realm),
+            Request::new(()),
+        );
+        assert_eq!(answer.header("www-authenticate"), Some(quoted));
     }
 }
 
@@ -302,12 +307,12 @@ fn no_answer_echoes_the_request() {
 }
 
 #[test]
-fn no_refusal_further_in_names_the_language_of_the_request() {
+fn no_rejection_behind_the_layer_names_the_language_of_the_request() {
     let marker = "en-x-zq7mark";
     let outer = SessionLayer::new(verifier())
         .client_headers(ClientHeaders::all())
         .optional();
-    let guard = RequireAccessLevel::new(AccessLevel::Administrator).problem_details();
+    let guard = RequireAccessLevel::new(AccessLevel::Administrator);
     let bearer = format!("Bearer {}", good_token());
     let culture = [("client-culture", marker), ("authorization", &*bearer)];
     let language = [("accept-language", marker)];
@@ -330,32 +335,255 @@ fn no_refusal_further_in_names_the_language_of_the_request() {
     assert_eq!(accepted.header("content-language"), Some(marker));
 }
 
-#[test]
-fn guards_answer_in_the_same_forms() {
-    let guard = RequireScope::new("orders.read orders.write").unwrap();
-    let both = |request| {
-        let layers = (SessionLayer::new(verifier()), guard.clone());
-        send(&layers, request)
-    };
-    let answer = both(bearer(&token(&json!({ "scope": "orders.read" }))));
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert_eq!(
-        answer.header("www-authenticate"),
-        Some(
-            "Bearer realm=\"session\", error=\"insufficient_scope\", scope=\"orders.read orders.write\""
-        )
-    );
-    assert_eq!(answer.error.unwrap().kind(), Kind::ScopeInsufficient);
-    let enough = token(&json!({ "scope": "orders.write x orders.read" }));
-    assert_eq!(both(bearer(&enough)).status, StatusCode::OK);
+/// Sends a request to a handler that rejects every request.
+fn send_to_rejecting<R>(layer: &SessionLayer<R>, request: Request<()>) -> Answer
+where
+    R: RejectionBody<Body>,
+{
+    let handler = service_fn(async |_: Request<()>| {
+        Ok::<_, std::convert::Infallible>(SessionError::forbidden().to_response::<Body>())
+    });
+    answer(block_on(layer.layer(handler).oneshot(request)).unwrap())
+}
 
-    // With no session in front of it.
-    let alone = send(&guard.clone().problem_details(), Request::new(()));
-    assert_eq!(alone.status, StatusCode::UNAUTHORIZED);
-    assert!(String::from_utf8_lossy(&alone.body).contains("token_missing"));
-    let mut grpc = bearer(&good_token());
+#[test]
+fn guards_and_handlers_answer_in_the_form_of_the_layer() {
+    let scope = RequireScope::new("orders.read orders.write").unwrap();
+    let little = || bearer(&token(&json!({ "scope": "orders.read" })));
+    let layer = || SessionLayer::new(verifier()).realm("shop");
+
+    let plain = "Bearer realm=\"shop\", error=\"insufficient_scope\"";
+    let named = format!("{plain}, scope=\"orders.read orders.write\"");
+    for (answer, kind, challenge) in [
+        (
+            send(&(layer(), scope.clone()), little()),
+            Kind::ScopeInsufficient,
+            &*named,
+        ),
+        (
+            send(&(layer(), RequireRole::new("a")), little()),
+            Kind::Forbidden,
+            plain,
+        ),
+        (
+            send_to_rejecting(&layer(), little()),
+            Kind::Forbidden,
+            plain,
+        ),
+    ] {
+        assert_eq!(answer.error.unwrap().kind(), kind);
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.header("www-authenticate"), Some(challenge));
+        assert!(answer.body.is_empty());
+    }
+
+    let problem = || layer().problem_details();
+    for (answer, code) in [
+        (
+            send(&(problem(), scope.clone()), little()),
+            "scope_insufficient",
+        ),
+        (send_to_rejecting(&problem(), little()), "forbidden"),
+        (
+            send(
+                &(problem().optional(), RequireSession::new()),
+                Request::new(()),
+            ),
+            "token_missing",
+        ),
+    ] {
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["code"], code);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(
+            challenge.starts_with("Bearer realm=\"shop\""),
+            "{challenge}"
+        );
+    }
+
+    let mut grpc = little();
     make_grpc(&mut grpc, "application/grpc");
-    assert_eq!(both(grpc).header("grpc-status"), Some("7"));
+    for answer in [
+        send(&(problem(), scope.clone()), grpc.clone()),
+        send_to_rejecting(&problem(), grpc),
+    ] {
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("grpc-status"), Some("7"));
+        assert_eq!(answer.header("content-type"), Some("application/grpc"));
+        assert!(answer.body.is_empty() && answer.header("www-authenticate").is_none());
+    }
+}
+
+#[test]
+fn a_response_of_ones_own_gets_the_head_of_the_request() {
+    let layer = SessionLayer::new(verifier())
+        .token_source(TokenSource::cookie("session").unwrap())
+        .on_reject(|request, response, error| {
+            let headers = format!("{:?}", request.headers);
+            assert!(
+                !headers.contains("eyJ"),
+                "the token is sensitive: {headers}"
+            );
+            let user = request
+                .extensions
+                .get::<Session>()
+                .map(|session| session.user().id());
+            let seen = (
+                &request.method,
+                request.uri.path(),
+                &request.headers["x-seen"],
+                user,
+            );
+            response.map(|()| format!("{seen:?} {}", error.code()).into())
+        });
+    let with_path = |mut request: Request<()>| {
+        *request.uri_mut() = "/cart?item=1".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("x-seen", "yes".parse().unwrap());
+        request
+    };
+    let guard = RequireRole::new("clerk");
+    let good = || with_path(bearer(&token(&json!({ "sub": "ann" }))));
+    let bad = with_path(bearer(&token(&json!({ "exp": 1 }))));
+    for (answer, body) in [
+        (
+            send(&layer, with_path(Request::new(()))),
+            "(GET, \"/cart\", \"yes\", None) token_missing",
+        ),
+        (
+            send(&layer, bad),
+            "(GET, \"/cart\", \"yes\", None) token_expired",
+        ),
+        (
+            send(&(layer.clone(), guard), good()),
+            "(GET, \"/cart\", \"yes\", Some(UserId(ann))) forbidden",
+        ),
+        (
+            send_to_rejecting(&layer, good()),
+            "(GET, \"/cart\", \"yes\", Some(UserId(ann))) forbidden",
+        ),
+    ] {
+        assert_eq!(answer.body, body);
+    }
+}
+
+#[test]
+fn headers_that_layers_in_between_added_stay_and_those_of_the_old_body_go() {
+    let handler = service_fn(async |_: Request<()>| {
+        let mut response = SessionError::insufficient_scope().to_response::<Body>();
+        for (name, value) in [
+            ("x-request-id", "7"),
+            ("content-length", "0"),
+            ("content-type", "text/plain"),
+        ] {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+        Ok::<_, std::convert::Infallible>(response)
+    });
+    let layer = SessionLayer::new(verifier());
+    let formed = layer.clone().problem_details().layer(handler);
+    let formed = answer(block_on(formed.oneshot(bearer(&good_token()))).unwrap());
+    assert_eq!(formed.header("x-request-id"), Some("7"));
+    assert_eq!(formed.header("content-length"), None);
+    assert_eq!(
+        formed.header("content-type"),
+        Some("application/problem+json")
+    );
+    let bare = answer(block_on(layer.layer(handler).oneshot(bearer(&good_token()))).unwrap());
+    assert_eq!(bare.header("content-type"), None);
+}
+
+/// A service may hide what exists by a 404.
+#[test]
+fn a_response_whose_status_was_replaced_keeps_its_own_form() {
+    let handler = service_fn(async |_: Request<()>| {
+        let mut response = SessionError::forbidden().to_response::<Body>();
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        Ok::<_, std::convert::Infallible>(response.map(|_| "no such order".into()))
+    });
+    let service = SessionLayer::new(verifier())
+        .problem_details()
+        .layer(handler);
+    let answer = answer(block_on(service.oneshot(bearer(&good_token()))).unwrap());
+    assert_eq!(
+        (answer.status, &*answer.body),
+        (StatusCode::NOT_FOUND, &b"no such order"[..])
+    );
+}
+
+#[test]
+fn a_rejection_without_a_layer_has_status_and_challenge() {
+    let forbidden = answer(SessionError::forbidden().to_response());
+    assert_eq!(forbidden.status, StatusCode::FORBIDDEN);
+    let error = verifier().verify("x").unwrap_err();
+    let challenge = "Bearer realm=\"session\", error=\"invalid_token\"";
+    let malformed = answer(error.to_response());
+    assert_eq!(malformed.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(malformed.header("www-authenticate"), Some(challenge));
+    assert_eq!(malformed.error, Some(error));
+}
+
+/// Two layers in one stack: the inner one would hide the session of the outer one.
+#[test]
+fn an_inner_layer_names_the_mistake_where_the_outer_found_a_session() {
+    let outer = || SessionLayer::new(verifier());
+    let inner = || SessionLayer::new(verifier()).optional();
+    let cookie = TokenSource::cookie("session").unwrap();
+    let by_cookie = || inner().token_source(cookie.clone());
+    for answer in [
+        send(&(outer(), inner()), bearer(&good_token())),
+        send(&(outer(), by_cookie()), bearer(&good_token())),
+        send(
+            &(by_cookie(), outer().problem_details()),
+            bearer(&good_token()),
+        ),
+    ] {
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let error = answer.error.unwrap();
+        assert_eq!(
+            (error.kind(), error.code()),
+            (Kind::Misconfigured, "misconfigured")
+        );
+        assert!(error.to_string().contains("two `SessionLayer`s"), "{error}");
+        assert!(answer.header("www-authenticate").is_none());
+    }
+    // An outer layer that found no session has none to hide.
+    let session = format!("session={}", good_token());
+    let answer = send(&(inner(), by_cookie()), request(&[("cookie", &session)]));
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
+/// A session of another request's scope, or of none, is one of a forwarded request.
+#[test]
+fn a_session_of_another_stack_is_removed_in_silence() {
+    use tower_session_token::SessionContext;
+
+    let stale = crate::support::session(&json!({}));
+    let ambient = crate::support::session(&json!({}));
+    let layer = SessionLayer::new(verifier());
+    let ask = || {
+        let mut request = bearer(&good_token());
+        request.extensions_mut().insert(stale.clone());
+        send(&layer, request).status
+    };
+    assert_eq!(ask(), StatusCode::OK);
+    assert_eq!(SessionContext::sync_scope(ambient, ask), StatusCode::OK);
+    let same = SessionContext::sync_scope(stale.clone(), ask);
+    assert_eq!(same, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[test]
+fn a_predicate_decides_by_the_session() {
+    let main = Require::new(|session| session.server_code() == Some("main"));
+    let layers = (SessionLayer::new(verifier()), main);
+    assert_eq!(send(&layers, bearer(&good_token())).status, StatusCode::OK);
+    let other = send(&layers, bearer(&token(&json!({ "server": "other" }))));
+    assert_eq!(other.error.unwrap().kind(), Kind::Forbidden);
 }
 
 /// The names of members are JSON texts, and compared exactly.
