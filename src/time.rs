@@ -41,11 +41,7 @@ impl NumericDate {
 
     /// The same date with a fraction of whole milliseconds.
     pub(crate) fn to_millis(self) -> Self {
-        let nanos = self.0.subsec_nanos() / 1_000_000 * 1_000_000;
-        Self(
-            Duration::from_secs(self.0.as_secs())
-                .saturating_add(Duration::from_nanos(nanos.into())),
-        )
+        Self(Duration::from_millis(self.millis()))
     }
 
     pub(crate) fn from_millis(millis: u64) -> Option<Self> {

@@ -157,10 +157,14 @@ const fn is_perfect(multiplier: u64) -> bool {
     let mut taken = 0_u64;
     let mut at = 0;
     while at < Claim::ALL.len() {
-        taken |= 1 << slot(json::word(Claim::ALL[at].as_str()), multiplier);
+        let bit = 1 << slot(json::word(Claim::ALL[at].as_str()), multiplier);
+        if taken & bit != 0 {
+            return false;
+        }
+        taken |= bit;
         at += 1;
     }
-    taken.count_ones() as usize == Claim::ALL.len()
+    true
 }
 
 /// Records that a nested session has a higher access level than its parent.

@@ -159,9 +159,8 @@ fn a_tag_of_more_than_64_bytes_is_ignored() {
 
 fn speaking(cultures: &[&str]) -> SessionVerifier {
     let builder = builder().default_culture("en");
-    let add = |it: tower_session_token::SessionVerifierBuilder, tag: &&str| {
-        it.supported_culture(*tag)
-    };
+    let add =
+        |it: tower_session_token::SessionVerifierBuilder, tag: &&str| it.supported_culture(*tag);
     cultures.iter().fold(builder, add).build().unwrap()
 }
 

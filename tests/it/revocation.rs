@@ -253,16 +253,16 @@ fn another_text_is_no_revocation() {
 
 #[test]
 fn closures_and_pointers_are_checks() {
-    fn status(check: impl RevocationCheck, session: &Session) -> RevocationStatus {
+    fn status(check: &impl RevocationCheck, session: &Session) -> RevocationStatus {
         check.check(session)
     }
     let session = session(&json!({}));
     let list = list();
     let boxed: Box<dyn RevocationCheck> = Box::new(list.clone());
-    assert_eq!(status(boxed, &session), RevocationStatus::Valid);
-    assert_eq!(status(Arc::new(list), &session), RevocationStatus::Valid);
+    assert_eq!(status(&boxed, &session), RevocationStatus::Valid);
+    assert_eq!(status(&Arc::new(list), &session), RevocationStatus::Valid);
     let revoked = |_: &Session| RevocationStatus::Revoked;
-    assert_eq!(status(revoked, &session), RevocationStatus::Revoked);
+    assert_eq!(status(&revoked, &session), RevocationStatus::Revoked);
 }
 
 #[test]

@@ -91,6 +91,7 @@ impl RevocationList {
 
     /// Adds a revocation, and returns whether it says anything new: one that revokes no more and
     /// lasts no longer than what is listed changes nothing.
+    #[expect(clippy::must_use_candidate, reason = "most callers need not know")]
     pub fn revoke(&self, revocation: &Revocation) -> bool {
         let (tables, until, now) = (
             self.tables(revocation.issuer()),
