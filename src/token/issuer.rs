@@ -108,13 +108,6 @@ impl SessionIssuer {
             typ: token.token_type().as_str(),
         })
         .map_err(|_| failed)?;
-        let mut text = String::new();
-        compact::encode(&header, &mut text);
-        text.push('.');
-        compact::encode(token.json().as_bytes(), &mut text);
-        let signature = self.key.sign(text.as_bytes()).map_err(|_| failed)?;
-        text.push('.');
-        compact::encode(&signature, &mut text);
-        Ok(text)
+        compact::sign(&self.key, &header, token.json().as_bytes()).ok_or(failed)
     }
 }
