@@ -74,9 +74,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for AsSessionService<S> {
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let extensions = request.extensions_mut();
-        extensions.insert(self.session.client_context().clone());
-        extensions.insert(self.session.clone());
+        request.extensions_mut().insert(self.session.clone());
         let mut session = Some(self.session.clone());
         let entered = Entered::new(&mut session);
         let future = self.inner.call(request);

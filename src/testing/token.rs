@@ -119,7 +119,9 @@ impl TestToken {
     /// | `TokenMissing`, `RequestInvalid` | a layer alone: no header, or one with two tokens |
     /// | `ClientKindForbidden` | a guard for desktop or web clients: the kind is `other` |
     /// | `AccessLevelInsufficient` | a guard for administrators: the level is `regular` |
-    /// | `ScopeInsufficient` | each guard for scope: there is none |
+    /// | `ScopeInsufficient` | a guard for scope: there is none |
+    /// | `Forbidden` | a guard for roles: there is none |
+    /// | `Misconfigured` | a guard or handler with no layer in front, whatever the token is |
     ///
     /// `SessionRevoked` and `RevocationUnavailable` take effect when the token is issued, for all
     /// tokens of its session.
@@ -181,6 +183,8 @@ impl TestToken {
             Kind::ClientKindForbidden => good.with("client_kind", "other").issue(),
             Kind::AccessLevelInsufficient => good.with("access_level", "regular").issue(),
             Kind::ScopeInsufficient => good.without("scope").issue(),
+            Kind::Forbidden => good.without("roles").issue(),
+            Kind::Misconfigured => good.issue(),
         }
     }
 
