@@ -35,7 +35,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct TestIssuer {
-    key: SigningKey,
+    pub(super) key: SigningKey,
     pub(super) issuer: String,
     pub(super) audience: String,
     clock: TestClock,

@@ -2,7 +2,7 @@
 
 use http::{header::AUTHORIZATION, request};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::issuer::TestIssuer;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     identity::User,
     jws::TokenType,
     session::Session,
-    token::SessionToken,
+    token::{self, SessionToken},
     verify::{Revocation, RevocationList},
 };
 
@@ -24,8 +24,6 @@ impl TestIssuer {
     ///
     /// If `user` has an id, name or login that is empty or too long for a token; set such claims by
     /// [`with`](TestToken::with).
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "the user is made for it")]
     pub fn token(&self, user: User) -> TestToken {
         let token = SessionToken::builder(user)
             .issuer(&self.issuer)
@@ -220,13 +218,8 @@ impl TestToken {
     }
 
     fn sign(&self, typ: &str) -> String {
-        let key = self.issuer.verifying_key();
-        let mut header = json!({ "alg": key.algorithm().as_str(), "typ": typ });
-        if let Some(id) = key.id() {
-            header["kid"] = id.into();
-        }
-        let claims = Value::from(self.claims.clone());
-        self.issuer.sign_raw(header.to_string(), claims.to_string())
+        let claims = serde_json::to_vec(&self.claims).expect("JSON");
+        token::sign(&self.issuer.key, typ, &claims).expect("randomness")
     }
 
     fn signing_input(&self) -> String {
