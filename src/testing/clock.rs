@@ -63,6 +63,18 @@ impl TestClock {
     /// # Panics
     ///
     /// If it would show more than chrono can, some 260,000 years from now.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::testing::TestClock;
+    ///
+    /// let clock = TestClock::new();
+    /// let before = clock.now();
+    /// clock.advance(Duration::from_secs(60));
+    /// assert_eq!(clock.now() - before, chrono::TimeDelta::minutes(1));
+    /// ```
     pub fn advance(&self, by: Duration) {
         self.now.rcu(|now| **now + by);
     }

@@ -102,6 +102,17 @@ impl TestIssuer {
     }
 
     /// Sets the audience of tokens and verifiers made from now on: `aud`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionErrorKind, User, testing::TestIssuer};
+    ///
+    /// let orders = TestIssuer::new().audience("orders");
+    /// let token = orders.clone().audience("stock").token(User::new("ann")).issue();
+    /// let error = orders.verifier().verify(token).unwrap_err();
+    /// assert_eq!(error.kind(), SessionErrorKind::AudienceInvalid);
+    /// ```
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
@@ -110,12 +121,37 @@ impl TestIssuer {
 
     /// The clock of its tokens, verifiers and revocations, and of tokens
     /// [nested](Session::nested) in sessions that its verifiers made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{TokenErrorKind, User, testing::TestIssuer};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let session = issuer.token(User::new("ann")).session();
+    /// issuer.clock().advance(Duration::from_secs(2 * 3600));
+    /// let error = session.nested(User::new("bob")).build().unwrap_err();
+    /// assert_eq!(error.kind(), TokenErrorKind::ParentExpired);
+    /// ```
     #[must_use]
     pub fn clock(&self) -> &TestClock {
         &self.clock
     }
 
     /// The list that its verifiers ask at each verification.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Revocation, User, testing::TestIssuer};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let session = issuer.token(User::new("ann")).session();
+    /// // In a service: the handler that logs out has a clone of the list.
+    /// issuer.revocations().revoke(&Revocation::of(&session).expect("it has a token"));
+    /// assert_eq!(issuer.revocations().len(), 1);
+    /// ```
     #[must_use]
     pub fn revocations(&self) -> &RevocationList {
         &self.revocations
@@ -181,6 +217,18 @@ impl TestIssuer {
     /// # Panics
     ///
     /// If the issuer or the audience was set to an empty string.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{TokenType, User, testing::TestIssuer};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// for token_type in [TokenType::Session, TokenType::AccessToken, TokenType::Jwt] {
+    ///     let token = issuer.token(User::new("ann")).token_type(token_type);
+    ///     assert!(issuer.verifier().verify(token.issue()).is_ok());
+    /// }
+    /// ```
     #[must_use]
     pub fn verifier(&self) -> SessionVerifier {
         let types = TokenType::ALL.into_iter();

@@ -1,5 +1,6 @@
 //! A token whose claims a test chooses.
 
+use chrono::TimeDelta;
 use http::{header::AUTHORIZATION, request};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,7 +15,8 @@ use crate::{
     verify::{Revocation, RevocationList},
 };
 
-const HOUR: u32 = 3600;
+/// In seconds.
+const HOUR: i64 = 3600;
 
 impl TestIssuer {
     /// Begins a token for `user`: a new session of the application `test-app`, issued now for an
@@ -24,13 +26,23 @@ impl TestIssuer {
     ///
     /// If `user` has an id, name or login that is empty or too long for a token; set such claims by
     /// [`with`](TestToken::with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{User, testing::TestIssuer};
+    ///
+    /// let session = TestIssuer::new().token(User::new("ann").with_name("Ann")).session();
+    /// assert_eq!(session.user().name(), Some("Ann"));
+    /// assert_eq!(session.application_id().unwrap(), "test-app");
+    /// ```
     pub fn token(&self, user: User) -> TestToken {
         let token = SessionToken::builder(user)
             .issuer(&self.issuer)
             .audience(&self.audience)
             .application_id("test-app")
             .issued_at(self.clock().now())
-            .lifetime(std::time::Duration::from_secs(HOUR.into()))
+            .expires_at(self.clock().now() + TimeDelta::seconds(HOUR))
             .build();
         let claims = token.and_then(|token| token.claims());
         TestToken {
@@ -78,6 +90,16 @@ impl TestToken {
     /// # Panics
     ///
     /// If the value has no JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{User, testing::TestIssuer};
+    ///
+    /// let token = TestIssuer::new().token(User::new("ann")).with("tenant", "north");
+    /// assert_eq!(token.session().claim::<String>("tenant")?.as_deref(), Some("north"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn with(mut self, claim: impl Into<String>, value: impl Serialize) -> Self {
         let value = serde_json::to_value(value).expect("a value that has JSON");
         self.claims.insert(claim.into(), value);
@@ -102,12 +124,21 @@ impl TestToken {
     }
 
     /// Sets the type: [`TokenType::Session`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{TokenType, User, testing::TestIssuer};
+    ///
+    /// let token = TestIssuer::new().token(User::new("ann")).token_type(TokenType::AccessToken);
+    /// assert_eq!(token.session().token().unwrap().token_type(), TokenType::AccessToken);
+    /// ```
     pub fn token_type(mut self, token_type: TokenType) -> Self {
         self.token_type = token_type;
         self
     }
 
-    /// Makes the token one that is rejected with this error, whatever its claims are.
+    /// Makes the token, which is good otherwise, one that is rejected with this error.
     ///
     /// A verifier of the [issuer](TestIssuer::verifier_builder) rejects it, a layer with such a
     /// verifier the [`request`](Self::request). For some kinds that is not enough:
@@ -141,18 +172,28 @@ impl TestToken {
     }
 
     /// Signs the token and returns it in compact form. It is the same session each time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{User, testing::TestIssuer};
+    ///
+    /// let issuer = TestIssuer::new();
+    /// let cookie = format!("session={}", issuer.token(User::new("ann")).issue());
+    /// # assert_eq!(cookie.split('.').count(), 3);
+    /// ```
     #[must_use]
     pub fn issue(&self) -> String {
         use SessionErrorKind as Kind;
 
+        let Some(kind) = self.rejected_as else {
+            return self.sign(self.token_type.as_str());
+        };
         let good = Self {
             rejected_as: None,
             ..self.clone()
         };
         let now = self.issuer.clock().now().timestamp();
-        let Some(kind) = self.rejected_as else {
-            return self.sign(self.token_type.as_str());
-        };
         match kind {
             Kind::TokenMissing => String::new(),
             Kind::RequestInvalid => format!("{0} {0}", good.issue()),
@@ -164,11 +205,10 @@ impl TestToken {
                 good.signing_input() + &other.replacen("..", ".", 1)
             }
             Kind::TokenExpired => {
-                let hour = i64::from(HOUR);
-                let good = good.without("nbf").with("iat", now - 2 * hour);
-                good.with("exp", now - hour).issue()
+                let good = good.with("iat", now - 2 * HOUR);
+                good.with("exp", now - HOUR).issue()
             }
-            Kind::TokenNotYetValid => good.with("nbf", now + i64::from(HOUR)).issue(),
+            Kind::TokenNotYetValid => good.with("nbf", now + HOUR).issue(),
             Kind::IssuerInvalid => good.with("iss", "https://other-issuer.example").issue(),
             Kind::AudienceInvalid => good.with("aud", "other-audience").issue(),
             Kind::ServerMismatch => {
@@ -211,6 +251,20 @@ impl TestToken {
     /// # Panics
     ///
     /// If the token is rejected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, User, testing::TestIssuer};
+    ///
+    /// fn may_order(session: &Session) -> bool {
+    ///     session.has_role("buyer")
+    /// }
+    ///
+    /// let token = TestIssuer::new().token(User::new("ann"));
+    /// assert!(!may_order(&token.session()));
+    /// assert!(may_order(&token.with("roles", ["buyer"]).session()));
+    /// ```
     #[must_use]
     pub fn session(&self) -> Session {
         let session = self.issuer.verifier().verify(self.issue());
@@ -229,8 +283,12 @@ impl TestToken {
     }
 
     fn issue_listed(&self, list: &RevocationList) -> String {
-        let revocation = Revocation::of(&self.session());
-        list.revoke(&revocation.expect("a session with a token"));
-        self.issue()
+        let token = self.issue();
+        // It is an error where the session is listed already.
+        let session = self.issuer.verifier().verify(&token).ok();
+        if let Some(revocation) = session.as_ref().and_then(Revocation::of) {
+            list.revoke(&revocation);
+        }
+        token
     }
 }
