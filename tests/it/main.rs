@@ -23,3 +23,4 @@ mod secrecy;
 mod session;
 mod sources;
 mod support;
+mod testing;
