@@ -120,7 +120,7 @@ enum Change {
 #[derive(Arbitrary, Debug)]
 struct Name(u8);
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 33] = [
     "iss",
     "aud",
     "sub",
@@ -142,6 +142,8 @@ const NAMES: [&str; 30] = [
     "server",
     "instance",
     "scope",
+    "roles",
+    "auth_time",
     "act",
     "cnf",
     "elevated",
@@ -152,6 +154,7 @@ const NAMES: [&str; 30] = [
     "zoneinfo_source",
     "sub\0",
     "locale_",
+    "auth_times",
 ];
 
 const WORDS: [&str; 42] = [
@@ -220,9 +223,13 @@ enum Literal {
     /// One of [`EDGES`], or a second beside it.
     Edge(u8, i8),
     Fraction(i16, u32),
+    /// So many seconds from now, and digits behind the point.
+    Digits(i16, u64, u8),
     Exponent(i16, i16),
     Float(f64),
     Array(Vec<Literal>),
+    /// So many words of so many letters.
+    Words(u8, u16),
     Object(Vec<(Name, Literal)>),
     /// So many actors in each other.
     Actors(u8),
@@ -333,11 +340,20 @@ impl Literal {
             Self::Fraction(seconds, part) => {
                 format!("{}.{part}", NOW + i64::from(seconds % 400))
             }
+            Self::Digits(seconds, part, digits) => {
+                let digits = usize::from(digits % 12) + 1;
+                format!("{}.{part:0digits$}", NOW + i64::from(seconds % 400))
+            }
             Self::Exponent(number, exponent) => format!("{number}e{exponent}"),
             Self::Float(it) => format!("{it:?}"),
             Self::Array(items) => {
                 let items: Vec<_> = items.iter().map(Self::json).collect();
                 format!("[{}]", items.join(","))
+            }
+            Self::Words(count, len) => {
+                let word = "w".repeat(usize::from(len % 300));
+                let count = usize::from(count % 70);
+                Value::from(vec![word; count]).to_string()
             }
             Self::Object(members) => {
                 let members: Vec<_> = members
@@ -354,7 +370,10 @@ impl Literal {
                     } else {
                         format!(",\"act\":{json}")
                     };
-                    json = format!(r#"{{"sub":"user {at}","sid":"s"{inner}}}"#);
+                    let auth_time = NOW - i64::from(at);
+                    json = format!(
+                        r#"{{"sub":"user {at}","sid":"s","auth_time":{auth_time}{inner}}}"#
+                    );
                 }
                 json
             }

@@ -38,6 +38,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 struct World {
+    /// It does not ask whether a session is revoked.
     verifier: SessionVerifier,
     tokens: [String; 8],
     layers: Vec<Layered>,
@@ -93,10 +94,12 @@ impl World {
             good.replace('.', "=."),
             String::from("a.b"),
         ];
+        let asking = CONFIGS[1].builder().revocation(ByName).build();
+        let asking = asking.expect("the configuration is sound");
         let mut layers = Vec::new();
         for optional in [false, true] {
             for everywhere in [false, true] {
-                let mut layer = SessionLayer::new(verifier.clone()).revocation(ByName);
+                let mut layer = SessionLayer::new(asking.clone());
                 if optional {
                     layer = layer.optional();
                 }
