@@ -12,16 +12,20 @@ use arbitrary::{Arbitrary, Unstructured};
 use jsonwebtoken::{DecodingKey, Validation};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
-use tower_session_token::SessionVerifier;
+use tower_session_token::{
+    AccessLevel, Limits, NestedTokenBuilder, Session, SessionVerifier, TokenType, User,
+};
 use tower_session_token_fuzz::{
     json::Document,
-    reference,
-    setup::{AUDIENCE, CONFIGS, Config, ISSUER, KIDS, NOW, SECRETS, sign},
+    reference::{self, Accepted},
+    setup::{AUDIENCE, CONFIGS, Config, ISSUER, KIDS, NOW, SECRETS, now, secret_key, sign},
 };
 
 thread_local! {
     static VERIFIERS: LazyCell<[SessionVerifier; 4]> =
         const { LazyCell::new(|| CONFIGS.each_ref().map(Config::verifier)) };
+    /// Accepts what is nested in the sessions of each of them.
+    static NESTED: LazyCell<SessionVerifier> = const { LazyCell::new(nested_verifier) };
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -39,6 +43,18 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
+fn nested_verifier() -> SessionVerifier {
+    SessionVerifier::builder()
+        .key(secret_key(0))
+        .any_issuer()
+        .any_audience()
+        .accept_type(TokenType::NestedSession)
+        .limits(Limits::default().with_token_bytes(1 << 20))
+        .clock(now)
+        .build()
+        .expect("the configuration is sound")
+}
+
 fn judge(at: usize, header: &[u8], payload: &[u8]) {
     let config = &CONFIGS[at];
     check_reader(payload);
@@ -54,12 +70,42 @@ fn judge(at: usize, header: &[u8], payload: &[u8]) {
     match (got, expected) {
         (Ok(session), Ok(expected)) => {
             expected.assert_is(&session);
+            check_nested(&session, &expected);
             ask_jsonwebtoken(config, key, header, &token);
         }
         (Err(error), Err(codes)) => {
             assert!(codes.contains(&error.code()), "{error}, but {codes:?}");
         }
         (got, expected) => panic!("{got:?}, but {expected:?}"),
+    }
+}
+
+/// Section 6: what is nested in the session inherits what it has to, and no more rights than that
+/// has.
+fn check_nested(session: &Session, expected: &Accepted) {
+    let nested = || session.nested(User::new("zed")).issued_at(now());
+    let is_made = |nested: NestedTokenBuilder| nested.build().is_ok();
+    let token = nested().build();
+    let (token, expected) = match (token, expected.nested("zed")) {
+        (Ok(token), Some(expected)) => (token, expected),
+        (Err(_), None) => return,
+        (got, expected) => panic!("{got:?}, but {expected:?}"),
+    };
+    let is_administrator = session.user().is_administrator();
+    let administrator = AccessLevel::Administrator;
+    assert_eq!(
+        is_made(nested().access_level(administrator)),
+        is_administrator
+    );
+    assert!(is_made(nested().elevated(administrator)));
+    assert!(!is_made(nested().scope("a-scope-of-nobody")));
+
+    let payload: Value = token.claims().expect("claims are an object");
+    let header = br#"{"alg":"HS256","typ":"nested-session+jwt"}"#;
+    let text = sign(0, header, payload.to_string().as_bytes());
+    match NESTED.with(|verifier| verifier.verify(text.as_bytes())) {
+        Ok(session) => expected.with_ids(&session).assert_is(&session),
+        Err(error) => assert!(!expected.is_live(60), "{error}"),
     }
 }
 

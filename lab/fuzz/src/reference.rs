@@ -35,7 +35,7 @@ const ROLE: usize = 256;
 pub type Refusal = Vec<&'static str>;
 
 /// What a session has to be made of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Accepted {
     token_type: &'static str,
     id: String,
@@ -64,7 +64,7 @@ pub struct Accepted {
     time_zone: Option<String>,
 }
 
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct ActorClaims {
     sub: Option<String>,
     sid: Option<String>,
@@ -550,7 +550,88 @@ fn uuid(id: &str) -> Option<Uuid> {
     (uuid.hyphenated().to_string() == id).then_some(uuid)
 }
 
+/// As it is after a double has been written in its shortest form and read again.
+fn by_double(instant: Duration) -> Option<Duration> {
+    moment(&Json::Number(format!("{:?}", instant.as_secs_f64())))
+}
+
 impl Accepted {
+    /// Section 6: the session of `user` that is nested in this one now, but for its new ids; `None`
+    /// where there can be none.
+    pub fn nested(&self, user: &str) -> Option<Self> {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+        let now = Duration::from_secs(NOW.unsigned_abs());
+        let ours = matches!(self.token_type, "session+jwt" | "nested-session+jwt");
+        let authenticated_at = self.authenticated_at.filter(|_| ours);
+        let began_at = match (self.issued_at, authenticated_at) {
+            (Some(issued_at), Some(authenticated_at)) => Some(issued_at.min(authenticated_at)),
+            (issued_at, _) => issued_at,
+        };
+        let mut actors = vec![ActorClaims {
+            sub: Some(self.user_id.clone()),
+            sid: Some(self.id.clone()),
+            client_id: self.application_id.clone(),
+            auth_time: began_at,
+        }];
+        actors.extend(self.actors.iter().cloned());
+        for actor in &mut actors {
+            actor.auth_time = actor.auth_time.and_then(by_double);
+        }
+        if actors.len() > 4 || self.application_id.is_none() {
+            return None;
+        }
+        // What nobody chose is chosen by the next service.
+        let is_chosen = |(culture, source): &(String, Option<ClientSource>)| {
+            culture != "und" || *source != Some(ClientSource::Default)
+        };
+        let chosen = is_chosen(&self.culture) || is_chosen(&self.ui_culture);
+        let inherit = |(culture, source): &(String, Option<ClientSource>)| {
+            let source = if chosen {
+                Some(ClientSource::Token)
+            } else {
+                *source
+            };
+            (culture.clone(), source)
+        };
+        let in_millis = |it: Duration| Duration::new(it.as_secs(), it.subsec_millis() * 1_000_000);
+        Some(Self {
+            token_type: "nested-session+jwt",
+            user_id: user.to_owned(),
+            name: None,
+            login: None,
+            access_level: "regular".to_owned(),
+            actors,
+            scope: Vec::new(),
+            roles: Vec::new(),
+            authenticated_at: began_at.map(in_millis),
+            issued_at: Some(now),
+            not_before: None,
+            expires_at: Duration::from_secs(self.expires_at.min(now + WEEK).as_secs()),
+            culture: inherit(&self.culture),
+            ui_culture: inherit(&self.ui_culture),
+            ..self.clone()
+        })
+    }
+
+    /// With the ids of `session`, which are new.
+    #[must_use]
+    pub fn with_ids(self, session: &Session) -> Self {
+        let id = session.id().to_string();
+        let token_id = session.token().and_then(|token| token.id());
+        let token_id = token_id.map(ToString::to_string);
+        assert!(id != self.id && token_id != self.token_id);
+        Self {
+            id,
+            token_id,
+            ..self
+        }
+    }
+
+    /// Whether a service with this leeway still accepts it.
+    pub fn is_live(&self, leeway: u64) -> bool {
+        Duration::from_secs(NOW.unsigned_abs()) < self.expires_at + Duration::from_secs(leeway)
+    }
+
     /// Panics unless each member of the session is as it has to be.
     pub fn assert_is(&self, session: &Session) {
         let token = session.token().expect("it was read from a token");
