@@ -10,7 +10,7 @@ use crate::{
     error::TokenError,
     identity::{Actor, ApplicationId, Members, SessionId, User},
     serde_text::text_enum,
-    time::NumericDate,
+    time::{NumericDate, Validity},
     token::SessionToken,
 };
 
@@ -40,11 +40,16 @@ pub struct Session {
     call_context: Option<Arc<ClientContext>>,
 }
 
-struct SessionInner {
-    origin: Origin,
-    context: ClientContext,
+/// What all clones share. The validity comes first: the cache of verified tokens reads it at each
+/// hit, and the reference count before it.
+#[repr(C)]
+pub(crate) struct SessionInner {
+    /// The instants at which the verifier would make the same session: none if no verifier did.
+    pub(crate) validity: Validity,
     /// The instant from which on the verifier rejects the token, leeway included.
     valid_until: NumericDate,
+    origin: Origin,
+    context: ClientContext,
 }
 
 #[expect(
@@ -56,24 +61,48 @@ enum Origin {
     System(Members),
 }
 
+impl SessionInner {
+    /// Bytes of heap memory, estimated from above.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
+        let token = match &self.origin {
+            Origin::Token(token) => token.heap_bytes(),
+            Origin::System(_) => 0,
+        };
+        token.saturating_add(COUNTED)
+    }
+}
+
 impl Session {
     #[inline]
     pub(crate) fn new(
         token: SessionToken,
         context: ClientContext,
         valid_until: NumericDate,
+        validity: Validity,
     ) -> Self {
-        Self::of(Origin::Token(token), context, valid_until)
+        Self::of(Origin::Token(token), context, valid_until, validity)
     }
 
     #[inline]
-    fn of(origin: Origin, context: ClientContext, valid_until: NumericDate) -> Self {
+    fn of(
+        origin: Origin,
+        context: ClientContext,
+        valid_until: NumericDate,
+        validity: Validity,
+    ) -> Self {
+        Self::from_inner(Arc::new(SessionInner {
+            validity,
+            valid_until,
+            origin,
+            context,
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn from_inner(inner: Arc<SessionInner>) -> Self {
         Self {
-            inner: Arc::new(SessionInner {
-                origin,
-                context,
-                valid_until,
-            }),
+            inner,
             call_context: None,
         }
     }
@@ -110,7 +139,7 @@ impl Session {
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         let context = ClientDefaults::default().resolve_token(&hints, issued_at);
         let valid_until = token.expires_at().into();
-        Self::new(token, context, valid_until)
+        Self::new(token, context, valid_until, Validity::default())
     }
 
     /// The session of work that no token stands behind: a start-up task, a timer, a queue's
@@ -138,7 +167,8 @@ impl Session {
             token_id: None,
         };
         let never = NumericDate::default();
-        Self::of(Origin::System(members), ClientContext::default(), never)
+        let (context, validity) = (ClientContext::default(), Validity::default());
+        Self::of(Origin::System(members), context, never, validity)
     }
 
     /// The same session with the context that the headers of one call gave it.
@@ -153,11 +183,9 @@ impl Session {
         self.inner.valid_until
     }
 
-    /// How much memory its clones share, generously counted.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
-        let token = self.token().map_or(0, SessionToken::heap_bytes);
-        token.saturating_add(COUNTED)
+    /// What all clones share.
+    pub(crate) fn inner(&self) -> &Arc<SessionInner> {
+        &self.inner
     }
 
     fn members(&self) -> &Members {
