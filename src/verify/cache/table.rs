@@ -241,8 +241,8 @@ impl Table {
         self.seat.counters.bytes.load(Relaxed) + bytes <= self.quota
     }
 
-    /// Whether the quota has room, after evictions for one insertion in eight. The hand removes
-    /// expired entries, and evicts those that were not hit since it last passed.
+    /// Whether the quota has room, after evictions for one insertion in eight. The hand evicts entries
+    /// that were not hit since it last passed, removes expired ones, and stops at a valid one.
     fn make_room(&mut self, bytes: usize, now: NumericDate) -> bool {
         if self.has_room(bytes) {
             return true;
@@ -254,18 +254,19 @@ impl Table {
         {
             return false;
         }
-        (0..MAX_STEPS).any(|_| {
+        for _ in 0..MAX_STEPS {
             self.hand = (self.hand + 1) % (self.sets.len() * WAYS);
             let (at, way) = (self.hand / WAYS, self.hand % WAYS);
+            let has_room = self.has_room(bytes);
             let set = &mut self.sets[at];
-            let is_referenced = mem::take(&mut set.referenced[way]);
             match &set.entries[way] {
                 Some(entry) if entry.session.validity.is_over(now) => self.remove(at, way),
-                Some(_) if !is_referenced => self.evict(at, way),
+                Some(_) if has_room => break,
+                Some(_) if !mem::take(&mut set.referenced[way]) => self.evict(at, way),
                 _ => {}
             }
-            self.has_room(bytes)
-        })
+        }
+        self.has_room(bytes)
     }
 
     fn evict(&mut self, set: usize, way: usize) {
@@ -482,7 +483,7 @@ mod tests {
         assert!([1, 2, 3].iter().all(|hash| has(&mut table, *hash)));
         table.quota = table.seat.counters.bytes.load(Relaxed);
         table.full_insertions = INSERTIONS_PER_ADMISSION - 1;
-        assert!(table.make_room(25_000, at(NOW + 60)));
+        assert!(table.make_room(1, at(NOW + 60)));
         assert!(hashes(&table).is_empty());
         assert_eq!(evictions(&table), 0);
     }
