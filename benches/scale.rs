@@ -20,8 +20,7 @@ use std::{
 
 use serde_json::json;
 use tower_session_token::{
-    Algorithm, CacheStats, KeySet, SessionIssuer, SessionVerifier, SessionVerifierBuilder,
-    SigningKey,
+    Algorithm, CacheStats, KeySet, SessionVerifier, SessionVerifierBuilder, SigningKey,
 };
 
 mod support {
@@ -32,7 +31,9 @@ mod support {
 use support::{
     raw::raw_check,
     sample::{Case, case, report, turns, write_results},
-    tokens::{AUDIENCE, HS256_SECRET, ISSUER, assert_session, new_token, sign, token, verifier},
+    tokens::{
+        AUDIENCE, HS256_SECRET, ISSUER, assert_session, new_token, signing_key, token, verifier,
+    },
 };
 
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -115,9 +116,9 @@ fn number_of_keys(scale: &Scale) {
         };
         let set = KeySet::new((0..keys).map(|at| key(at).verifying_key())).expect("a set");
         let verifier = builder().keys(set).audience(AUDIENCE).cache_bytes(0);
-        let token = SessionIssuer::new(key(keys - 1)).issue(&new_token().build().expect("one"));
+        let token = new_token(key(keys - 1)).issue();
         let verifier = verifier.build().expect("a verifier");
-        verifying(&keys.to_string(), verifier, token.expect("a signed token"))
+        verifying(&keys.to_string(), verifier, token)
     };
     curve("scale/keys", points.map(point).collect(), scale.rounds);
 }
@@ -144,8 +145,8 @@ fn size_of_token(scale: &Scale) {
     let mut points = Vec::new();
     for kibibytes in [1, 2, 4, 8] {
         let sized = |filler: usize| {
-            let token = new_token().claim("note", "x".repeat(filler));
-            sign(Algorithm::HS256, token)
+            let token = new_token(signing_key(Algorithm::HS256));
+            token.with("note", "x".repeat(filler)).issue()
         };
         // Four characters for three bytes; the longest token is still one that is accepted.
         let room = (kibibytes * 1024 - sized(0).len()) / 4 * 3;

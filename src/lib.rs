@@ -114,6 +114,7 @@
 //! | `cldr` | | the supported culture that is nearest by likely subtags, and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors |
 //! | `jsonwebtoken` | | [`VerifyingKey`], [`SigningKey`] and [`KeySet`] from those of the crate jsonwebtoken 12 |
+//! | `testing` | | the module `testing`: tokens, layers and sessions for the tests of a service |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. Rust 1.89 or newer.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -150,6 +151,8 @@ mod limits;
 mod middleware;
 mod serde_text;
 mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod token;
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tower::{Layer, Service, service_fn};
 use tower_session_token::{
     ClientContext, ClientHeaders, KeySet, KeyStore, Revocation, RevocationList, Session, SessionId,
     SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType,
-    User,
+    User, testing::TestIssuer,
 };
 
 fn key() -> SigningKey {
@@ -40,16 +40,14 @@ fn verifier(cache_bytes: usize) -> SessionVerifier {
 }
 
 fn token() -> String {
-    let token = SessionToken::builder(User::new(uuid::Uuid::new_v4()).with_name("Иван Петров"))
+    TestIssuer::with_key(key())
         .issuer("https://id.example.com")
         .audience("orders")
-        .application_id(uuid::Uuid::new_v4())
-        .culture("ru-RU")
-        .server_code("main")
-        .lifetime(Duration::from_secs(600))
-        .build()
-        .unwrap();
-    SessionIssuer::new(key()).issue(&token).unwrap()
+        .token(User::new(uuid::Uuid::new_v4()).with_name("Иван Петров"))
+        .with("client_id", uuid::Uuid::new_v4())
+        .with("locale", "ru-RU")
+        .with("server", "main")
+        .issue()
 }
 
 /// With another signature.
@@ -145,19 +143,13 @@ fn the_cache_uses_no_more_than_it_says() {
 /// Without `sid`, `jti` is two identifiers; they are read after the session was kept.
 #[test]
 fn what_a_kept_session_reads_later_is_counted() {
-    use hmac::{KeyInit, Mac};
-
     const MAX_BYTES: usize = 4 << 20;
-    let base64 = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let issuer = TestIssuer::with_key(key());
     let token = |at: usize| {
         let claims = serde_json::json!({
             "sub": "a", "exp": 4_000_000_000_u64, "jti": format!("{at:04}{}", "x".repeat(240)),
         });
-        let payload = base64(claims.to_string().as_bytes());
-        let input = format!("{}.{payload}", base64(br#"{"alg":"HS256","typ":"JWT"}"#));
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&[7; 32]).unwrap();
-        mac.update(input.as_bytes());
-        format!("{input}.{}", base64(&mac.finalize().into_bytes()))
+        issuer.sign_raw(r#"{"alg":"HS256","typ":"JWT"}"#, claims.to_string())
     };
     let verifier = SessionVerifier::builder()
         .key(key().verifying_key())

@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use tower_session_token::{
-    Algorithm, Session, SessionIssuer, SessionToken, SessionTokenBuilder, SessionVerifier,
-    SigningKey, User, VerifyingKey,
+    Algorithm, Session, SessionVerifier, SigningKey, User, VerifyingKey,
+    testing::{TestIssuer, TestToken},
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -53,31 +53,23 @@ pub(crate) fn verifier(algorithm: Algorithm, cache_bytes: usize) -> SessionVerif
         .expect("a verifier")
 }
 
-/// The claims of a usual token: four UUIDs, a Cyrillic name, both cultures, offset, server and
-/// instance.
-pub(crate) fn new_token() -> SessionTokenBuilder {
-    let offset = chrono::FixedOffset::east_opt(3 * 3600).expect("an offset");
-    SessionToken::builder(User::new(uuid()).with_name("Иван Петров"))
+/// A usual token: four UUIDs, a Cyrillic name, both cultures, offset, server and instance.
+pub(crate) fn new_token(key: SigningKey) -> TestToken {
+    TestIssuer::with_key(key)
         .issuer(ISSUER)
         .audience(AUDIENCE)
-        .application_id(uuid())
-        .culture("ru-RU")
-        .ui_culture("en-US")
-        .utc_offset(offset)
-        .server_code("main")
-        .instance_name("default")
-        .lifetime(std::time::Duration::from_secs(3600))
+        .token(User::new(uuid()).with_name("Иван Петров"))
+        .with("client_id", uuid())
+        .with("locale", "ru-RU")
+        .with("ui_locale", "en-US")
+        .with("utc_offset", 180)
+        .with("server", "main")
+        .with("instance", "default")
 }
 
 /// A token of some 650 to 950 bytes.
 pub(crate) fn token(algorithm: Algorithm) -> String {
-    sign(algorithm, new_token())
-}
-
-pub(crate) fn sign(algorithm: Algorithm, token: SessionTokenBuilder) -> String {
-    let token = token.build().expect("a token");
-    let token = SessionIssuer::new(signing_key(algorithm)).issue(&token);
-    token.expect("a signed token")
+    new_token(signing_key(algorithm)).issue()
 }
 
 fn uuid() -> uuid::Uuid {

@@ -3,7 +3,7 @@
 use base64_simd::{AsOut, URL_SAFE_NO_PAD};
 use memchr::{memchr, memrchr};
 
-use crate::error::SessionError;
+use crate::{error::SessionError, key::SigningKey};
 
 const BASE64: SessionError = SessionError::malformed("a part is not base64url");
 const PARTS: SessionError = SessionError::malformed("there are not three parts");
@@ -98,8 +98,20 @@ pub(crate) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
 }
 
 /// Appends `bytes` as base64url.
-pub(crate) fn encode(bytes: &[u8], out: &mut String) {
+pub(super) fn encode(bytes: &[u8], out: &mut String) {
     URL_SAFE_NO_PAD.encode_append(bytes, out);
+}
+
+/// Signs a JOSE header and a payload, whatever they are; `None` if the key fails.
+pub(crate) fn sign(key: &SigningKey, header: &[u8], payload: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    encode(header, &mut text);
+    text.push('.');
+    encode(payload, &mut text);
+    let signature = key.sign(text.as_bytes()).ok()?;
+    text.push('.');
+    encode(&signature, &mut text);
+    Some(text)
 }
 
 #[cfg(test)]

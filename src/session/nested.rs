@@ -167,8 +167,8 @@ impl NestedTokenBuilder {
         self
     }
 
-    /// Sets the moment of issue; the system's clock tells it when none is set. A service whose
-    /// verifier has another clock gives that one's moment.
+    /// Sets the instant of issue: by default the present one, by the
+    /// [clock](crate::SessionVerifierBuilder::clock) of the verifier that made the parent.
     pub fn issued_at(mut self, issued_at: DateTime<Utc>) -> Self {
         self.issued_at = Some(issued_at);
         self
@@ -190,7 +190,7 @@ impl NestedTokenBuilder {
             TokenErrorKind::ParentWithoutToken,
             "there is nothing to inherit",
         ))?;
-        let issued_at = self.issued_at.unwrap_or_else(Utc::now);
+        let issued_at = self.issued_at.unwrap_or_else(|| self.parent.now());
         let actor = actor_of(&self.parent);
         self.check(parent, &actor, issued_at)?;
 

@@ -10,7 +10,7 @@ use crate::{
     error::TokenError,
     identity::{Actor, ApplicationId, Members, SessionId, User},
     serde_text::text_enum,
-    time::NumericDate,
+    time::{Clock, NumericDate},
     token::SessionToken,
 };
 
@@ -45,6 +45,8 @@ struct SessionInner {
     context: ClientContext,
     /// The instant from which on the verifier rejects the token, leeway included.
     valid_until: NumericDate,
+    /// The clock of that verifier.
+    clock: Clock,
 }
 
 #[expect(
@@ -62,17 +64,19 @@ impl Session {
         token: SessionToken,
         context: ClientContext,
         valid_until: NumericDate,
+        clock: Clock,
     ) -> Self {
-        Self::of(Origin::Token(token), context, valid_until)
+        Self::of(Origin::Token(token), context, valid_until, clock)
     }
 
     #[inline]
-    fn of(origin: Origin, context: ClientContext, valid_until: NumericDate) -> Self {
+    fn of(origin: Origin, context: ClientContext, valid_until: NumericDate, clock: Clock) -> Self {
         Self {
             inner: Arc::new(SessionInner {
                 origin,
                 context,
                 valid_until,
+                clock,
             }),
             call_context: None,
         }
@@ -110,7 +114,7 @@ impl Session {
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         let context = ClientDefaults::default().resolve_token(&hints, issued_at);
         let valid_until = token.expires_at().into();
-        Self::new(token, context, valid_until)
+        Self::new(token, context, valid_until, Clock::System)
     }
 
     /// The session of work that no token stands behind: a start-up task, a timer, a queue's
@@ -137,8 +141,9 @@ impl Session {
             application_id: None,
             token_id: None,
         };
-        let never = NumericDate::default();
-        Self::of(Origin::System(members), ClientContext::default(), never)
+        let (never, clock) = (NumericDate::default(), Clock::System);
+        let origin = Origin::System(members);
+        Self::of(origin, ClientContext::default(), never, clock)
     }
 
     /// The same session with the context that the headers of one call gave it.
@@ -156,6 +161,11 @@ impl Session {
     /// Whether both are clones of one verified or built session.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// The present instant by the clock of the verifier.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.inner.clock.exactly_now().to_date_time()
     }
 
     /// How much memory its clones share, generously counted.

@@ -50,7 +50,7 @@ struct NewHeader<'a> {
     alg: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
-    typ: &'static str,
+    typ: &'a str,
 }
 
 impl SessionIssuer {
@@ -102,19 +102,17 @@ impl SessionIssuer {
     /// [`TokenError`] if the key fails to sign.
     pub fn issue(&self, token: &SessionToken) -> Result<String, TokenError> {
         let failed = TokenError::new(TokenErrorKind::Signing, "the key failed");
-        let header = serde_json::to_vec(&NewHeader {
-            alg: self.key.algorithm().as_str(),
-            kid: self.key.id(),
-            typ: token.token_type().as_str(),
-        })
-        .map_err(|_| failed)?;
-        let mut text = String::new();
-        compact::encode(&header, &mut text);
-        text.push('.');
-        compact::encode(token.json().as_bytes(), &mut text);
-        let signature = self.key.sign(text.as_bytes()).map_err(|_| failed)?;
-        text.push('.');
-        compact::encode(&signature, &mut text);
-        Ok(text)
+        let typ = token.token_type().as_str();
+        sign(&self.key, typ, token.json().as_bytes()).ok_or(failed)
     }
+}
+
+/// Signs any payload as a token of this `typ`; `None` if the key fails.
+pub(crate) fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> Option<String> {
+    let header = NewHeader {
+        alg: key.algorithm().as_str(),
+        kid: key.id(),
+        typ,
+    };
+    compact::sign(key, &serde_json::to_vec(&header).ok()?, payload)
 }

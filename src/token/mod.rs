@@ -12,6 +12,8 @@ mod session_token_builder;
 pub(crate) use claim_rules::ClaimRules;
 pub(crate) use claims::Claims;
 pub use issuer::SessionIssuer;
+#[cfg(feature = "testing")]
+pub(crate) use issuer::sign;
 pub(crate) use payload::Payload;
 pub use session_token::SessionToken;
 pub use session_token_builder::SessionTokenBuilder;

@@ -145,7 +145,7 @@ impl Rules {
         let context = self.clients.resolve_token(&hints, || now.to_date_time());
         let validity = self.validity(token_type, claims, &hints);
         Ok(Verified {
-            session: Session::new(token, context, validity.until),
+            session: Session::new(token, context, validity.until, self.clock.clone()),
             validity,
             generation: keys.generation(),
             at: now,

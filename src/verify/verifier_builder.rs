@@ -279,10 +279,10 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Sets what tells the present moment: the system's clock by default, on Linux as it was at the
-    /// last tick, some milliseconds ago. Tokens that are built here go by the same; with a
-    /// [`leeway`](Self::leeway) of 0, a token that another program issued this very moment may be
-    /// refused as not yet valid.
+    /// Sets the clock: by default the system's, on Linux as it was at the last tick, some
+    /// milliseconds ago. Tokens [nested](crate::Session::nested) in the verifier's sessions are
+    /// issued by it too. With a [`leeway`](Self::leeway) of 0, a token that another program issued
+    /// at this very instant may be rejected as not yet valid.
     ///
     /// # Examples
     ///

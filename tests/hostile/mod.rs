@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tower::Service;
 use tower_session_token::{
     ClientHeaders, Limits, SessionError, SessionErrorKind as Kind, SessionLayer, SessionVerifier,
-    TokenSource, TokenType, VerifyingKey,
+    SigningKey, TokenSource, TokenType, VerifyingKey, testing::TestIssuer,
 };
 
 pub(crate) const LENGTH: usize = 64 * 1024;
@@ -33,12 +33,8 @@ fn base64(text: impl AsRef<[u8]>) -> String {
 }
 
 fn sign(header: &str, payload: &str) -> String {
-    use hmac::{KeyInit, Mac};
-
-    let input = format!("{}.{}", base64(header), base64(payload));
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&SECRET).unwrap();
-    mac.update(input.as_bytes());
-    format!("{input}.{}", base64(mac.finalize().into_bytes()))
+    let key = SigningKey::hs256(SECRET).unwrap();
+    TestIssuer::with_key(key).sign_raw(header, payload)
 }
 
 /// As many of `item(0)`, `item(1)`, … as there is room for, with commas between.

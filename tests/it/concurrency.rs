@@ -11,8 +11,8 @@ use std::{
 
 use tower_session_token::{
     KeySet, KeyStore, Revocation, RevocationCheck, RevocationList, RevocationStatus, Session,
-    SessionErrorKind as Kind, SessionId, SessionIssuer, SessionLayer, SessionToken,
-    SessionVerifier, SessionVerifierBuilder, SigningKey, User,
+    SessionErrorKind as Kind, SessionId, SessionLayer, SessionVerifier, SessionVerifierBuilder,
+    SigningKey, User, testing::TestIssuer,
 };
 
 use crate::support::{AUDIENCE, Guest, ISSUER, bearer, meeting, now, refusal, see_session};
@@ -37,16 +37,10 @@ fn set(keys: &[SigningKey]) -> KeySet {
 }
 
 fn token(key: &SigningKey, issuer: &str, session: &str) -> String {
-    let token = SessionToken::builder(User::new("ann"))
-        .issuer(issuer)
-        .audience(AUDIENCE)
-        .application_id("web-shop")
-        .session_id(session)
-        .issued_at(now())
-        .lifetime(std::time::Duration::from_secs(600))
-        .build()
-        .unwrap();
-    SessionIssuer::new(key.clone()).issue(&token).unwrap()
+    let issuer = TestIssuer::with_key(key.clone()).issuer(issuer);
+    issuer.clock().set(now());
+    let token = issuer.audience(AUDIENCE).token(User::new("ann"));
+    token.with("sid", session).issue()
 }
 
 fn verifier(store: &KeyStore, cache_bytes: usize) -> SessionVerifier {

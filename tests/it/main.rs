@@ -22,3 +22,4 @@ mod secrecy;
 mod session;
 mod sources;
 mod support;
+mod testing;

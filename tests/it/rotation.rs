@@ -5,15 +5,13 @@ use std::{
     thread,
 };
 
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tower_session_token::{
-    KeySet, KeyStore, Limits, SessionErrorKind as Kind, SessionIssuer, SessionToken,
-    SessionVerifier, SigningKey, TokenType, User, VerifyingKey,
+    KeySet, KeyStore, Limits, SessionErrorKind as Kind, SessionVerifier, SigningKey, TokenType,
+    User, VerifyingKey, testing::TestIssuer,
 };
 
-use crate::support::{AUDIENCE, ISSUER, base64, claims, now, refusal, sign};
+use crate::support::{AUDIENCE, ISSUER, claims, now, refusal, sign};
 
 fn key(id: &str) -> SigningKey {
     let byte = id.bytes().next().unwrap();
@@ -29,15 +27,9 @@ fn token(id: &str) -> String {
 }
 
 fn issue(key: SigningKey) -> String {
-    let token = SessionToken::builder(User::new("ann"))
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .application_id("web-shop")
-        .issued_at(now())
-        .lifetime(std::time::Duration::from_secs(600))
-        .build()
-        .unwrap();
-    SessionIssuer::new(key).issue(&token).unwrap()
+    let issuer = TestIssuer::with_key(key).issuer(ISSUER).audience(AUDIENCE);
+    issuer.clock().set(now());
+    issuer.token(User::new("ann")).issue()
 }
 
 fn verifier(store: &KeyStore) -> SessionVerifier {
@@ -68,16 +60,8 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
         .unwrap();
     let strict = builder().limits(Limits::default().with_nesting(2));
     let strict = strict.build().unwrap();
-    let signed = |header: &str| {
-        let input = format!(
-            "{}.{}",
-            base64(header.as_bytes()),
-            base64(claims(&json!({})).to_string().as_bytes())
-        );
-        let mut mac = Hmac::<Sha256>::new_from_slice(&[b'a'; 32]).unwrap();
-        mac.update(input.as_bytes());
-        format!("{input}.{}", base64(&mac.finalize().into_bytes()))
-    };
+    let issuer = TestIssuer::with_key(key("a"));
+    let signed = |header: &str| issuer.sign_raw(header, claims(&json!({})).to_string());
     for (header, refused) in [
         (
             r#"{"alg":"HS256","typ":"JWT","kid":"a"}"#,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_session_token::{
     RevocationCheck, RevocationStatus, Session, SessionError, SessionErrorKind, SessionLayer,
-    SessionVerifier, SessionVerifierBuilder, SigningKey, VerifyingKey,
+    SessionVerifier, SessionVerifierBuilder, SigningKey, VerifyingKey, testing::TestIssuer,
 };
 
 pub(crate) const ISSUER: &str = "https://id.example.com";
@@ -69,12 +69,7 @@ pub(crate) fn sign(header: &Value, payload: &str) -> String {
 }
 
 pub(crate) fn sign_raw(header: &str, payload: &[u8]) -> String {
-    use hmac::{KeyInit, Mac};
-
-    let input = format!("{}.{}", base64(header.as_bytes()), base64(payload));
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&SECRET).unwrap();
-    mac.update(input.as_bytes());
-    format!("{input}.{}", base64(&mac.finalize().into_bytes()))
+    TestIssuer::with_key(signing_key()).sign_raw(header, payload)
 }
 
 pub(crate) fn base64(bytes: &[u8]) -> String {

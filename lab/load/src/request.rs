@@ -6,8 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tower_session_token::{SessionIssuer, SessionToken, SessionTokenBuilder, SigningKey, User};
-use uuid::Uuid;
+use tower_session_token::{SessionErrorKind, SigningKey, User, testing::TestIssuer};
 
 use crate::{
     aliases::Failure,
@@ -107,19 +106,20 @@ impl Requests {
     /// Requests in an order that `seed` determines.
     pub fn new(seed: u64) -> Result<Self, Failure> {
         let issuer = issuer(PERMANENT)?;
-        let now = SystemTime::now();
-        let sign =
-            |builder: SessionTokenBuilder| Ok::<_, Failure>(issuer.issue(&builder.build()?)?);
+        let tomorrow = (issuer.clock().now() + DAY).timestamp();
+        let token = || issuer.token(User::new("ann")).with("exp", tomorrow);
+        let rejected = |kind| token().rejected_as(kind).issue();
         let sessions = (0..SESSIONS).map(|at| session::new(&issuer, at, DAY));
         Ok(Self {
             random: Random::new(seed),
             permanent: sessions.collect::<Result<_, _>>()?,
             ending: VecDeque::new(),
             ended: Vec::new(),
-            expired: sign(builder().issued_at((now - 2 * DAY).into()))?,
-            early: sign(builder().not_before((now + DAY / 2).into()))?,
-            of_others: issuer.issue(&builder_for("invoices").build()?)?,
-            unknown_key: self::issuer(PERMANENT - 1)?.issue(&builder().build()?)?,
+            expired: rejected(SessionErrorKind::TokenExpired),
+            // The `nbf` of the knob would pass during a long run.
+            early: token().with("nbf", tomorrow).issue(),
+            of_others: rejected(SessionErrorKind::AudienceInvalid),
+            unknown_key: self::issuer(PERMANENT - 1)?.token(User::new("ann")).issue(),
         })
     }
 
@@ -315,21 +315,9 @@ fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn issuer(number: u64) -> Result<SessionIssuer, Failure> {
+fn issuer(number: u64) -> Result<TestIssuer, Failure> {
     let key = SigningKey::from_jwk(jwk(number).to_string())?;
-    Ok(SessionIssuer::new(key))
-}
-
-fn builder() -> SessionTokenBuilder {
-    builder_for(AUDIENCE)
-}
-
-fn builder_for(audience: &str) -> SessionTokenBuilder {
-    SessionToken::builder(User::new("ann"))
-        .issuer(ISSUER)
-        .audience(audience)
-        .application_id(Uuid::new_v4())
-        .lifetime(DAY)
+    Ok(TestIssuer::with_key(key).issuer(ISSUER).audience(AUDIENCE))
 }
 
 /// A pseudo-random sequence (xorshift64*).

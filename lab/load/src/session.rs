@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use serde_json::json;
-use tower_session_token::{ClientKind, SessionIssuer, SessionToken, User};
+use tower_session_token::{User, testing::TestIssuer};
 use uuid::Uuid;
 
 use crate::{
@@ -16,11 +16,7 @@ use crate::{
 };
 
 const CULTURES: [&str; 6] = ["de-CH", "en-GB", "fr", "ja-JP", "ru-RU", "zh-Hant-TW"];
-const CLIENTS: [(ClientKind, &str); 3] = [
-    (ClientKind::Desktop, "desktop"),
-    (ClientKind::Web, "web"),
-    (ClientKind::Other, "other"),
-];
+const CLIENTS: [&str; 3] = ["desktop", "web", "other"];
 
 pub struct Session {
     pub id: String,
@@ -31,30 +27,27 @@ pub struct Session {
 }
 
 /// The session of this number; no two share an id, a name or an answer.
-pub fn new(issuer: &SessionIssuer, at: usize, lifetime: Duration) -> Result<Session, Failure> {
+pub fn new(issuer: &TestIssuer, at: usize, lifetime: Duration) -> Result<Session, Failure> {
     let [id, token_id, user, application] = [(); 4].map(|()| Uuid::new_v4());
     let name = format!("Иван {at}");
     let culture = CULTURES[at % CULTURES.len()];
     let ui_culture = CULTURES[at / CULTURES.len() % CULTURES.len()];
-    let (client_kind, client) = CLIENTS[at % CLIENTS.len()];
+    let client = CLIENTS[at % CLIENTS.len()];
     let minutes = i32::try_from(at % 1681)? - 840;
     let offset = FixedOffset::east_opt(minutes * 60).ok_or("an offset")?;
-    let now = Utc::now();
+    let now = issuer.clock().now();
+    let expires_at = now + lifetime;
 
-    let token = SessionToken::builder(User::new(user).with_name(&name))
-        .issuer(ISSUER)
-        .audience(AUDIENCE)
-        .session_id(id)
-        .id(token_id)
-        .application_id(application)
-        .client_kind(client_kind)
-        .culture(culture)
-        .ui_culture(ui_culture)
-        .utc_offset(offset)
-        .issued_at(now)
-        .lifetime(lifetime)
-        .build()?;
-    let expires_at = token.expires_at();
+    let token = issuer
+        .token(User::new(user).with_name(&name))
+        .with("sid", id)
+        .with("jti", token_id)
+        .with("client_id", application)
+        .with("client_kind", client)
+        .with("locale", culture)
+        .with("ui_locale", ui_culture)
+        .with("utc_offset", minutes)
+        .with("exp", expires_at.timestamp());
     let by_token = |value: &str| json!({ "source": "token", "value": value });
     let answer = json!({
         "id": id,
@@ -83,7 +76,7 @@ pub fn new(issuer: &SessionIssuer, at: usize, lifetime: Duration) -> Result<Sess
     });
     Ok(Session {
         id: id.to_string(),
-        token: issuer.issue(&token)?,
+        token: token.issue(),
         expires_at: expires_at.into(),
         answer: answer.to_string().into(),
     })

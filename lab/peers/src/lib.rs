@@ -7,7 +7,7 @@
 
 use chrono::Utc;
 use serde::Deserialize;
-use tower_session_token::{Algorithm, TokenType};
+use tower_session_token::{Algorithm, TokenType, testing::TestToken};
 use uuid::Uuid;
 
 #[path = "../../../benches/support/tokens.rs"]
@@ -47,22 +47,24 @@ pub struct Claims {
 /// A new token, good for an hour. Its `typ` is the one that the crate accepts by default; all
 /// peers but one ignore it.
 pub fn token(algorithm: Algorithm) -> String {
-    tokens::sign(algorithm, tokens::new_token().not_before(Utc::now()))
+    new_token(algorithm).issue()
+}
+
+fn new_token(algorithm: Algorithm) -> TestToken {
+    tokens::new_token(tokens::signing_key(algorithm)).with("nbf", Utc::now().timestamp())
 }
 
 /// The same, as an access token (RFC 9068), for the peer that accepts no other.
 pub fn access_token(algorithm: Algorithm) -> String {
-    let token = tokens::new_token()
-        .not_before(Utc::now())
-        .token_type(TokenType::AccessToken);
-    tokens::sign(algorithm, token)
+    new_token(algorithm)
+        .token_type(TokenType::AccessToken)
+        .issue()
 }
 
 /// The same, of the issuer as axum-jose compares it.
 #[cfg(feature = "axum_jose")]
 pub fn slash_issuer_token(algorithm: Algorithm) -> String {
-    let token = tokens::new_token().not_before(Utc::now());
-    tokens::sign(algorithm, token.issuer(axum_jose::ISSUER))
+    new_token(algorithm).with("iss", axum_jose::ISSUER).issue()
 }
 
 /// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it takes no side by itself.
