@@ -133,75 +133,18 @@ fn algorithm_of(algorithm: TheirAlgorithm, family: AlgorithmFamily) -> Result<Al
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::crypto;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::key::tests::{der, file, jwk, octets};
+    use crate::key::tests::{der, file, jwk};
 
-    const MESSAGE: &[u8] = b"what is signed";
     const SECRET: &[u8] = &[7; 64];
-
-    /// Asserts that what one key signs the other crate's key verifies.
-    fn agree(algorithm: TheirAlgorithm, signing: &EncodingKey, verifying: &DecodingKey) {
-        let own = SigningKey::try_from((algorithm, signing)).unwrap();
-        let own_verifying = VerifyingKey::try_from((algorithm, verifying)).unwrap();
-        assert_eq!(own.verifying_key(), own_verifying, "{algorithm:?}");
-        assert_eq!(own.algorithm().as_str(), format!("{algorithm:?}"));
-
-        let signature = own.sign(MESSAGE).unwrap();
-        let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&signature);
-        assert!(crypto::verify(&text, MESSAGE, verifying, algorithm).unwrap());
-
-        let text = crypto::sign(MESSAGE, signing, algorithm).unwrap();
-        let signature = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap();
-        assert!(own_verifying.verify(MESSAGE, &signature), "{algorithm:?}");
-    }
 
     /// The content of a PEM file's `SubjectPublicKeyInfo`, which jsonwebtoken's PEM constructors
     /// extract.
     fn bits(name: &str) -> Vec<u8> {
         let spki = der(&format!("{name}.public.pem"));
         der::public_info(&spki).unwrap().1.to_vec()
-    }
-
-    #[test]
-    fn both_crates_verify_what_the_other_signs() {
-        let secret = EncodingKey::from_secret(SECRET).unwrap();
-        let base64 = base64_simd::STANDARD.encode_to_string(SECRET);
-        let verifying = DecodingKey::from_base64_secret(&base64).unwrap();
-        for algorithm in ["HS256", "HS384", "HS512"] {
-            agree(algorithm.parse().unwrap(), &secret, &verifying);
-        }
-        let rsa = EncodingKey::from_rsa_der(&der("rsa.pkcs1.private.pem"));
-        let public = jwk("rsa.public");
-        let (n, e) = (public["n"].as_str().unwrap(), public["e"].as_str().unwrap());
-        for verifying in [
-            DecodingKey::from_rsa_der(&bits("rsa")),
-            DecodingKey::from_rsa_components(n, e).unwrap(),
-            DecodingKey::from_rsa_raw_components(&octets(&public, "n"), &octets(&public, "e")),
-        ] {
-            for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
-                agree(algorithm.parse().unwrap(), &rsa, &verifying);
-            }
-        }
-        for (algorithm, name) in [("ES256", "p256"), ("ES384", "p384")] {
-            let algorithm = algorithm.parse().unwrap();
-            let signing = EncodingKey::from_ec_der(&der(&format!("{name}.private.pem")));
-            let public = jwk(&format!("{name}.public"));
-            let (x, y) = (public["x"].as_str().unwrap(), public["y"].as_str().unwrap());
-            agree(algorithm, &signing, &DecodingKey::from_ec_der(&bits(name)));
-            let verifying = DecodingKey::from_ec_components(x, y).unwrap();
-            agree(algorithm, &signing, &verifying);
-        }
-        let signing = EncodingKey::from_ed_der(&der("ed25519.private.pem"));
-        let x = jwk("ed25519.public")["x"].as_str().unwrap().to_owned();
-        for verifying in [
-            DecodingKey::from_ed_der(&bits("ed25519")),
-            DecodingKey::from_ed_components(&x).unwrap(),
-        ] {
-            agree(TheirAlgorithm::EdDSA, &signing, &verifying);
-        }
     }
 
     /// Forms that jsonwebtoken takes unchecked.
