@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 
 use super::{culture::Culture, zone::ClientTimeZone};
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
 /// Cultures, offset from UTC and time zone of the client at one call, each with its source.
 ///
@@ -164,42 +164,31 @@ impl Default for ClientClock {
     }
 }
 
-/// Where a part of a [`ClientContext`] came from.
-///
-/// # Examples
-///
-/// ```
-/// use tower_session_token::ClientSource;
-///
-/// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
-/// assert_eq!("call".parse(), Ok(ClientSource::Call));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ClientSource {
-    /// A `Client-…` header of this call: `call`. It is not signed.
-    Call,
-    /// The token: `token`.
-    Token,
-    /// `Accept-Language` of this call (RFC 9110 §12.5.4): `accept-language`. It is not signed.
-    AcceptLanguage,
-    /// The service's own default: `default`.
-    Default,
-}
-
-impl ClientSource {
-    const ALL: [Self; 4] = [Self::Call, Self::Token, Self::AcceptLanguage, Self::Default];
-
-    /// The source in a word: `call`, `token`, `accept-language` or `default`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Token => "token",
-            Self::AcceptLanguage => "accept-language",
-            Self::Default => "default",
-        }
+named_enum! {
+    /// Where a part of a [`ClientContext`] came from.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientSource;
+    ///
+    /// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
+    /// assert_eq!("call".parse(), Ok(ClientSource::Call));
+    /// ```
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum ClientSource {
+        /// A `Client-…` header of this call: `call`. It is not signed.
+        Call = "call",
+        /// The token: `token`.
+        Token = "token",
+        /// `Accept-Language` of this call (RFC 9110 §12.5.4): `accept-language`. It is not signed.
+        AcceptLanguage = "accept-language",
+        /// The service's own default: `default`.
+        Default = "default",
     }
+    /// The name of the source: `call`, `token`, `accept-language` or `default`.
+    as_str
 }
 
 text_enum!(ClientSource, "call, token, accept-language and default");

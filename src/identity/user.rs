@@ -5,7 +5,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use super::id::UserId;
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
 /// The user that a session belongs to.
 ///
@@ -107,28 +107,19 @@ impl fmt::Debug for User {
     }
 }
 
-/// What a user may do. Levels are ordered: a higher one includes the lower.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum AccessLevel {
-    /// No rights beyond those that the application gives the user.
-    #[default]
-    Regular,
-    /// Every right.
-    Administrator,
-}
-
-impl AccessLevel {
-    const ALL: [Self; 2] = [Self::Regular, Self::Administrator];
-
-    /// The level as the claim `access_level` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Regular => "regular",
-            Self::Administrator => "administrator",
-        }
+named_enum! {
+    /// What a user may do. Levels are ordered: a higher one includes the lower.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[non_exhaustive]
+    pub enum AccessLevel {
+        /// No rights beyond those that the application gives the user.
+        #[default]
+        Regular = "regular",
+        /// Every right.
+        Administrator = "administrator",
     }
+    /// The level as the claim `access_level` spells it: `regular` or `administrator`.
+    as_str
 }
 
 text_enum!(AccessLevel, "regular and administrator");

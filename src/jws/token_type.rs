@@ -2,45 +2,31 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::error::ParseError;
+use crate::{error::ParseError, serde_text::named_enum};
 
-/// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
-///
-/// A service accepts [`Session`](Self::Session) alone unless
-/// [`accept_type`](crate::SessionVerifierBuilder::accept_type) says otherwise, and no type is
-/// ever taken for another.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum TokenType {
-    /// `session+jwt`: a session token.
-    Session,
-    /// `nested-session+jwt`: a session token minted inside a session for another user.
-    NestedSession,
-    /// `at+jwt`: an OAuth access token (RFC 9068).
-    AccessToken,
-    /// `JWT`, or no `typ` at all: what most identity providers mint.
-    Jwt,
+named_enum! {
+    /// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
+    ///
+    /// A service accepts [`Session`](Self::Session) alone unless
+    /// [`accept_type`](crate::SessionVerifierBuilder::accept_type) says otherwise, and no type is
+    /// ever taken for another.
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum TokenType {
+        /// `session+jwt`: a session token.
+        Session = "session+jwt",
+        /// `nested-session+jwt`: a session token minted inside a session for another user.
+        NestedSession = "nested-session+jwt",
+        /// `at+jwt`: an OAuth access token (RFC 9068).
+        AccessToken = "at+jwt",
+        /// `JWT`, or no `typ` at all: what most identity providers mint.
+        Jwt = "JWT",
+    }
+    /// The type as `typ` spells it (RFC 7515 §4.1.9).
+    as_str
 }
 
 impl TokenType {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Session,
-        Self::NestedSession,
-        Self::AccessToken,
-        Self::Jwt,
-    ];
-
-    /// The type as `typ` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "session+jwt",
-            Self::NestedSession => "nested-session+jwt",
-            Self::AccessToken => "at+jwt",
-            Self::Jwt => "JWT",
-        }
-    }
-
     /// Reads `typ`: a media type without regard to case, with `application/` left out or not
     /// (RFC 7515 §4.1.9).
     pub(crate) fn of_typ(typ: Option<&str>) -> Option<Self> {
@@ -52,9 +38,8 @@ impl TokenType {
             Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
             _ => typ,
         };
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str().eq_ignore_ascii_case(name))
+        let mut types = Self::ALL.iter().copied();
+        types.find(|token_type| token_type.as_str().eq_ignore_ascii_case(name))
     }
 
     /// How long a token of the type may last where the service does not say: seven days, or
