@@ -1,10 +1,11 @@
-//! The algorithms of signatures.
+//! Signature algorithms.
 
 use crate::serde_text::{named_enum, text_enum};
 
 named_enum! {
-    /// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
-    /// another is rejected.
+    /// The signature algorithm of a key, fixed when the key is created (RFC 8725 §3.1).
+    ///
+    /// A token with another `alg` is rejected.
     ///
     /// # Examples
     ///
@@ -42,14 +43,14 @@ named_enum! {
         PS512 = "PS512",
         /// EdDSA with Ed25519, by its older name (RFC 8037 §3.1).
         EdDSA = "EdDSA",
-        /// EdDSA with Ed25519, by its newer name (RFC 9864 §2.2). Neither name stands for the other.
+        /// EdDSA with Ed25519, by its newer name (RFC 9864 §2.2). A key has one of the two names.
         Ed25519 = "Ed25519",
     }
     /// The algorithm as `alg` spells it (RFC 7518 §3.1).
     as_str
 }
 
-/// What an algorithm is made of, apart from its hash.
+/// The family of an algorithm: all but its hash.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     Hmac,
@@ -65,7 +66,7 @@ impl Family {
         matches!(self, Self::RsaPkcs1 | Self::RsaPss)
     }
 
-    /// The length of a coordinate of the curve, and of a scalar, in bytes.
+    /// The length of a coordinate and of a scalar of the curve, in bytes.
     pub(super) const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
@@ -75,7 +76,7 @@ impl Family {
 }
 
 impl Algorithm {
-    /// The least length of an HMAC secret: that of the hash, in bytes (RFC 7518 §3.2).
+    /// The minimum length of an HMAC secret, that of the hash, in bytes (RFC 7518 §3.2).
     pub(super) const fn secret_len(self) -> Option<usize> {
         match self {
             Self::HS256 => Some(32),
