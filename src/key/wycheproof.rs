@@ -34,10 +34,10 @@ struct Case {
 fn run(name: &str) -> (usize, Vec<u32>) {
     let file: File = read(name);
     let algorithm: Algorithm = file.algorithm.parse().unwrap();
-    let (mut judged, mut unusable, mut failures) = (0, Vec::new(), Vec::new());
+    let (mut verified, mut unusable, mut failures) = (0, Vec::new(), Vec::new());
     for group in &file.groups {
         for case in &group.cases {
-            judged += 1;
+            verified += 1;
             let key = match (&case.key, &group.key) {
                 (Some(secret), _) => VerifyingKey::hmac(algorithm, &hex(secret)),
                 (None, Some(jwk)) => {
@@ -65,7 +65,7 @@ fn run(name: &str) -> (usize, Vec<u32>) {
         }
     }
     assert!(failures.is_empty(), "{name}: {failures:#?}");
-    (judged, unusable)
+    (verified, unusable)
 }
 
 #[test]
