@@ -1,4 +1,4 @@
-//! Keys from those of the crate jsonwebtoken.
+//! Conversion of keys of the crate jsonwebtoken.
 
 use jsonwebtoken::{
     Algorithm as TheirAlgorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey,
@@ -12,10 +12,9 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// A key of jsonwebtoken for one algorithm, from any of its constructors: secret, base64, PEM, DER,
-/// components or JWK.
+/// Converts a key of jsonwebtoken, from any of its constructors, for one algorithm.
 ///
-/// A weak key, which jsonwebtoken may accept, is an error: a secret shorter than the hash, an RSA
+/// A weak key is an error, even if jsonwebtoken accepts it: a secret shorter than the hash, an RSA
 /// key under 2,048 bits.
 ///
 /// # Examples
@@ -38,10 +37,9 @@ impl TryFrom<(TheirAlgorithm, &DecodingKey)> for VerifyingKey {
     }
 }
 
-/// A key of jsonwebtoken for one algorithm, from any of its constructors: secret, base64, PEM or
-/// DER.
+/// Converts a private key of jsonwebtoken, from any of its constructors, for one algorithm.
 ///
-/// A weak key, which jsonwebtoken may accept, is an error: a secret shorter than the hash, an RSA
+/// A weak key is an error, even if jsonwebtoken accepts it: a secret shorter than the hash, an RSA
 /// key under 2,048 bits.
 ///
 /// # Examples
@@ -63,9 +61,9 @@ impl TryFrom<(TheirAlgorithm, &EncodingKey)> for SigningKey {
     }
 }
 
-/// The keys of a JWK Set that jsonwebtoken has parsed, as [`KeySet::from_jwks`] reads them.
+/// Converts a JWK Set of jsonwebtoken, as [`KeySet::from_jwks`] does its JSON.
 ///
-/// For keys that name no algorithm, use [`KeySet::from_jwks_with_algorithms`] on the set's JSON.
+/// For keys without `alg`, use [`KeySet::from_jwks_with_algorithms`] on the set's JSON.
 ///
 /// # Examples
 ///
@@ -121,7 +119,7 @@ fn signing(algorithm: TheirAlgorithm, key: &EncodingKey) -> Result<SigningKey, R
     Ok(SigningKey::private(algorithm, &encoded?)?)
 }
 
-/// The algorithm by its name in `alg`, if it is of the key's family.
+/// Converts an algorithm, which must be of the key's family.
 fn algorithm_of(algorithm: TheirAlgorithm, family: AlgorithmFamily) -> Result<Algorithm, Reason> {
     if algorithm.family() != family {
         return Err(UNFIT.into());
@@ -147,7 +145,7 @@ mod tests {
         der::public_info(&spki).unwrap().1.to_vec()
     }
 
-    /// Forms that jsonwebtoken takes unchecked.
+    /// jsonwebtoken accepts these forms unchecked.
     #[test]
     fn other_forms_of_der_are_the_same_keys() {
         let rsa: fn(&[u8]) -> DecodingKey = DecodingKey::from_rsa_der;
@@ -202,7 +200,7 @@ mod tests {
                 DecodingKey::from_ec_components(x, y).unwrap(),
                 INVALID,
             ),
-            (ES256, DecodingKey::from_ec_der(b"no key"), INVALID),
+            (ES256, DecodingKey::from_ec_der(b"not a key"), INVALID),
             (EdDSA, DecodingKey::from_ed_der(&bits("p256")), INVALID),
             (EdDSA, DecodingKey::from_ed_der(&[0; 32]), "small order"),
             (
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_has_the_keys_that_its_json_has() {
+    fn a_converted_set_equals_the_set_of_its_json() {
         let names = ["rsa", "p256", "p384", "ed25519"];
         let mut keys = Vec::from(names.map(|name| jwk(&format!("{name}.public"))));
         keys.extend([
