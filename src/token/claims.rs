@@ -21,7 +21,7 @@ macro_rules! claims {
         /// The name of a claim.
         #[expect(non_camel_case_types, reason = "the variants are the names on the wire")]
         #[derive(Clone, Copy)]
-        pub(super) enum Claim {
+        pub(crate) enum Claim {
             $($name,)*
         }
 

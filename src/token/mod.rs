@@ -10,7 +10,7 @@ mod session_token;
 mod session_token_builder;
 
 pub(crate) use claim_rules::ClaimRules;
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claim, Claims};
 pub use issuer::SessionIssuer;
 pub(crate) use payload::Payload;
 pub use session_token::SessionToken;

@@ -115,47 +115,38 @@ impl SessionToken {
     }
 
     /// `client_id`; a `JWT` may name the application in `azp` instead.
-    pub(super) fn application(&self) -> Option<&str> {
+    pub(crate) fn application(&self) -> Option<&str> {
         let claims = &self.payload.claims;
         let azp = claims.azp.filter(|_| self.token_type == TokenType::Jwt);
         self.payload.get(claims.client_id.or(azp))
     }
 
-    /// What the token says of the client's culture, offset and zone. In a token of ours an
-    /// ill-formed value is an error, in another issuer's it counts as absent. A zone that the
-    /// database lacks counts as absent everywhere, since databases age.
+    /// The client's cultures, offset and zone by the token's claims.
+    ///
+    /// An ill-formed value is an error in a token of this profile's types, and counts as absent in
+    /// another issuer's. A zone that the database lacks counts as absent in both, since databases
+    /// age.
     pub(crate) fn client_hints(&self) -> Result<ClientHints, SessionError> {
         let claims = &self.payload.claims;
         let is_ours = self.token_type.is_ours();
         let get = |claim| self.payload.get(claim);
-        let or_absent = |is_good: bool, name| {
-            if is_good || !is_ours {
-                Ok(())
-            } else {
-                Err(SessionError::claim(name))
-            }
+        let culture = |claim, name| match get(claim) {
+            Some(tag) if is_ours => tag.parse().map(Some).or(Err(SessionError::claim(name))),
+            tag => Ok(tag.and_then(Culture::parse_lenient)),
         };
-        let culture = |claim, name| -> Result<Option<Culture>, SessionError> {
-            let Some(tag) = get(claim) else {
-                return Ok(None);
-            };
-            let culture = if is_ours {
-                tag.parse().ok()
-            } else {
-                Culture::parse_lenient(tag)
-            };
-            or_absent(culture.is_some(), name)?;
-            Ok(culture)
-        };
-        let utc_offset = claims.utc_offset.map(client::offset_from_minutes);
-        or_absent(utc_offset != Some(None), "utc_offset")?;
-        let zone = get(claims.zoneinfo);
-        or_absent(zone.is_none_or(client::is_zone_name), "zoneinfo")?;
         Ok(ClientHints {
+            utc_offset: match claims.utc_offset.map(client::offset_from_minutes) {
+                Some(None) if is_ours => return Err(SessionError::claim("utc_offset")),
+                offset => offset.flatten(),
+            },
+            time_zone: match get(claims.zoneinfo) {
+                Some(name) if is_ours && !client::is_zone_name(name) => {
+                    return Err(SessionError::claim("zoneinfo"));
+                }
+                name => name.and_then(|name| name.parse().ok()),
+            },
             culture: culture(claims.locale, "locale")?,
             ui_culture: culture(claims.ui_locale, "ui_locale")?,
-            utc_offset: utc_offset.flatten(),
-            time_zone: zone.and_then(|name| name.parse().ok()),
         })
     }
 
@@ -280,7 +271,7 @@ impl SessionToken {
     /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).
     #[must_use]
     pub fn has_scope(&self, word: &str) -> bool {
-        self.scope().any(|it| it == word)
+        self.scope().any(|own| own == word)
     }
 
     /// One claim by its name, whether the profile knows it or not; `None` where it is absent.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
     error::{SessionError, TokenError, TokenErrorKind},
-    identity::{Actor, ApplicationId, SessionId, TokenId, User},
+    identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User},
     jws::TokenType,
     limits::Limits,
     time::NumericDate,
@@ -29,7 +29,7 @@ impl SessionToken {
         reason = "the user is usually made for it"
     )]
     pub fn builder(user: User) -> SessionTokenBuilder {
-        SessionTokenBuilder::new(&user)
+        SessionTokenBuilder::new().user(&user)
     }
 }
 
@@ -69,34 +69,47 @@ pub struct SessionTokenBuilder {
     claims: Map<String, Value>,
     rules: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
-    end: Option<End>,
+    expiry: Option<Expiry>,
     invalid: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+enum Expiry {
     At(DateTime<Utc>),
     After(Duration),
 }
 
 impl SessionTokenBuilder {
-    pub(crate) fn new(user: &User) -> Self {
-        let token = Self {
+    /// A builder without a user.
+    pub(super) fn new() -> Self {
+        Self {
             token_type: TokenType::Session,
             claims: Map::new(),
             rules: ClaimRules::default(),
             issued_at: None,
-            end: None,
+            expiry: None,
             invalid: None,
         }
-        .set(Claim::sub, user.id().to_string())
-        .set(Claim::access_level, user.access_level().as_str());
-        let set = |token: Self, claim, text: Option<&str>| match text {
-            Some(text) => token.set(claim, text),
-            None => token,
-        };
-        let token = set(token, Claim::name, user.name());
-        set(token, Claim::preferred_username, user.login())
+    }
+
+    pub(super) fn user(self, user: &User) -> Self {
+        self.set(Claim::sub, user.id().to_string())
+            .access_level(user.access_level(), false)
+            .or(Claim::name, user.name())
+            .or(Claim::preferred_username, user.login())
+    }
+
+    /// Whether the claim is set.
+    pub(crate) fn has(&self, claim: Claim) -> bool {
+        self.claims.contains_key(claim.as_str())
+    }
+
+    /// Sets a claim that is not set yet to `value`, if there is one.
+    pub(crate) fn or(self, claim: Claim, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) if !self.has(claim) => self.set(claim, value),
+            _ => self,
+        }
     }
 
     fn set(mut self, claim: Claim, value: impl Into<Value>) -> Self {
@@ -174,13 +187,13 @@ impl SessionTokenBuilder {
 
     /// Sets the instant from which on the token is not valid: `exp`, in whole seconds.
     pub fn expires_at(mut self, expires_at: DateTime<Utc>) -> Self {
-        self.end = Some(End::At(expires_at));
+        self.expiry = Some(Expiry::At(expires_at));
         self
     }
 
     /// Sets how long after its issue the token expires: `exp`, in whole seconds.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.end = Some(End::After(lifetime));
+        self.expiry = Some(Expiry::After(lifetime));
         self
     }
 
@@ -300,9 +313,12 @@ impl SessionTokenBuilder {
         self
     }
 
-    pub(crate) fn elevated(mut self) -> Self {
-        self.claims.insert(ELEVATED.to_owned(), true.into());
-        self
+    /// Sets the access level, and whether the token records that it exceeds the parent's.
+    pub(crate) fn access_level(mut self, access_level: AccessLevel, exceeds: bool) -> Self {
+        if exceeds {
+            self.claims.insert(ELEVATED.to_owned(), true.into());
+        }
+        self.set(Claim::access_level, access_level.as_str())
     }
 
     pub(crate) fn actor(self, actor: &Actor) -> Self {
@@ -322,32 +338,21 @@ impl SessionTokenBuilder {
         if let Some(detail) = self.invalid {
             return Err(invalid(detail));
         }
-        for (is_needed, claim, detail) in [
-            (
-                !self.rules.any_issuer,
-                Claim::iss,
-                "no issuer: call `issuer`",
-            ),
-            (
-                !self.rules.any_audience,
-                Claim::aud,
-                "no audience: call `audience`",
-            ),
-            (
-                self.token_type != TokenType::Jwt,
-                Claim::client_id,
-                "no application: call `application_id`",
-            ),
+        let (rules, not_jwt) = (&self.rules, self.token_type != TokenType::Jwt);
+        for (is_needed, claim, missing) in [
+            (!rules.any_issuer, Claim::iss, "`issuer` is not set"),
+            (!rules.any_audience, Claim::aud, "`audience` is not set"),
+            (not_jwt, Claim::client_id, "`application_id` is not set"),
         ] {
-            if is_needed && !self.claims.contains_key(claim.as_str()) {
-                return Err(invalid(detail));
+            if is_needed && !self.has(claim) {
+                return Err(invalid(missing));
             }
         }
         let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now)).to_millis();
-        let expires_at = match self.end {
-            None => return Err(invalid("no expiry: call `lifetime` or `expires_at`")),
-            Some(End::At(instant)) => instant.into(),
-            Some(End::After(lifetime)) => issued_at.saturating_add(lifetime),
+        let expires_at = match self.expiry {
+            None => return Err(invalid("neither `lifetime` nor `expires_at` is set")),
+            Some(Expiry::At(instant)) => instant.into(),
+            Some(Expiry::After(lifetime)) => issued_at.saturating_add(lifetime),
         };
         if let Some(Value::Array(audience)) = self.claims.get_mut(Claim::aud.as_str())
             && audience.len() == 1
@@ -376,22 +381,19 @@ impl SessionTokenBuilder {
 
 /// The claim `act` (RFC 8693 §4.1).
 fn claim_of(actor: &Actor) -> Value {
-    let mut claim = Map::new();
-    let mut set = |member: Claim, value: Option<Value>| {
-        claim.extend(value.map(|value| (member.as_str().to_owned(), value)));
-    };
-    set(Claim::sub, Some(actor.user_id.to_string().into()));
-    set(
-        Claim::sid,
-        actor.session_id().map(|id| id.to_string().into()),
-    );
-    set(
-        Claim::client_id,
-        actor.application_id().map(|id| id.to_string().into()),
-    );
-    set(Claim::auth_time, actor.authenticated_at.map(Into::into));
-    set(Claim::act, actor.actor().map(claim_of));
-    claim.into()
+    let text = |id: &dyn fmt::Display| Some(Value::from(id.to_string()));
+    let members = [
+        (Claim::sub, text(&actor.user_id)),
+        (Claim::sid, actor.session_id().and_then(|id| text(id))),
+        (
+            Claim::client_id,
+            actor.application_id().and_then(|id| text(id)),
+        ),
+        (Claim::auth_time, actor.authenticated_at.map(Into::into)),
+        (Claim::act, actor.actor().map(claim_of)),
+    ];
+    let present = |(claim, value): (Claim, Option<_>)| Some((claim.as_str().to_owned(), value?));
+    Value::Object(members.into_iter().filter_map(present).collect())
 }
 
 /// RFC 6749 §3.3 `scope-token`.
