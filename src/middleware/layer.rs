@@ -1,5 +1,7 @@
 //! Configures the middleware.
 
+use std::sync::Arc;
+
 use http::{Response, request::Parts};
 use tower::Layer;
 
@@ -72,20 +74,11 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct SessionLayer<R = EmptyBody> {
     config: LayerConfig,
     rejecter: Rejecter<R>,
-}
-
-impl<R> Clone for SessionLayer<R> {
-    fn clone(&self) -> Self {
-        Self {
-            config: self.config.clone(),
-            rejecter: self.rejecter.clone(),
-        }
-    }
 }
 
 impl SessionLayer {
@@ -263,6 +256,8 @@ impl<R> SessionLayer<R> {
     /// A rejected gRPC request (`POST` of `application/grpc`, `-web` or `-web-text`) is answered in
     /// headers alone: where these have a `grpc-status`, the body has to stay empty.
     ///
+    /// The layer and its services are cloned with the closure, so that what it captures is `Clone`.
+    ///
     /// Since a handler may reject after it has consumed its request, the layer keeps a copy of the
     /// head of each request that it admits, with its extensions. The other forms keep none.
     ///
@@ -319,10 +314,14 @@ impl<R> SessionLayer<R> {
     }
 }
 
-impl<S, R> Layer<S> for SessionLayer<R> {
+impl<S, R: Clone> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.config.clone(), self.rejecter.clone())
+        SessionService {
+            inner,
+            config: Arc::new(self.config.clone()),
+            rejecter: Arc::new(self.rejecter.clone()),
+        }
     }
 }

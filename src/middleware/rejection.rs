@@ -183,26 +183,17 @@ pub(super) fn unformed<B: Default + 'static>(
 }
 
 /// Gives the rejections of one layer their form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rejecter<R> {
     challenges: Arc<Challenges>,
-    body: Arc<R>,
-}
-
-impl<R> Clone for Rejecter<R> {
-    fn clone(&self) -> Self {
-        Self {
-            challenges: Arc::clone(&self.challenges),
-            body: Arc::clone(&self.body),
-        }
-    }
+    body: R,
 }
 
 impl Default for Rejecter<EmptyBody> {
     fn default() -> Self {
         static DEFAULT: LazyLock<Rejecter<EmptyBody>> = LazyLock::new(|| Rejecter {
             challenges: Arc::new(Challenges::new("session")),
-            body: Arc::new(EmptyBody),
+            body: EmptyBody,
         });
         DEFAULT.clone()
     }
@@ -212,7 +203,7 @@ impl<R> Rejecter<R> {
     pub(super) fn with_body<R2>(self, body: R2) -> Rejecter<R2> {
         Rejecter {
             challenges: self.challenges,
-            body: Arc::new(body),
+            body,
         }
     }
 

@@ -1,7 +1,6 @@
 //! The middleware itself.
 
 use std::{
-    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -13,7 +12,7 @@ use super::{
     client_headers::ClientHeaders,
     future::{ResponseFuture, State},
     rejection::{EmptyBody, Rejecter, RejectionBody},
-    token_source::{self, Credential, TokenSource},
+    token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
 use crate::{
@@ -23,50 +22,40 @@ use crate::{
     verify::SessionVerifier,
 };
 
+/// Gives a middleware access to its inner service.
+macro_rules! inner_accessors {
+    ($service:ident<$inner:ident $(, $parameter:ident)?>) => {
+        impl<$inner $(, $parameter)?> $service<$inner $(, $parameter)?> {
+            /// The inner service.
+            #[must_use]
+            pub fn get_ref(&self) -> &$inner {
+                &self.inner
+            }
+
+            /// The inner service, mutably.
+            pub fn get_mut(&mut self) -> &mut $inner {
+                &mut self.inner
+            }
+
+            /// Returns the inner service.
+            #[must_use]
+            pub fn into_inner(self) -> $inner {
+                self.inner
+            }
+        }
+    };
+}
+pub(super) use inner_accessors;
+
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SessionService<S, R = EmptyBody> {
-    inner: S,
-    config: Arc<LayerConfig>,
-    rejecter: Arc<Rejecter<R>>,
+    pub(super) inner: S,
+    pub(super) config: Arc<LayerConfig>,
+    pub(super) rejecter: Arc<Rejecter<R>>,
 }
 
-impl<S: Clone, R> Clone for SessionService<S, R> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            config: Arc::clone(&self.config),
-            rejecter: Arc::clone(&self.rejecter),
-        }
-    }
-}
-
-impl<S, R> SessionService<S, R> {
-    pub(super) fn new(inner: S, config: LayerConfig, rejecter: Rejecter<R>) -> Self {
-        Self {
-            inner,
-            config: Arc::new(config),
-            rejecter: Arc::new(rejecter),
-        }
-    }
-
-    /// The inner service.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, mutably.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-}
+inner_accessors!(SessionService<S, R>);
 
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, R>
 where
@@ -85,11 +74,8 @@ where
         let Self {
             config, rejecter, ..
         } = self;
-        let found = match remove_stale(request.extensions_mut()) {
-            Ok(()) => config.find_session(request.headers()),
-            Err(error) => Err(error),
-        };
-        let found = match found {
+        let fresh = remove_stale(request.extensions_mut());
+        let found = match fresh.and_then(|()| config.find_session(request.headers())) {
             Ok(found) => found,
             Err(error) => {
                 let (mut request, _) = request.into_parts();
@@ -183,8 +169,8 @@ pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext,
 const NO_TOKEN: SessionError =
     SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
 
-/// The configuration that a layer hands to its services.
-#[derive(Clone)]
+/// The configuration of a layer, which its services share.
+#[derive(Clone, Debug)]
 pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
@@ -193,18 +179,7 @@ pub(super) struct LayerConfig {
     pub(super) negotiation: NegotiationHeaders,
 }
 
-impl fmt::Debug for LayerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LayerConfig")
-            .field("verifier", &self.verifier)
-            .field("optional", &self.optional)
-            .field("sources", &self.sources)
-            .field("client_headers", &self.client_headers)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the token sources yield for a request that passes.
+/// The result of the token sources for a request that is admitted.
 #[derive(Default)]
 struct Found<'s> {
     session: Option<Session>,
@@ -214,17 +189,24 @@ struct Found<'s> {
     error: Option<SessionError>,
 }
 
+impl<'s> Found<'s> {
+    fn session(session: Session, field: Option<&'s HeaderName>) -> Self {
+        Self {
+            session: Some(session),
+            field,
+            error: None,
+        }
+    }
+}
+
 impl LayerConfig {
     fn find_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
-        if let Some(Credential { token, field }) = token_source::explicit(&self.sources, headers)? {
+        let sources = &self.sources;
+        if let Some((token, field)) = token_source::explicit(sources, headers)? {
             let verified = self.verifier.verify(token);
             let session = verified
-                .map_err(|error| token_source::rejection(&self.sources, headers, token, error))?;
-            return Ok(Found {
-                session: Some(session),
-                field,
-                error: None,
-            });
+                .map_err(|error| token_source::rejection(sources, headers, token, error))?;
+            return Ok(Found::session(session, field));
         }
         match self.find_cookie_session(headers) {
             Err(error) if self.optional && error.status() != StatusCode::SERVICE_UNAVAILABLE => {
@@ -240,24 +222,15 @@ impl LayerConfig {
     /// Verifies the cookies: exactly one that verifies is the token.
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
         let mut found = Err(NO_TOKEN);
-        for Credential { token, field } in token_source::cookies(&self.sources, headers)? {
+        for (token, field) in token_source::cookies(&self.sources, headers)? {
+            let is_unavailable =
+                |error: &SessionError| error.status() == StatusCode::SERVICE_UNAVAILABLE;
             match (self.verifier.verify(token), &found) {
-                (Ok(_), Ok(_)) => {
-                    return Err(SessionError::new(
-                        SessionErrorKind::RequestInvalid,
-                        "two session cookies are valid",
-                    ));
-                }
+                (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),
                 (Ok(session), Err(_)) => {
-                    found = Ok(Found {
-                        session: Some(session),
-                        field,
-                        error: None,
-                    });
+                    found = Ok(Found::session(session, field));
                 }
-                (Err(error), Err(first))
-                    if *first == NO_TOKEN || error.status() == StatusCode::SERVICE_UNAVAILABLE =>
-                {
+                (Err(error), Err(first)) if *first == NO_TOKEN || is_unavailable(&error) => {
                     found = Err(error);
                 }
                 (Err(_), _) => {}
