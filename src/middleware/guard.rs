@@ -82,7 +82,7 @@ impl fmt::Debug for Predicate {
     }
 }
 
-/// Makes a guard of one name, and documents what all have in common.
+/// Defines a guard, with the docs that all guards have in common.
 macro_rules! guard {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -93,7 +93,7 @@ macro_rules! guard {
         /// rejections their form. With axum's `Router::layer` and `Router::route_layer` the session
         /// layer is added *after* (below) the guard, in a `tower::ServiceBuilder` *before* (above)
         /// it. A request without a session is rejected with 401 `token_missing`, and one that
-        /// passed no session layer with a 500 that says so.
+        /// passed no session layer with a 500 that names the mistake.
         #[derive(Clone, Debug)]
         #[must_use = "a layer does nothing before it is put around a service"]
         pub struct $name {
@@ -112,7 +112,7 @@ macro_rules! guard {
 }
 
 guard! {
-    /// A guard with a rule of your own; a session that the predicate does not hold for is rejected
+    /// A guard with a rule of your own: a session for which the predicate returns false is rejected
     /// with 403 `forbidden`.
     Require
 }
@@ -125,7 +125,7 @@ impl Require {
     /// ```
     /// use tower_session_token::Require;
     ///
-    /// let of_main_server = Require::new(|session| session.server_code() == Some("main"));
+    /// let main_server = Require::new(|session| session.server_code() == Some("main"));
     /// ```
     pub fn new(predicate: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
         let rule = Rule::Predicate(Predicate(Arc::new(predicate)));
@@ -134,7 +134,7 @@ impl Require {
 }
 
 guard! {
-    /// A guard that admits every session: for the routes behind an optional layer that need one.
+    /// A guard that admits every session, for routes behind an optional layer that need one.
     RequireSession
 }
 

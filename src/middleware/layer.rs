@@ -1,4 +1,4 @@
-//! Configures the middleware.
+//! The layer, which configures the middleware.
 
 use std::sync::Arc;
 
@@ -38,8 +38,8 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// service, a permit that the inner service took in `poll_ready` is held until the next call or
 /// drop.
 ///
-/// One stack has one session layer. An inner one that finds the session of an outer one answers
-/// 500 and says so, since it would hide that session.
+/// One stack has one session layer. An inner one that finds the session of an outer one, which it
+/// would hide, responds with a 500 that names the mistake.
 ///
 /// With axum, `Router::layer` makes unknown paths answer 401 too, and `Router::route_layer` leaves
 /// them 404. Either is called after (below) the routes and guards; in a `tower::ServiceBuilder` the
@@ -74,15 +74,24 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct SessionLayer<R = EmptyBody> {
     config: LayerConfig,
     rejecter: Rejecter<R>,
 }
 
+impl<R> Clone for SessionLayer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            rejecter: self.rejecter.clone(),
+        }
+    }
+}
+
 impl SessionLayer {
-    /// A layer that requires a token in `Authorization: Bearer`.
+    /// Makes a layer that requires a token in `Authorization: Bearer`.
     pub fn new(verifier: SessionVerifier) -> Self {
         Self {
             config: LayerConfig {
@@ -159,7 +168,7 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Looks for the token in one more place, after those before.
+    /// Adds a place to look for the token, after the places before it.
     ///
     /// # Examples
     ///
@@ -177,8 +186,8 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Looks for the token in these places alone, in this order; `Authorization: Bearer` is one
-    /// of them only if it is named. With an empty list, no request has a token.
+    /// Sets the places to look for the token, in this order. They replace `Authorization: Bearer`,
+    /// unless it is among them. With an empty list, no request has a token.
     ///
     /// # Examples
     ///
@@ -196,7 +205,7 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Lets these request headers override what the token says of its client; none by default.
+    /// Sets the request headers that override the token's claims about its client; none by default.
     ///
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
@@ -256,8 +265,6 @@ impl<R> SessionLayer<R> {
     /// A rejected gRPC request (`POST` of `application/grpc`, `-web` or `-web-text`) is answered in
     /// headers alone: where these have a `grpc-status`, the body has to stay empty.
     ///
-    /// The layer and its services are cloned with the closure, so that what it captures is `Clone`.
-    ///
     /// Since a handler may reject after it has consumed its request, the layer keeps a copy of the
     /// head of each request that it admits, with its extensions. The other forms keep none.
     ///
@@ -314,7 +321,7 @@ impl<R> SessionLayer<R> {
     }
 }
 
-impl<S, R: Clone> Layer<S> for SessionLayer<R> {
+impl<S, R> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {

@@ -1,4 +1,4 @@
-//! The middleware itself.
+//! The middleware service: finds and verifies the token, and calls the inner service.
 
 use std::{
     sync::Arc,
@@ -48,11 +48,21 @@ macro_rules! inner_accessors {
 pub(super) use inner_accessors;
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct SessionService<S, R = EmptyBody> {
     pub(super) inner: S,
     pub(super) config: Arc<LayerConfig>,
     pub(super) rejecter: Arc<Rejecter<R>>,
+}
+
+impl<S: Clone, R> Clone for SessionService<S, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            config: Arc::clone(&self.config),
+            rejecter: Arc::clone(&self.rejecter),
+        }
+    }
 }
 
 inner_accessors!(SessionService<S, R>);
@@ -102,13 +112,13 @@ where
     }
 }
 
-/// Removes what an outer layer or a forwarded request left in the extensions: this layer did not
-/// verify it.
+/// Removes the session, context and error that an outer layer or a forwarded request left in the
+/// extensions: this layer did not verify them.
 ///
 /// # Errors
 ///
-/// A session that is the ambient one too was verified by an outer layer of this stack, and to hide
-/// it would be a quiet mistake.
+/// A session that is also the ambient one was verified by an outer layer of this stack. This layer
+/// would hide it.
 fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
     let stale = extensions.remove::<Session>();
     extensions.remove::<ClientContext>();
@@ -117,17 +127,15 @@ fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
         Some(session) if SessionContext::is_current(&session) => Err(SessionError::new(
             SessionErrorKind::Misconfigured,
             "two `SessionLayer`s are in one stack, and the inner one would hide the session of \
-             the outer one: let one of them go, or use `RequireSession` inside",
+             the outer one: remove one of them, or use `RequireSession` inside",
         )),
         _ => Ok(()),
     }
 }
 
 impl ClientContext {
-    /// The client context of a request that passed the session layer: the session's, or where the
-    /// request has no session, the one that the layer made of headers and defaults.
-    ///
-    /// `None` where no layer ran.
+    /// The client context of a request behind the session layer: the session's, or without a session
+    /// the one by request headers and defaults. `None` where no layer ran.
     ///
     /// # Examples
     ///
@@ -147,7 +155,7 @@ impl ClientContext {
     }
 }
 
-/// The session of the request, or the error for a guard or extractor that needs one.
+/// Returns the session of the request, or the error of a guard or extractor that requires one.
 pub(crate) fn require_session(extensions: &Extensions) -> Result<&Session, SessionError> {
     match extensions.get::<Session>() {
         Some(session) => Ok(session),
@@ -155,7 +163,7 @@ pub(crate) fn require_session(extensions: &Extensions) -> Result<&Session, Sessi
     }
 }
 
-/// The client context of the request, or the error where no layer ran.
+/// Returns the client context of the request, or the error where no layer ran.
 pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext, SessionError> {
     ClientContext::of(extensions).ok_or(SessionError::new(
         SessionErrorKind::Misconfigured,
@@ -219,7 +227,7 @@ impl LayerConfig {
         }
     }
 
-    /// Verifies the cookies: exactly one that verifies is the token.
+    /// Verifies the cookies: the token is the only one that verifies.
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
         let mut found = Err(NO_TOKEN);
         for (token, field) in token_source::cookies(&self.sources, headers)? {

@@ -17,8 +17,8 @@ const MAX_COOKIES: usize = 4;
 /// [`token_source`](crate::SessionLayer::token_source) adds others. A token in `Authorization`, in
 /// a header of its own or in a subprotocol is an *explicit* credential, and a cookie, which
 /// browsers send by themselves, an *ambient* one: where a request has an explicit credential, its
-/// cookies are not looked at. Two different explicit tokens are rejected (400). A field or cookie
-/// that is empty counts as absent.
+/// cookies are ignored. Two different explicit tokens are rejected (400). An empty field or cookie
+/// counts as absent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenSource(Kind);
 
@@ -31,14 +31,14 @@ enum Kind {
 }
 
 impl TokenSource {
-    /// `Authorization: Bearer` (RFC 6750 §2.1).
+    /// The field `Authorization: Bearer` (RFC 6750 §2.1).
     ///
-    /// Another scheme counts as no token. A second `Authorization` field is rejected (400), whatever
-    /// is in it: two parties may read different ones.
+    /// Another scheme counts as no token. Two `Authorization` fields that are not empty are rejected
+    /// (400) whatever their values, since another party may read the other one.
     ///
     /// # Examples
     ///
-    /// A service that takes tokens from a cookie first named, and from clients that are no browsers:
+    /// A service for browsers, which send a cookie, and for other clients:
     ///
     /// ```
     /// use tower_session_token::TokenSource;
@@ -81,7 +81,7 @@ impl TokenSource {
     /// The cookie of this name (RFC 6265 §4.2), in exact case.
     ///
     /// Browsers send the cookies of parent paths and parent domains too, so one of an old session
-    /// may stand beside the good one. Up to four different values of all cookie sources together
+    /// may be sent beside the current one. Up to four different values of all cookie sources together
     /// are verified, and exactly one that verifies is the token. Two that verify, or a fifth value,
     /// are rejected (400). If none verifies, the error is the first one's, or a 503 if there is one.
     ///
@@ -118,7 +118,7 @@ impl TokenSource {
     /// The member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
     /// rest of it is the token. It is how a browser's `WebSocket` can send one.
     ///
-    /// The member is removed from the field, so that no handler selects it, and so echoes the
+    /// The layer removes the member from the field, so that no handler selects it and echoes the
     /// token. Browsers close a connection whose server selected none of the subprotocols that they
     /// offered: let the client offer one more, and the handler select that.
     ///
@@ -261,8 +261,8 @@ pub(super) fn rejection(
 
 const NO_CREDENTIAL: SessionError = invalid("`Bearer` is not followed by one credential");
 
-/// Marks the fields that may hold a token as sensitive, so that no `Debug` shows it, and removes
-/// the subprotocols that are tokens.
+/// Marks the fields that may contain a token as sensitive, so that `Debug` does not show it, and
+/// removes the subprotocols that are tokens.
 pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
     for TokenSource(kind) in sources {
         match kind {
@@ -312,7 +312,7 @@ fn bearer_token(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
 fn is_b64token(text: &[u8]) -> bool {
     let end = text.iter().rposition(|byte| *byte != b'=');
     end.and_then(|end| text.get(..=end)).is_some_and(|text| {
-        // Without a branch for each byte, several are checked at once.
+        // Without a branch per byte, the loop is vectorized.
         text.iter()
             .fold(true, |all, byte| all & is_b64token_byte(*byte))
     })

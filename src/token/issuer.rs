@@ -1,6 +1,6 @@
 //! The issuer, which signs tokens.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::{
     key::SigningKey,
 };
 
-/// Signs tokens with one key, and begins tokens with its own issuer, audience and lifetime.
+/// An issuer, which signs tokens with one key and begins tokens with its own issuer, audience and lifetime.
 ///
 /// # Examples
 ///
@@ -73,7 +73,8 @@ impl SessionIssuer {
         self
     }
 
-    /// Sets the duration from issue to expiry of tokens that [`token`](Self::token) begins.
+    /// Sets the duration from issue to expiry (`exp`, in whole seconds) of tokens that
+    /// [`token`](Self::token) begins.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.template = self.template.lifetime(lifetime);
         self
@@ -111,16 +112,30 @@ impl SessionIssuer {
     /// # Errors
     ///
     /// [`TokenError`] if the key fails to sign.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionIssuer, SigningKey, User};
+    ///
+    /// let issuer = SessionIssuer::new(SigningKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .lifetime(Duration::from_secs(600));
+    /// let token = issuer.token(User::new("ann")).application_id("web-shop").build()?;
+    /// assert!(issuer.issue(&token)?.starts_with("eyJ"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issue(&self, token: &SessionToken) -> Result<String, TokenError> {
-        let mut header = json!({
-            "alg": self.key.algorithm().as_str(),
-            "typ": token.token_type().as_str(),
-        });
-        if let Some(id) = self.key.id() {
-            header["kid"] = id.into();
-        }
+        let (alg, typ) = (self.key.algorithm().as_str(), token.token_type().as_str());
+        let kid = self.key.id().map(|id| ("kid", id));
+        let header: BTreeMap<_, _> = [("alg", alg), ("typ", typ)]
+            .into_iter()
+            .chain(kid)
+            .collect();
         let mut text = String::new();
-        compact::encode(header.to_string().as_bytes(), &mut text);
+        compact::encode(json!(header).to_string().as_bytes(), &mut text);
         text.push('.');
         compact::encode(token.json().as_bytes(), &mut text);
         let signature = self.key.sign(text.as_bytes());

@@ -1,4 +1,4 @@
-//! The token's claims: read, checked by the rules of its type, built and signed. Knows no HTTP and
+//! The claims of a token: parsed, validated by the rules of its type, built and signed. No HTTP, and
 //! no session.
 
 mod claim_rules;
