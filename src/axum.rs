@@ -1,4 +1,4 @@
-//! Extractors for axum, and the rejection as a response.
+//! Extractors for axum, and `IntoResponse` for the rejection.
 
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -16,8 +16,8 @@ use crate::{
 /// The session of the request.
 ///
 /// Behind an optional layer a request without a session is rejected with 401 `token_missing`, in
-/// the form of the layer; take an `Option<Session>` where it may pass. Where no layer ran, the
-/// response is a 500 that says so.
+/// the form of the layer; extract an `Option<Session>` where a session is optional. Where no layer
+/// ran, the response is a 500 that names the mistake.
 ///
 /// # Examples
 ///
@@ -64,7 +64,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     }
 }
 
-/// Culture, offset and zone of the call, whether it has a session or not.
+/// Cultures, offset and zone of the call, with or without a session.
 impl<S: Sync> FromRequestParts<S> for ClientContext {
     type Rejection = SessionError;
 
@@ -73,8 +73,8 @@ impl<S: Sync> FromRequestParts<S> for ClientContext {
     }
 }
 
-/// A rejection by an extractor or handler; the layer in front gives it its form, as
-/// [`to_response`](SessionError::to_response) says.
+/// The rejection by an extractor or handler, which the layer in front formats; see
+/// [`to_response`](SessionError::to_response).
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         self.to_response()

@@ -16,7 +16,8 @@ use hostile::{
 
 /// With room for one token of 64 KiB and its session.
 fn cached_verifier() -> SessionVerifier {
-    verifier(true, 8 * LENGTH)
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    verifier(true, 8 * LENGTH * threads)
 }
 
 /// What was too much, and what came of all.

@@ -1,4 +1,4 @@
-//! The request headers that describe the client at the moment of a call.
+//! The request headers that describe the client at a call.
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -39,7 +39,7 @@ pub struct ClientHeaders(
 );
 
 impl ClientHeaders {
-    /// No header.
+    /// The empty set.
     #[must_use]
     pub const fn none() -> Self {
         Self([None; 5])
@@ -65,6 +65,15 @@ impl ClientHeaders {
     }
 
     /// Turns `Client-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientHeaders;
+    ///
+    /// let headers = ClientHeaders::none().with_culture();
+    /// assert!(headers.names().eq(["client-culture"]));
+    /// ```
     #[must_use]
     pub const fn with_culture(mut self) -> Self {
         self.0[0] = Some(&CLIENT_CULTURE);
@@ -93,7 +102,17 @@ impl ClientHeaders {
         self
     }
 
-    /// Turns `Accept-Language` on (RFC 9110 §12.5.4), which is asked after the token.
+    /// Turns `Accept-Language` on (RFC 9110 §12.5.4). It applies where neither the other headers nor
+    /// the token name a culture.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientHeaders;
+    ///
+    /// let headers = ClientHeaders::none().with_accept_language();
+    /// assert!(headers.names().eq(["accept-language"]));
+    /// ```
     #[must_use]
     pub const fn with_accept_language(mut self) -> Self {
         self.0[4] = Some(&ACCEPT_LANGUAGE);

@@ -1,4 +1,4 @@
-//! The future of a response.
+//! The response futures of the middleware.
 
 use std::{
     fmt,

@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 use super::{
     future::{ResponseFuture, State},
     rejection::{EmptyBody, unformed},
-    service::require_session,
+    service::{inner_accessors, require_session},
 };
 use crate::{
     client::ClientKind,
@@ -21,64 +21,68 @@ use crate::{
     session::Session,
 };
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Rule {
     Session,
     ClientKind(Arc<[ClientKind]>),
     AccessLevel(AccessLevel),
     Scope(Arc<str>),
     Role(Arc<[Box<str>]>),
-    Predicate(Arc<dyn Fn(&Session) -> bool + Send + Sync>),
+    Predicate(Predicate),
 }
 
 impl Rule {
     fn check(&self, session: &Session) -> Result<(), SessionError> {
         use SessionErrorKind as Kind;
 
-        let (is_enough, error) = match self {
+        let (is_met, kind, detail) = match self {
             Self::Session => return Ok(()),
-            Self::ClientKind(kinds) => (
-                kinds.contains(&session.client_kind()),
-                SessionError::new(
+            Self::ClientKind(kinds) => {
+                let is_met = kinds.contains(&session.client_kind());
+                (
+                    is_met,
                     Kind::ClientKindForbidden,
-                    "another kind of client is required",
-                ),
-            ),
-            Self::AccessLevel(level) => (
-                session.user().access_level() >= *level,
-                SessionError::new(
+                    "another kind is required",
+                )
+            }
+            Self::AccessLevel(level) => {
+                let is_met = session.user().access_level() >= *level;
+                (
+                    is_met,
                     Kind::AccessLevelInsufficient,
-                    "a higher access level is required",
-                ),
-            ),
-            Self::Scope(scope) => (
-                scope.split(' ').all(|word| session.has_scope(word)),
-                SessionError::insufficient_scope(),
-            ),
-            Self::Role(roles) => (
-                roles.iter().any(|role| session.has_role(role)),
-                SessionError::new(Kind::Forbidden, "another role is required"),
-            ),
-            Self::Predicate(predicate) => (predicate(session), SessionError::forbidden()),
+                    "a higher one is required",
+                )
+            }
+            Self::Scope(scope) => {
+                let is_met = scope.split(' ').all(|word| session.has_scope(word));
+                (is_met, Kind::ScopeInsufficient, "more scope is required")
+            }
+            Self::Role(roles) => {
+                let is_met = roles.iter().any(|role| session.has_role(role));
+                (is_met, Kind::Forbidden, "another role is required")
+            }
+            Self::Predicate(Predicate(holds)) => {
+                (holds(session), Kind::Forbidden, "the service's own rule")
+            }
         };
-        if is_enough { Ok(()) } else { Err(error) }
-    }
-}
-
-impl fmt::Debug for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Session => f.write_str("Session"),
-            Self::ClientKind(kinds) => f.debug_tuple("ClientKind").field(kinds).finish(),
-            Self::AccessLevel(level) => f.debug_tuple("AccessLevel").field(level).finish(),
-            Self::Scope(scope) => f.debug_tuple("Scope").field(scope).finish(),
-            Self::Role(roles) => f.debug_tuple("Role").field(roles).finish(),
-            Self::Predicate(_) => f.debug_tuple("Predicate").finish_non_exhaustive(),
+        if is_met {
+            Ok(())
+        } else {
+            Err(SessionError::new(kind, detail))
         }
     }
 }
 
-/// Makes a guard of one name, and documents what all have in common.
+#[derive(Clone)]
+struct Predicate(Arc<dyn Fn(&Session) -> bool + Send + Sync>);
+
+impl fmt::Debug for Predicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
+/// Defines a guard, with the docs that all guards have in common.
 macro_rules! guard {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -89,7 +93,7 @@ macro_rules! guard {
         /// rejections their form. With axum's `Router::layer` and `Router::route_layer` the session
         /// layer is added *after* (below) the guard, in a `tower::ServiceBuilder` *before* (above)
         /// it. A request without a session is rejected with 401 `token_missing`, and one that
-        /// passed no session layer with a 500 that says so.
+        /// passed no session layer with a 500 that names the mistake.
         #[derive(Clone, Debug)]
         #[must_use = "a layer does nothing before it is put around a service"]
         pub struct $name {
@@ -108,7 +112,7 @@ macro_rules! guard {
 }
 
 guard! {
-    /// A guard with a rule of your own; a session that the predicate does not hold for is rejected
+    /// A guard with a rule of your own: a session for which the predicate returns false is rejected
     /// with 403 `forbidden`.
     Require
 }
@@ -121,16 +125,16 @@ impl Require {
     /// ```
     /// use tower_session_token::Require;
     ///
-    /// let of_main_server = Require::new(|session| session.server_code() == Some("main"));
+    /// let main_server = Require::new(|session| session.server_code() == Some("main"));
     /// ```
     pub fn new(predicate: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
-        let rule = Rule::Predicate(Arc::new(predicate));
+        let rule = Rule::Predicate(Predicate(Arc::new(predicate)));
         Self { rule }
     }
 }
 
 guard! {
-    /// A guard that admits every session: for the routes behind an optional layer that need one.
+    /// A guard that admits every session, for routes behind an optional layer that need one.
     RequireSession
 }
 
@@ -293,24 +297,7 @@ pub struct GuardService<S> {
     rule: Rule,
 }
 
-impl<S> GuardService<S> {
-    /// The inner service.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, mutably.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-}
+inner_accessors!(GuardService<S>);
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for GuardService<S>
 where

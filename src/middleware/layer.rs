@@ -1,4 +1,6 @@
-//! Configures the middleware.
+//! The layer, which configures the middleware.
+
+use std::sync::Arc;
 
 use http::{Response, request::Parts};
 use tower::Layer;
@@ -36,8 +38,8 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// service, a permit that the inner service took in `poll_ready` is held until the next call or
 /// drop.
 ///
-/// One stack has one session layer. An inner one that finds the session of an outer one answers
-/// 500 and says so, since it would hide that session.
+/// One stack has one session layer. An inner one that finds the session of an outer one, which it
+/// would hide, responds with a 500 that names the mistake.
 ///
 /// With axum, `Router::layer` makes unknown paths answer 401 too, and `Router::route_layer` leaves
 /// them 404. Either is called after (below) the routes and guards; in a `tower::ServiceBuilder` the
@@ -89,7 +91,7 @@ impl<R> Clone for SessionLayer<R> {
 }
 
 impl SessionLayer {
-    /// A layer that requires a token in `Authorization: Bearer`.
+    /// Makes a layer that requires a token in `Authorization: Bearer`.
     pub fn new(verifier: SessionVerifier) -> Self {
         Self {
             config: LayerConfig {
@@ -166,7 +168,7 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Looks for the token in one more place, after those before.
+    /// Adds a place to look for the token, after the places before it.
     ///
     /// # Examples
     ///
@@ -184,8 +186,8 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Looks for the token in these places alone, in this order; `Authorization: Bearer` is one
-    /// of them only if it is named. With an empty list, no request has a token.
+    /// Sets the places to look for the token, in this order. They replace `Authorization: Bearer`,
+    /// unless it is among them. With an empty list, no request has a token.
     ///
     /// # Examples
     ///
@@ -203,7 +205,7 @@ impl<R> SessionLayer<R> {
         self
     }
 
-    /// Lets these request headers override what the token says of its client; none by default.
+    /// Sets the request headers that override the token's claims about its client; none by default.
     ///
     /// The response then names them in `Vary`, and its `Content-Language` is the UI culture where
     /// one of them decided it or the service has a list of supported cultures.
@@ -323,6 +325,10 @@ impl<S, R> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService::new(inner, self.config.clone(), self.rejecter.clone())
+        SessionService {
+            inner,
+            config: Arc::new(self.config.clone()),
+            rejecter: Arc::new(self.rejecter.clone()),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! The Tower middleware: where a request's headers become a session, and an error a response.
+//! The Tower middleware, which turns the headers of a request into a session and an error into a
+//! response.
 
 mod client_headers;
 mod future;

@@ -1,4 +1,4 @@
-//! The response to a request that is rejected, by the layer or behind it.
+//! The response to a request that the layer, or a service behind it, rejects.
 
 use std::{
     fmt, mem,
@@ -19,8 +19,8 @@ static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// The form of a rejection's body: [`EmptyBody`], [`ProblemDetails`] or [`OnReject`].
 ///
-/// It is chosen once, on the [`SessionLayer`](crate::SessionLayer). It is sealed: for a body of
-/// your own there is [`on_reject`](crate::SessionLayer::on_reject).
+/// It is chosen once, on the [`SessionLayer`](crate::SessionLayer). The trait is sealed: for a body
+/// of your own, use [`on_reject`](crate::SessionLayer::on_reject).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` makes no rejection whose body is `{B}`",
     note = "`EmptyBody`, the default, needs `{B}: Default`",
@@ -54,7 +54,7 @@ mod sealed {
 
 /// The default form of a rejection: status, `WWW-Authenticate` (RFC 6750 §3) and an empty body.
 ///
-/// With the feature `axum`, the body of a 500 says what is wrong with the service.
+/// With the feature `axum`, the body of a 500 describes the mistake in the set-up of the service.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct EmptyBody;
@@ -69,7 +69,7 @@ impl<B: Default + 'static> RejectionBody<B> for EmptyBody {
     }
 }
 
-/// Tells the developer in the body what is wrong, if the body is of a known type.
+/// Describes the error in the body, if the body is of a known type.
 #[cfg(feature = "axum")]
 fn describe(body: &mut dyn std::any::Any, error: &SessionError) {
     if let Some(body) = body.downcast_mut::<axum_core::body::Body>() {
@@ -106,7 +106,7 @@ impl<B: From<Bytes>> RejectionBody<B> for ProblemDetails {
     }
 }
 
-/// A response that the application makes; see
+/// A rejection that the application formats; see
 /// [`SessionLayer::on_reject`](crate::SessionLayer::on_reject).
 #[derive(Clone, Copy)]
 pub struct OnReject<F>(pub(super) F);
@@ -133,7 +133,7 @@ impl<F> fmt::Debug for OnReject<F> {
     }
 }
 
-/// The mark of a rejection that was made behind the layer, which gives it its form.
+/// The extension that marks a rejection by a service behind the layer, which formats it.
 #[derive(Clone)]
 struct Unformed {
     error: SessionError,
@@ -142,12 +142,11 @@ struct Unformed {
 }
 
 impl SessionError {
-    /// Makes a rejection for a guard or handler behind the session layer, which then gives it
-    /// the form, realm and challenge that are configured there.
+    /// Makes the response with which a guard or handler behind the session layer rejects a request.
     ///
-    /// Where no session layer is in front, it stays as it is: the status, the default challenge
-    /// and an empty body. So does a response whose status is changed on its way to the layer, such as
-    /// a 403 that becomes a 404.
+    /// The layer gives it its own form, realm and challenge. Without a layer in front, the response
+    /// has the status, the default challenge and an empty body. A response whose status is changed
+    /// on its way to the layer, such as a 403 that becomes a 404, is not formatted.
     ///
     /// # Examples
     ///
@@ -171,7 +170,7 @@ impl SessionError {
     }
 }
 
-/// A rejection that the layer in front gives its form.
+/// Makes a rejection that the layer in front formats.
 pub(super) fn unformed<B: Default + 'static>(
     error: SessionError,
     scope: Option<Arc<str>>,
@@ -182,7 +181,7 @@ pub(super) fn unformed<B: Default + 'static>(
     response
 }
 
-/// Gives the rejections of one layer their form.
+/// The form, realm and challenges of the rejections of one layer.
 #[derive(Debug)]
 pub(super) struct Rejecter<R> {
     challenges: Arc<Challenges>,
@@ -236,7 +235,7 @@ impl<R> Rejecter<R> {
         self.finish(head, &unformed, grpc_type, Some(&request))
     }
 
-    /// What is kept of a request while the inner service runs.
+    /// Keeps the parts of a request that the form of a rejection depends on.
     pub(super) fn keep<B>(&self, request: &Request<B>) -> KeptRequest
     where
         R: sealed::Sealed,
@@ -255,8 +254,8 @@ impl<R> Rejecter<R> {
         }
     }
 
-    /// Gives a rejection that was made behind the layer its form, and returns any other response
-    /// as it is: one that has another status than the rejection had is the application's own.
+    /// Formats a rejection by a service behind the layer. Any other response is returned unchanged:
+    /// one whose status is not the rejection's is the application's own.
     pub(super) fn form<B>(&self, mut response: Response<B>, request: &KeptRequest) -> Response<B>
     where
         R: RejectionBody<B>,
@@ -298,14 +297,15 @@ impl<R> Rejecter<R> {
     }
 }
 
-/// What the form of a rejection depends on, kept while the inner service runs.
+/// The parts of a request that the form of a rejection depends on, kept while the inner service
+/// runs.
 pub(super) struct KeptRequest {
     grpc_type: Option<&'static str>,
     /// `Some` for a form that reads it.
     head: Option<Box<Parts>>,
 }
 
-/// The values of `WWW-Authenticate`, made once.
+/// The values of `WWW-Authenticate` (RFC 6750 §3), formatted once.
 #[derive(Debug)]
 struct Challenges {
     missing: HeaderValue,
@@ -316,7 +316,7 @@ struct Challenges {
 
 impl Challenges {
     fn new(realm: &str) -> Self {
-        // A quoted string (RFC 9110 §5.6.4), less what only old senders put there.
+        // A quoted string (RFC 9110 §5.6.4), without `obs-text`.
         let mut quoted = String::with_capacity(realm.len());
         for char in realm.chars() {
             match char {
@@ -353,15 +353,15 @@ impl Challenges {
     }
 }
 
-#[expect(clippy::expect_used, reason = "no request has a part in it")]
+#[expect(clippy::expect_used, reason = "it is independent of the request")]
 fn header_value(text: impl Into<Bytes>) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.into()).expect("realm and scope are printable ASCII")
 }
 
 /// The content type of the response, if the request is one of gRPC.
 ///
-/// Those are always `POST`. A proxy that asks whether it may let a request pass, and goes by the
-/// status, sends `GET` with the headers of that request; it must not get 200 for a content type.
+/// A gRPC request is always a `POST`. A proxy that asks this service whether to forward a request
+/// sends `GET` with that request's headers and goes by the status, which must not be 200 then.
 fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
     const TYPES: [&str; 3] = [
         "application/grpc-web-text",
@@ -379,7 +379,7 @@ fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
         .find(|grpc_type| media_type.eq_ignore_ascii_case(grpc_type.as_bytes()))
 }
 
-/// gRPC has its status in headers of a response that is a success for HTTP.
+/// Sets the head of a gRPC rejection: the status is in a header, and the HTTP status is 200.
 fn grpc_head(content_type: &'static str, error: &SessionError, head: &mut Response<()>) {
     *head.status_mut() = StatusCode::OK;
     let headers = head.headers_mut();

@@ -1,7 +1,6 @@
-//! The middleware itself.
+//! The middleware service: finds and verifies the token, and calls the inner service.
 
 use std::{
-    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -13,7 +12,7 @@ use super::{
     client_headers::ClientHeaders,
     future::{ResponseFuture, State},
     rejection::{EmptyBody, Rejecter, RejectionBody},
-    token_source::{self, Credential, TokenSource},
+    token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
 use crate::{
@@ -23,12 +22,37 @@ use crate::{
     verify::SessionVerifier,
 };
 
+/// Gives a middleware access to its inner service.
+macro_rules! inner_accessors {
+    ($service:ident<$inner:ident $(, $parameter:ident)?>) => {
+        impl<$inner $(, $parameter)?> $service<$inner $(, $parameter)?> {
+            /// The inner service.
+            #[must_use]
+            pub fn get_ref(&self) -> &$inner {
+                &self.inner
+            }
+
+            /// The inner service, mutably.
+            pub fn get_mut(&mut self) -> &mut $inner {
+                &mut self.inner
+            }
+
+            /// Returns the inner service.
+            #[must_use]
+            pub fn into_inner(self) -> $inner {
+                self.inner
+            }
+        }
+    };
+}
+pub(super) use inner_accessors;
+
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Debug)]
 pub struct SessionService<S, R = EmptyBody> {
-    inner: S,
-    config: Arc<LayerConfig>,
-    rejecter: Arc<Rejecter<R>>,
+    pub(super) inner: S,
+    pub(super) config: Arc<LayerConfig>,
+    pub(super) rejecter: Arc<Rejecter<R>>,
 }
 
 impl<S: Clone, R> Clone for SessionService<S, R> {
@@ -41,32 +65,7 @@ impl<S: Clone, R> Clone for SessionService<S, R> {
     }
 }
 
-impl<S, R> SessionService<S, R> {
-    pub(super) fn new(inner: S, config: LayerConfig, rejecter: Rejecter<R>) -> Self {
-        Self {
-            inner,
-            config: Arc::new(config),
-            rejecter: Arc::new(rejecter),
-        }
-    }
-
-    /// The inner service.
-    #[must_use]
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    /// The inner service, mutably.
-    pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
-    }
-
-    /// Returns the inner service.
-    #[must_use]
-    pub fn into_inner(self) -> S {
-        self.inner
-    }
-}
+inner_accessors!(SessionService<S, R>);
 
 impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<S, R>
 where
@@ -85,11 +84,8 @@ where
         let Self {
             config, rejecter, ..
         } = self;
-        let found = match remove_stale(request.extensions_mut()) {
-            Ok(()) => config.find_session(request.headers()),
-            Err(error) => Err(error),
-        };
-        let found = match found {
+        let fresh = remove_stale(request.extensions_mut());
+        let found = match fresh.and_then(|()| config.find_session(request.headers())) {
             Ok(found) => found,
             Err(error) => {
                 let (mut request, _) = request.into_parts();
@@ -116,13 +112,13 @@ where
     }
 }
 
-/// Removes what an outer layer or a forwarded request left in the extensions: this layer did not
-/// verify it.
+/// Removes the session, context and error that an outer layer or a forwarded request left in the
+/// extensions: this layer did not verify them.
 ///
 /// # Errors
 ///
-/// A session that is the ambient one too was verified by an outer layer of this stack, and to hide
-/// it would be a quiet mistake.
+/// A session that is also the ambient one was verified by an outer layer of this stack. This layer
+/// would hide it.
 fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
     let stale = extensions.remove::<Session>();
     extensions.remove::<ClientContext>();
@@ -131,17 +127,15 @@ fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
         Some(session) if SessionContext::is_current(&session) => Err(SessionError::new(
             SessionErrorKind::Misconfigured,
             "two `SessionLayer`s are in one stack, and the inner one would hide the session of \
-             the outer one: let one of them go, or use `RequireSession` inside",
+             the outer one: remove one of them, or use `RequireSession` inside",
         )),
         _ => Ok(()),
     }
 }
 
 impl ClientContext {
-    /// The client context of a request that passed the session layer: the session's, or where the
-    /// request has no session, the one that the layer made of headers and defaults.
-    ///
-    /// `None` where no layer ran.
+    /// The client context of a request behind the session layer: the session's, or without a session
+    /// the one by request headers and defaults. `None` where no layer ran.
     ///
     /// # Examples
     ///
@@ -161,7 +155,7 @@ impl ClientContext {
     }
 }
 
-/// The session of the request, or the error for a guard or extractor that needs one.
+/// Returns the session of the request, or the error of a guard or extractor that requires one.
 pub(crate) fn require_session(extensions: &Extensions) -> Result<&Session, SessionError> {
     match extensions.get::<Session>() {
         Some(session) => Ok(session),
@@ -169,7 +163,7 @@ pub(crate) fn require_session(extensions: &Extensions) -> Result<&Session, Sessi
     }
 }
 
-/// The client context of the request, or the error where no layer ran.
+/// Returns the client context of the request, or the error where no layer ran.
 pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext, SessionError> {
     ClientContext::of(extensions).ok_or(SessionError::new(
         SessionErrorKind::Misconfigured,
@@ -183,8 +177,8 @@ pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext,
 const NO_TOKEN: SessionError =
     SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
 
-/// The configuration that a layer hands to its services.
-#[derive(Clone)]
+/// The configuration of a layer, which its services share.
+#[derive(Clone, Debug)]
 pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
@@ -193,18 +187,7 @@ pub(super) struct LayerConfig {
     pub(super) negotiation: NegotiationHeaders,
 }
 
-impl fmt::Debug for LayerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LayerConfig")
-            .field("verifier", &self.verifier)
-            .field("optional", &self.optional)
-            .field("sources", &self.sources)
-            .field("client_headers", &self.client_headers)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the token sources yield for a request that passes.
+/// The result of the token sources for a request that is admitted.
 #[derive(Default)]
 struct Found<'s> {
     session: Option<Session>,
@@ -214,17 +197,24 @@ struct Found<'s> {
     error: Option<SessionError>,
 }
 
+impl<'s> Found<'s> {
+    fn session(session: Session, field: Option<&'s HeaderName>) -> Self {
+        Self {
+            session: Some(session),
+            field,
+            error: None,
+        }
+    }
+}
+
 impl LayerConfig {
     fn find_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
-        if let Some(Credential { token, field }) = token_source::explicit(&self.sources, headers)? {
+        let sources = &self.sources;
+        if let Some((token, field)) = token_source::explicit(sources, headers)? {
             let verified = self.verifier.verify(token);
             let session = verified
-                .map_err(|error| token_source::rejection(&self.sources, headers, token, error))?;
-            return Ok(Found {
-                session: Some(session),
-                field,
-                error: None,
-            });
+                .map_err(|error| token_source::rejection(sources, headers, token, error))?;
+            return Ok(Found::session(session, field));
         }
         match self.find_cookie_session(headers) {
             Err(error) if self.optional && error.status() != StatusCode::SERVICE_UNAVAILABLE => {
@@ -237,27 +227,18 @@ impl LayerConfig {
         }
     }
 
-    /// Verifies the cookies: exactly one that verifies is the token.
+    /// Verifies the cookies: the token is the only one that verifies.
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
         let mut found = Err(NO_TOKEN);
-        for Credential { token, field } in token_source::cookies(&self.sources, headers)? {
+        for (token, field) in token_source::cookies(&self.sources, headers)? {
+            let is_unavailable =
+                |error: &SessionError| error.status() == StatusCode::SERVICE_UNAVAILABLE;
             match (self.verifier.verify(token), &found) {
-                (Ok(_), Ok(_)) => {
-                    return Err(SessionError::new(
-                        SessionErrorKind::RequestInvalid,
-                        "two session cookies are valid",
-                    ));
-                }
+                (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),
                 (Ok(session), Err(_)) => {
-                    found = Ok(Found {
-                        session: Some(session),
-                        field,
-                        error: None,
-                    });
+                    found = Ok(Found::session(session, field));
                 }
-                (Err(error), Err(first))
-                    if *first == NO_TOKEN || error.status() == StatusCode::SERVICE_UNAVAILABLE =>
-                {
+                (Err(error), Err(first)) if *first == NO_TOKEN || is_unavailable(&error) => {
                     found = Err(error);
                 }
                 (Err(_), _) => {}

@@ -8,9 +8,7 @@ use http::{
 
 use crate::error::{ConfigError, SessionError, SessionErrorKind};
 
-static COOKIE_NAME: HeaderName = COOKIE;
-
-/// The most cookies of different values that are verified for one request.
+/// The maximum number of different cookie values that are verified for one request.
 const MAX_COOKIES: usize = 4;
 
 /// A place in a request where a token may be.
@@ -19,8 +17,8 @@ const MAX_COOKIES: usize = 4;
 /// [`token_source`](crate::SessionLayer::token_source) adds others. A token in `Authorization`, in
 /// a header of its own or in a subprotocol is an *explicit* credential, and a cookie, which
 /// browsers send by themselves, an *ambient* one: where a request has an explicit credential, its
-/// cookies are not looked at. Two different explicit tokens are rejected (400). A field or cookie
-/// that is empty counts as absent.
+/// cookies are ignored. Two different explicit tokens are rejected (400). An empty field or cookie
+/// counts as absent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TokenSource(Kind);
 
@@ -33,14 +31,14 @@ enum Kind {
 }
 
 impl TokenSource {
-    /// `Authorization: Bearer` (RFC 6750 §2.1).
+    /// The field `Authorization: Bearer` (RFC 6750 §2.1).
     ///
-    /// Another scheme counts as no token. A second `Authorization` field is rejected (400), whatever
-    /// is in it: two parties may read different ones.
+    /// Another scheme counts as no token. Two `Authorization` fields that are not empty are rejected
+    /// (400) whatever their values, since another party may read the other one.
     ///
     /// # Examples
     ///
-    /// A service that takes tokens from a cookie first named, and from clients that are no browsers:
+    /// A service for browsers, which send a cookie, and for other clients:
     ///
     /// ```
     /// use tower_session_token::TokenSource;
@@ -83,7 +81,7 @@ impl TokenSource {
     /// The cookie of this name (RFC 6265 §4.2), in exact case.
     ///
     /// Browsers send the cookies of parent paths and parent domains too, so one of an old session
-    /// may stand beside the good one. Up to four different values of all cookie sources together
+    /// may be sent beside the current one. Up to four different values of all cookie sources together
     /// are verified, and exactly one that verifies is the token. Two that verify, or a fifth value,
     /// are rejected (400). If none verifies, the error is the first one's, or a 503 if there is one.
     ///
@@ -120,7 +118,7 @@ impl TokenSource {
     /// The member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
     /// rest of it is the token. It is how a browser's `WebSocket` can send one.
     ///
-    /// The member is removed from the field, so that no handler selects it, and so echoes the
+    /// The layer removes the member from the field, so that no handler selects it and echoes the
     /// token. Browsers close a connection whose server selected none of the subprotocols that they
     /// offered: let the client offer one more, and the handler select that.
     ///
@@ -157,67 +155,91 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// A token, and the field that caches have to know of, if the token came in one.
-pub(super) struct Credential<'h, 's> {
-    pub(super) token: &'h [u8],
-    pub(super) field: Option<&'s HeaderName>,
+static COOKIE_FIELD: HeaderName = COOKIE;
+
+pub(super) const TWO_COOKIES: SessionError = invalid("two session cookies are valid");
+
+impl TokenSource {
+    /// Calls `found` with each value of the source that is not empty.
+    fn each<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        mut found: impl FnMut(&'h [u8]) -> Result<(), SessionError>,
+    ) -> Result<(), SessionError> {
+        let mut found = |value: &'h [u8]| {
+            if value.trim_ascii().is_empty() {
+                Ok(())
+            } else {
+                found(value)
+            }
+        };
+        match &self.0 {
+            Kind::Bearer => bearer_token(headers)?.map_or(Ok(()), found),
+            Kind::Header(name) => {
+                let mut fields = headers.get_all(name).iter();
+                fields.try_for_each(|field| found(field.as_bytes()))
+            }
+            Kind::Cookie(name) => all_cookies(headers)
+                .filter(|(other, _)| *other == name.as_bytes())
+                .try_for_each(|(_, value)| found(value)),
+            Kind::WebSocketProtocol(prefix) => protocols(headers)
+                .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
+                .try_for_each(found),
+        }
+    }
+
+    fn is_cookie(&self) -> bool {
+        matches!(self.0, Kind::Cookie(_))
+    }
+
+    /// The field that a response has to name in `Vary`. Shared caches do not store responses to
+    /// `Authorization` (RFC 9111 §3.5), nor to a WebSocket handshake.
+    fn vary(&self) -> Option<&HeaderName> {
+        match &self.0 {
+            Kind::Header(name) => Some(name),
+            Kind::Cookie(_) => Some(&COOKIE_FIELD),
+            Kind::Bearer | Kind::WebSocketProtocol(_) => None,
+        }
+    }
 }
+
+/// A token, and the field that the response has to name in `Vary`.
+type Credential<'h, 's> = (&'h [u8], Option<&'s HeaderName>);
 
 /// Finds the one explicit credential of the request.
 pub(super) fn explicit<'h, 's>(
     sources: &'s [TokenSource],
     headers: &'h HeaderMap,
 ) -> Result<Option<Credential<'h, 's>>, SessionError> {
-    let mut found: Option<Credential<'h, 's>> = None;
-    for TokenSource(kind) in sources {
-        let mut note = |token: &'h [u8], field| match &found {
-            _ if token.trim_ascii().is_empty() => Ok(()),
-            Some(first) if first.token == token => Ok(()),
-            Some(_) => Err(invalid("there are two tokens")),
-            None => {
-                found = Some(Credential { token, field });
-                Ok(())
-            }
-        };
-        match kind {
-            Kind::Bearer => {
-                if let Some(token) = bearer_token(headers)? {
-                    note(token, None)?;
-                }
-            }
-            Kind::Header(name) => headers
-                .get_all(name)
-                .iter()
-                .try_for_each(|field| note(field.as_bytes(), Some(name)))?,
-            Kind::WebSocketProtocol(prefix) => protocols(headers)
-                .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
-                .try_for_each(|token| note(token, None))?,
-            Kind::Cookie(_) => {}
-        }
+    let mut found = None;
+    for source in sources.iter().filter(|source| !source.is_cookie()) {
+        source.each(headers, |token| {
+            let (first, _) = found.get_or_insert((token, source.vary()));
+            let is_same = *first == token;
+            is_same.then_some(()).ok_or(invalid("there are two tokens"))
+        })?;
     }
     Ok(found)
 }
 
 /// Finds the different values of the session cookies, at most [`MAX_COOKIES`].
-pub(super) fn cookies<'h>(
-    sources: &[TokenSource],
+pub(super) fn cookies<'h, 's>(
+    sources: &'s [TokenSource],
     headers: &'h HeaderMap,
-) -> Result<impl Iterator<Item = Credential<'h, 'static>>, SessionError> {
-    let mut values = [None; MAX_COOKIES];
-    for TokenSource(kind) in sources {
-        let Kind::Cookie(name) = kind else { continue };
-        for (_, value) in all_cookies(headers).filter(|(other, _)| *other == name.as_bytes()) {
-            if value.is_empty() || values.contains(&Some(value)) {
-                continue;
-            }
-            let free = values.iter_mut().find(|slot| slot.is_none());
-            *free.ok_or(invalid("there are too many session cookies"))? = Some(value);
-        }
+) -> Result<impl Iterator<Item = Credential<'h, 's>>, SessionError> {
+    let mut found = [None::<Credential<'h, 's>>; MAX_COOKIES];
+    for source in sources.iter().filter(|source| source.is_cookie()) {
+        source.each(headers, |value| {
+            let is_same = |slot: &&mut Option<Credential<'_, '_>>| {
+                slot.is_none_or(|(first, _)| first == value)
+            };
+            let slot = found.iter_mut().find(is_same);
+            slot.ok_or(invalid("there are too many session cookies"))?
+                .get_or_insert((value, source.vary()));
+            Ok(())
+        })?;
     }
-    Ok(values.into_iter().flatten().map(|token| Credential {
-        token,
-        field: Some(&COOKIE_NAME),
-    }))
+    Ok(found.into_iter().flatten())
 }
 
 /// Turns the `error` of an explicit credential into `RequestInvalid` if it is malformed and not
@@ -239,14 +261,14 @@ pub(super) fn rejection(
 
 const NO_CREDENTIAL: SessionError = invalid("`Bearer` is not followed by one credential");
 
-/// Marks the fields that may hold a token as sensitive, so that no `Debug` shows it, and removes
-/// the subprotocols that are tokens.
+/// Marks the fields that may contain a token as sensitive, so that `Debug` does not show it, and
+/// removes the subprotocols that are tokens.
 pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
     for TokenSource(kind) in sources {
         match kind {
             Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
             Kind::Header(name) => mark_sensitive(headers, name),
-            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE_NAME),
+            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE),
             Kind::WebSocketProtocol(prefix) => remove_protocols(headers, prefix),
         }
     }
@@ -269,33 +291,30 @@ fn bearer_token(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
     if fields.next().is_some() {
         return Err(invalid("there are two `Authorization` fields"));
     }
-    let Some((scheme, rest)) = field.split_at_checked(SCHEME.len()) else {
-        return Ok(None);
+    let rest = match field.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
+        _ => return Ok(None),
     };
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
+    if rest.first().copied().is_some_and(is_token_byte) {
         return Ok(None);
     }
-    match rest.first() {
-        Some(b' ') => {}
-        Some(byte) if is_token_byte(*byte) => return Ok(None),
-        _ => return Err(NO_CREDENTIAL),
+    let start = rest
+        .iter()
+        .position(|byte| *byte != b' ')
+        .unwrap_or_default();
+    match rest.split_at_checked(start) {
+        Some(([_, ..], token)) if !token.trim_ascii().is_empty() => Ok(Some(token)),
+        _ => Err(NO_CREDENTIAL),
     }
-    let start = rest.iter().position(|byte| *byte != b' ');
-    let token = start.and_then(|start| rest.get(start..));
-    let token = token.filter(|token| !token.trim_ascii().is_empty());
-    token.ok_or(NO_CREDENTIAL).map(Some)
 }
 
 /// RFC 6750 §2.1 `b64token`.
 fn is_b64token(text: &[u8]) -> bool {
     let end = text.iter().rposition(|byte| *byte != b'=');
     end.and_then(|end| text.get(..=end)).is_some_and(|text| {
-        // Without a branch for each byte, several are checked at once.
-        let is_good = |part: &[u8]| {
-            part.iter()
-                .fold(true, |all, byte| all & is_b64token_byte(*byte))
-        };
-        text.chunks(64).all(is_good)
+        // Without a branch per byte, the loop is vectorized.
+        text.iter()
+            .fold(true, |all, byte| all & is_b64token_byte(*byte))
     })
 }
 
@@ -329,17 +348,11 @@ fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
-    let count = headers.get_all(name).iter().take(2).count();
-    if count == 1 {
-        if let Some(field) = headers.get_mut(name) {
+    // Neither `entry`, which makes room for one more field, nor `get_mut`, which has the first of
+    // several alone.
+    for (other, field) in headers.iter_mut() {
+        if other == name {
             field.set_sensitive(true);
-        }
-    } else if count > 1 {
-        // Not `entry`, which makes room for one more field.
-        for (other, field) in headers.iter_mut() {
-            if other == name {
-                field.set_sensitive(true);
-            }
         }
     }
 }

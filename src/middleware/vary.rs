@@ -1,4 +1,4 @@
-//! The response headers that name what the client's context was negotiated by.
+//! The response headers `Vary` and `Content-Language` of content negotiation (RFC 9110 §12).
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
@@ -11,7 +11,7 @@ use crate::{
     error::SessionError,
 };
 
-/// `Vary` and `Content-Language` of a response: made with the layer, completed for each request.
+/// `Vary` and `Content-Language` of a response: prepared with the layer, completed for each request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NegotiationHeaders {
     vary: Option<HeaderValue>,
@@ -62,8 +62,8 @@ impl NegotiationHeaders {
         }))
     }
 
-    /// Adds to the headers that the handler set. A rejection by an inner layer gets no language:
-    /// its body is made of constants. Neither does a response that has no content.
+    /// Adds the headers to those of the handler. A rejection by an inner layer gets no language, since
+    /// its body is constant, and neither does a response without content.
     pub(super) fn apply<B>(self, response: &mut Response<B>) {
         let has_content = !matches!(
             response.status(),
@@ -91,7 +91,7 @@ fn join(names: &HeaderValue, more: &HeaderValue) -> HeaderValue {
     HeaderValue::try_from(list).expect("names and commas are visible ASCII")
 }
 
-/// Appends the names that are not there yet (RFC 9110 §12.5.5).
+/// Appends the names that `Vary` does not list yet (RFC 9110 §12.5.5).
 fn add_vary(headers: &mut HeaderMap, ours: HeaderValue) {
     let names = |list: &HeaderValue| -> Vec<String> {
         let list = list.to_str().unwrap_or("");

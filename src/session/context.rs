@@ -1,4 +1,4 @@
-//! The ambient session, for code that has no request at hand.
+//! The ambient session, for code without access to the request.
 
 use std::{
     cell::RefCell,
@@ -17,13 +17,13 @@ thread_local! {
     static CURRENT: RefCell<Option<Session>> = const { RefCell::new(None) };
 }
 
-/// The ambient session of the code that runs now.
+/// Access to the ambient session of the running code.
 ///
 /// The layer sets it around the inner service: `call` and every poll of its future run in the
-/// scope of the request's session, or of none where an optional layer let a request pass without
+/// scope of the request's session, or of none where an optional layer admitted a request without
 /// one. [`scope`](Self::scope) and [`sync_scope`](Self::sync_scope) put another session in its
-/// place, such as a [nested](Session::nested) one. Scopes nest, and what was there before comes
-/// back after every poll, on a panic and on drop.
+/// place, such as a [nested](Session::nested) one. Scopes nest, and the previous session is restored
+/// after every poll, on a panic and on drop.
 ///
 /// Code that runs elsewhere does not see it: a streamed body, the worker of a
 /// `tower::buffer::Buffer`, a spawned task or thread. Wrap a future that is spawned in
@@ -52,7 +52,17 @@ thread_local! {
 pub struct SessionContext;
 
 impl SessionContext {
-    /// The ambient session, if the code runs in the scope of one.
+    /// Returns the ambient session; `None` outside of any scope.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, SessionContext, User};
+    ///
+    /// assert!(SessionContext::current().is_none());
+    /// let session = Session::system(User::new("nightly-report"));
+    /// SessionContext::sync_scope(session, || assert!(SessionContext::current().is_some()));
+    /// ```
     #[must_use]
     pub fn current() -> Option<Session> {
         CURRENT
@@ -60,8 +70,7 @@ impl SessionContext {
             .unwrap_or_default()
     }
 
-    /// A future that runs `future` with `session` as the ambient one: every poll of it, and its
-    /// drop.
+    /// Wraps `future` so that `session` is the ambient one at every poll and at its drop.
     ///
     /// # Examples
     ///
@@ -85,7 +94,7 @@ impl SessionContext {
         SessionScope::new(Some(session), future)
     }
 
-    /// Runs `f` with `session` as the ambient one.
+    /// Calls `f` with `session` as the ambient one.
     ///
     /// # Examples
     ///
@@ -104,8 +113,8 @@ impl SessionContext {
         f()
     }
 
-    /// A future that takes the ambient session of now (or the absence of one) along to where
-    /// `future` will run, such as a spawned task.
+    /// Wraps `future` so that the current ambient session, or none, is the ambient one wherever it
+    /// runs, such as in a spawned task.
     ///
     /// # Examples
     ///
@@ -123,8 +132,8 @@ impl SessionContext {
         SessionScope::new(Self::current(), future)
     }
 
-    /// A closure that takes the ambient session of now (or the absence of one) along to the thread
-    /// where `f` will run, such as one of `spawn_blocking`.
+    /// Wraps `f` so that the current ambient session, or none, is the ambient one in the thread that
+    /// calls it, such as one of `spawn_blocking`.
     ///
     /// # Examples
     ///
@@ -166,9 +175,8 @@ impl SessionContext {
     }
 }
 
-/// Makes the slot's session, or none, the ambient one while it lives; the slot holds the one before.
-///
-/// Exchanging the two, instead of cloning, costs no reference count at a poll.
+/// A guard that makes the slot's session, or none, the ambient one until its drop. The slot holds
+/// the previous one meanwhile: swapping costs no reference count at a poll, as cloning would.
 pub(crate) struct Entered<'a> {
     slot: &'a mut Option<Session>,
 }
@@ -186,7 +194,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Does nothing in a thread that is being torn down: there is no ambient session any more.
+/// Swaps the slot with the ambient session, except in a thread whose thread-locals are destroyed.
 fn exchange(slot: &mut Option<Session>) {
     let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));
 }

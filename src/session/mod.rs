@@ -1,5 +1,5 @@
-//! What handlers read: the [`Session`], and the ambient [`SessionContext`] that carries it where
-//! no request is at hand.
+//! The [`Session`] of a request, and the ambient [`SessionContext`] for code without access to the
+//! request.
 
 mod context;
 mod nested;

@@ -1,4 +1,4 @@
-//! The session of a request: what handlers read.
+//! The session of a request, which handlers read.
 
 use std::{fmt, sync::Arc};
 
@@ -16,8 +16,8 @@ use crate::{
 
 /// The session that a request belongs to.
 ///
-/// The layer puts it into the request's extensions once the token has been verified; handlers
-/// take it from there. It never changes, and a clone costs a reference count.
+/// The layer puts it into the request's extensions once the token is verified, and handlers read
+/// it there. It is immutable, and a clone costs a reference count.
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Session {
     inner: Arc<SessionInner>,
-    /// The context of one call whose headers said more than the token.
+    /// The context by the headers of one call, if they override the token.
     call_context: Option<Arc<ClientContext>>,
 }
 
@@ -138,9 +138,14 @@ impl Session {
     /// });
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "`ClaimRules` validates the hints of each token"
+    )]
     #[must_use]
     pub fn in_process(token: SessionToken) -> Self {
-        let hints = token.client_hints().unwrap_or_default();
+        let hints = token.client_hints().expect("it is validated when built");
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         let context = ClientDefaults::default().resolve_token(&hints, issued_at);
         let valid_until = token.expires_at().into();
@@ -148,10 +153,10 @@ impl Session {
         Self::new(token, context, valid_until, validity, Clock::System)
     }
 
-    /// The session of work that no token stands behind: a start-up task, a timer, a queue's
-    /// consumer.
+    /// A session without a token, for work that no request starts: a start-up task, a timer, a
+    /// queue's consumer.
     ///
-    /// It has a random id, no token, no application, the invariant culture and the offset
+    /// It has a random ID, no token, no application, the invariant culture and the offset
     /// +00:00, and counts as neither a web nor a desktop client.
     ///
     /// # Examples
@@ -211,14 +216,27 @@ impl Session {
         }
     }
 
-    /// Identifies the session: the claim `sid`, else what the token's type puts in its place.
+    /// The session's ID: the claim `sid`, else the token's ID `jti`.
+    ///
+    /// For a token of type `JWT` that has neither, it is a UUID (version 5, RFC 9562 §5.5) of `iss`,
+    /// `sub`, `iat` and `exp`, so that equal tokens are one session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Session, User};
+    ///
+    /// let session = Session::system(User::new("nightly-report"));
+    /// assert_eq!(session.id(), session.clone().id());
+    /// assert_ne!(session.id(), Session::system(User::new("nightly-report")).id());
+    /// ```
     #[must_use]
     pub fn id(&self) -> &SessionId {
         &self.members().id
     }
 
-    /// Where the code runs that uses this session, which says nothing about the client: always
-    /// [`SessionType::Server`], which is where a verifier runs.
+    /// The place where the code runs that uses this session: always [`SessionType::Server`]. For the
+    /// client, see [`client_kind`](Self::client_kind).
     #[must_use]
     pub fn session_type(&self) -> SessionType {
         SessionType::Server
@@ -259,18 +277,37 @@ impl Session {
         self.token()?.instance_name()
     }
 
-    /// The client's culture at this call: how it writes dates and numbers.
+    /// The client's culture at this call, for dates and numbers.
     ///
-    /// From the call's headers where they are turned on, else the token's claim `locale`
-    /// (OpenID Connect Core §5.1), else what the service falls back to.
+    /// It comes from the [request headers](crate::ClientHeaders) where they are turned on, else from
+    /// the claim `locale` (OpenID Connect Core §5.1), else it is the service's default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .culture("de-CH")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let session = Session::in_process(token);
+    /// assert_eq!(session.client_culture().as_str(), "de-CH");
+    /// assert_eq!(session.client_ui_culture().as_str(), "de-CH");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     #[doc(alias = "locale")]
     #[must_use]
     pub fn client_culture(&self) -> &Culture {
         self.client_context().culture()
     }
 
-    /// The client's culture of texts at this call, from the same sources
-    /// (the claim `ui_locale`, else `locale`).
+    /// The client's culture at this call, for texts: from the same sources as
+    /// [`client_culture`](Self::client_culture), with the claim `ui_locale`, else `locale`.
     #[doc(alias = "locale")]
     #[must_use]
     pub fn client_ui_culture(&self) -> &Culture {
@@ -280,8 +317,27 @@ impl Session {
     /// The client's offset from UTC at this call, positive east of Greenwich
     /// (the claim `utc_offset`, in minutes, −840 to 840).
     ///
-    /// An offset is not a time zone: for any other moment than this call's ask
+    /// An offset is not a time zone: for another instant than this call's, use
     /// [`client_utc_offset_at`](Self::client_utc_offset_at).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::FixedOffset;
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let kolkata = FixedOffset::east_opt(330 * 60).unwrap();
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .utc_offset(kolkata)
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(Session::in_process(token).client_utc_offset(), kolkata);
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     #[must_use]
     pub fn client_utc_offset(&self) -> FixedOffset {
         self.client_context().utc_offset()
@@ -303,7 +359,7 @@ impl Session {
         self.client_context().time_zone()
     }
 
-    /// Culture, offset and zone of this call together, each with where it came from.
+    /// Cultures, offset and zone of this call, each with its source.
     #[must_use]
     pub fn client_context(&self) -> &ClientContext {
         self.call_context.as_deref().unwrap_or(&self.inner.context)
@@ -330,7 +386,7 @@ impl Session {
         self.client_context().to_client_time(instant)
     }
 
-    /// What kind of client opened the session: the claim `client_kind`, else the service's table
+    /// The kind of client that opened the session: the claim `client_kind`, else the service's table
     /// of applications, else [`ClientKind::Other`].
     #[must_use]
     pub fn client_kind(&self) -> ClientKind {
@@ -388,28 +444,67 @@ impl Session {
         self.roles().any(|own| own == role)
     }
 
-    /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2); none without a token.
+    /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order; none without a token.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
         self.token().into_iter().flat_map(SessionToken::scope)
     }
 
-    /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).
+    /// Whether [`scope`](Self::scope) contains this scope token, compared exactly (RFC 6749 §3.3).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .scope("orders.read orders.write")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let session = Session::in_process(token);
+    /// assert!(session.has_scope("orders.read"));
+    /// assert!(!session.has_scope("orders"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     #[must_use]
     pub fn has_scope(&self, word: &str) -> bool {
         self.scope().any(|own| own == word)
     }
 
-    /// One claim of the token by its name; `None` where it is absent, or there is no token. See
-    /// [`SessionToken::claim`].
+    /// Deserializes one claim of the token by its name, as [`SessionToken::claim`] does; `None` where
+    /// it is absent or there is no token.
     ///
     /// # Errors
     ///
     /// [`TokenError`] if the claim is not a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .claim("tenant", "north")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let session = Session::in_process(token);
+    /// let tenant: Option<String> = session.claim("tenant")?;
+    /// assert_eq!(tenant.as_deref(), Some("north"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, TokenError> {
         self.token().map_or(Ok(None), |token| token.claim(name))
     }
 
-    /// All claims of the token; `None` where there is no token. See [`SessionToken::claims`].
+    /// Deserializes all claims of the token, as [`SessionToken::claims`] does; `None` where there is no
+    /// token.
     ///
     /// # Errors
     ///
@@ -418,27 +513,29 @@ impl Session {
         self.token().map(SessionToken::claims).transpose()
     }
 
-    /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1).
+    /// The issuer of the token: the claim `iss` (RFC 7519 §4.1.1); `None` where there is no token, or
+    /// one without the claim.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.token()?.issuer()
     }
 
-    /// When the token expires: the claim `exp` (RFC 7519 §4.1.4); `None` where there is no token.
+    /// The instant from which on the token is expired: the claim `exp` (RFC 7519 §4.1.4); `None` where
+    /// there is no token.
     #[must_use]
     pub fn expires_at(&self) -> Option<DateTime<Utc>> {
         self.token().map(SessionToken::expires_at)
     }
 
-    /// Who acts in this session for its user, if it is a nested one: the claim `act`
-    /// (RFC 8693 §4.1).
+    /// The actor in a nested session: the parent session, which acts for this session's user. It is
+    /// the claim `act` (RFC 8693 §4.1), `None` in a session that is not nested.
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
         self.token()?.actor()
     }
 }
 
-/// Shows closed words only: names and identifiers are the user's, and tokens are secret.
+/// Shows only words of fixed sets: names and identifiers are the user's, and tokens are secret.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
@@ -450,16 +547,16 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Where the code runs that uses a session. It says nothing about the kind of client.
+/// The place where the code runs that uses a session, whatever the kind of client.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum SessionType {
-    /// Not said.
+    /// Not known.
     #[default]
     Unknown,
     /// In the client.
     Client,
-    /// In the server: what the layer makes.
+    /// In the server, as each session of the layer.
     Server,
 }
 

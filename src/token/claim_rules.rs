@@ -1,4 +1,4 @@
-//! Which claims a token of each type must have, and the token that they make.
+//! The claims that each type of token requires, and the validated token.
 
 use std::collections::HashMap;
 
@@ -21,13 +21,13 @@ pub(crate) struct ClaimRules {
     pub(crate) any_issuer: bool,
     /// Whether `aud` may be absent.
     pub(crate) any_audience: bool,
-    /// The kinds of clients whose issuers do not write `client_kind`.
+    /// The kind of client of each application, for tokens without `client_kind`.
     pub(crate) application_kinds: HashMap<ApplicationId, ClientKind>,
 }
 
 impl ClaimRules {
-    /// Checks the claims by the rules of the token's type, and returns the token and what it says
-    /// of the client.
+    /// Validates the claims by the rules of the token's type, and returns the token and its hints of
+    /// the client.
     pub(crate) fn check(
         &self,
         token_type: TokenType,
@@ -55,7 +55,7 @@ impl ClaimRules {
         Ok((token, hints))
     }
 
-    /// Whether the claims that the type needs are there, and none that it rejects.
+    /// Checks that the claims which the type requires are present, and that none which it rejects is.
     fn check_presence(&self, token_type: TokenType, claims: &Claims) -> Result<(), SessionError> {
         if claims.cnf.is_some() {
             return Err(SessionError::unacceptable("`cnf` binds the token to a key"));
@@ -84,7 +84,7 @@ impl ClaimRules {
         Ok(())
     }
 
-    /// The service's own table of applications.
+    /// Looks the application up in the service's table.
     fn kind_of(&self, application: Option<&str>) -> ClientKind {
         if self.application_kinds.is_empty() {
             return ClientKind::Other;

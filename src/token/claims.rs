@@ -1,4 +1,4 @@
-//! The claims that the profile knows: one row each.
+//! The claims that the profile defines: one row each.
 
 use crate::{
     identity::Actor,
@@ -10,8 +10,8 @@ use crate::{
 /// name, type, and how it is read (a function of `claims_reader`, and the limit on its bytes).
 macro_rules! claims {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $read:ident($($limit:ident)?);)*) => {
-        /// The claims of a token, each of its type and within its size; whether those that are
-        /// there make a session is for [`ClaimRules`](super::claim_rules::ClaimRules) to decide.
+        /// The claims of a token, each of its type and within its size limit.
+        /// [`ClaimRules`](super::claim_rules::ClaimRules) decides which of them are required.
         #[derive(Clone, Default)]
         #[cfg_attr(test, derive(Debug, PartialEq))]
         pub(crate) struct Claims {
@@ -21,7 +21,7 @@ macro_rules! claims {
         /// The name of a claim.
         #[expect(non_camel_case_types, reason = "the variants are the names on the wire")]
         #[derive(Clone, Copy)]
-        pub(super) enum Claim {
+        pub(crate) enum Claim {
             $($name,)*
         }
 
@@ -72,7 +72,7 @@ claims! {
     scope: Strings = scope(scope_bytes);
     roles: Strings = roles();
     act: Box<Actor> = actor();
-    /// Whether it is there; its value is not read.
+    /// Present or not: the value is not parsed.
     cnf: () = presence();
     // The profile's own.
     client_kind: Span = string(claim_bytes);
@@ -84,7 +84,7 @@ claims! {
 }
 
 impl Claim {
-    /// The claim of this name; `text` gives the name as it was read.
+    /// Finds the claim of this name; `text` returns the whole name.
     #[inline(always)]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
         let slot = TABLE.get(slot(name.word, MULTIPLIER))?;
@@ -175,7 +175,7 @@ pub(super) fn is_subject(sub: &str) -> bool {
     (1..=255).contains(&sub.len())
 }
 
-/// A list of strings, such as `aud`: usually one.
+/// A list of strings, such as `aud`, which usually has one.
 #[derive(Clone, Default)]
 #[cfg_attr(test, derive(Debug, PartialEq))]
 pub(crate) struct Strings {

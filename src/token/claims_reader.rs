@@ -1,4 +1,6 @@
-//! Reads a claims set.
+//! The reader of a claims set (RFC 7519 §4).
+
+use std::mem;
 
 use super::claims::{Claim, Claims, Strings, is_subject, read_claim};
 use crate::{
@@ -9,15 +11,16 @@ use crate::{
     time::NumericDate,
 };
 
-/// The longest zone name (RFC 9557 §4.1 sets none; those of the IANA database have 32 at most).
+/// The maximum length of a zone name in bytes. RFC 9557 §4.1 sets none; the names of the IANA
+/// database have up to 32.
 const ZONE_BYTES: usize = 64;
-/// The longest `name` and `preferred_username` of another issuer's token.
+/// The maximum length of `name` and `preferred_username` in another issuer's token, in bytes.
 const OTHERS_NAME_BYTES: usize = 1024;
 const MAX_ROLES: usize = 64;
 const ROLE_BYTES: usize = 256;
 
-/// Reads the claims, and the strings among them that are written with escapes. `is_ours`: whether
-/// nothing may be wrong, or claims that are only displayed may count as absent.
+/// Reads the claims and the decoded strings among them that are written with escapes. With
+/// `is_ours`, every claim has to be valid; else an invalid display claim counts as absent.
 pub(super) fn read_claims(
     json: &str,
     is_ours: bool,
@@ -37,40 +40,25 @@ fn read(
     is_ours: bool,
     limits: &Limits,
 ) -> Option<()> {
-    let levels = reader.deeper(limits.nesting())?;
-    let mut cursor = reader.cursor();
-    let mut names = Names::default();
-    let mut seen = 0;
-    if reader.begin(&mut cursor)? {
-        loop {
-            let name = reader.name(&mut cursor)?;
-            if let Some(claim) = Claim::find(name, || reader.text(name.span)) {
-                if seen & claim.bit() != 0 {
-                    return reader.fail(Reader::DUPLICATE);
-                }
-                seen |= claim.bit();
-                let mut value = Value {
-                    reader,
-                    cursor: &mut cursor,
-                    limits,
-                    levels,
-                    is_ours,
-                };
-                read_claim!(claims, claim, value, limits);
-            } else {
-                names.add(name.span, reader)?;
-                reader.skip(&mut cursor, levels)?;
-            }
-            if !reader.more(&mut cursor) {
-                break;
-            }
-        }
-    }
-    reader.end(&mut cursor)?;
-    names.check(reader)
+    let mut value = Value {
+        cursor: &mut reader.cursor(),
+        levels: reader.deeper(limits.nesting())?,
+        reader,
+        limits,
+        is_ours,
+    };
+    let names = value.members(
+        |_| true,
+        |value, claim| {
+            read_claim!(claims, claim, value, limits);
+            Some(())
+        },
+    )?;
+    value.reader.end(value.cursor)?;
+    names.check(value.reader)
 }
 
-/// The value of a claim, which comes next. Each method returns `None` where the token is rejected,
+/// The value at the cursor. Each method returns `None` where the token is rejected, and
 /// `Some(None)` where the claim counts as absent.
 struct Value<'v, 'a> {
     reader: &'v mut Reader<'a>,
@@ -81,6 +69,38 @@ struct Value<'v, 'a> {
 }
 
 impl Value<'_, '_> {
+    /// Reads an object up to its closing brace: `read` reads the claims that `is_known` picks, and
+    /// the names of the other members are returned for the caller to check.
+    #[inline(always)]
+    fn members(
+        &mut self,
+        is_known: impl Fn(Claim) -> bool,
+        mut read: impl FnMut(&mut Self, Claim) -> Option<()>,
+    ) -> Option<Names> {
+        let mut names = Names::default();
+        let mut seen = 0;
+        if self.reader.begin(self.cursor)? {
+            loop {
+                let name = self.reader.name(self.cursor)?;
+                let claim = Claim::find(name, || self.reader.text(name.span));
+                if let Some(claim) = claim.filter(|claim| is_known(*claim)) {
+                    if seen & claim.bit() != 0 {
+                        return self.reader.fail(Reader::DUPLICATE);
+                    }
+                    seen |= claim.bit();
+                    read(self, claim)?;
+                } else {
+                    names.add(name.span, self.reader)?;
+                    self.reader.skip(self.cursor, self.levels)?;
+                }
+                if !self.reader.more(self.cursor) {
+                    break;
+                }
+            }
+        }
+        Some(names)
+    }
+
     #[inline(always)]
     fn string(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
         self.reader
@@ -92,8 +112,8 @@ impl Value<'_, '_> {
         self.reader.date(self.cursor, wrong).map(Some)
     }
 
-    /// What is only displayed: it degrades in another issuer's token.
-    fn of_display(&self, wrong: SessionError) -> WrongType {
+    /// A display claim: another issuer's token may have it in the wrong type.
+    fn if_displayed(&self, wrong: SessionError) -> WrongType {
         let levels = self.levels;
         if self.is_ours {
             WrongType::Reject(wrong)
@@ -104,7 +124,7 @@ impl Value<'_, '_> {
 
     #[inline(always)]
     fn display(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
-        let wrong = self.of_display(wrong);
+        let wrong = self.if_displayed(wrong);
         self.reader.string(self.cursor, max, wrong)
     }
 
@@ -118,7 +138,7 @@ impl Value<'_, '_> {
     }
 
     fn display_integer(&mut self, wrong: SessionError) -> Option<Option<i64>> {
-        let wrong = self.of_display(wrong);
+        let wrong = self.if_displayed(wrong);
         self.reader.integer(self.cursor, wrong)
     }
 
@@ -131,14 +151,14 @@ impl Value<'_, '_> {
         Some(span.map(Strings::one))
     }
 
-    /// Space-separated words (RFC 8693 §4.2); other issuers also write an array of them.
+    /// A string of space-separated scope tokens (RFC 8693 §4.2), or another issuer's array of them.
     fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
         if self.is_ours || !self.is_array() {
             let span = self.string(wrong, max)?;
             return Some(span.map(Strings::one));
         }
         let words = self.strings(wrong, max, usize::MAX)?;
-        // As long as if they were one string.
+        // The limit is that of one string, with a space after each scope token.
         let bytes: usize = words.spans().map(|word| word.len().saturating_add(1)).sum();
         if bytes > max.saturating_add(1) {
             return self.reader.fail(wrong);
@@ -158,7 +178,7 @@ impl Value<'_, '_> {
         self.cursor.is_array()
     }
 
-    /// An array of at most `most` strings of at most `max` bytes.
+    /// An array of at most `most` strings, each of at most `max` bytes.
     fn strings(&mut self, wrong: SessionError, max: usize, most: usize) -> Option<Strings> {
         let mut spans = Vec::new();
         self.reader.items(self.cursor, |reader, cursor| {
@@ -178,89 +198,57 @@ impl Value<'_, '_> {
     }
 
     fn actor(&mut self, wrong: SessionError) -> Option<Option<Box<Actor>>> {
-        let Self {
-            reader,
-            cursor,
-            limits,
-            levels,
-            ..
-        } = self;
-        let actor = actor(reader, cursor, limits, *levels, limits.actors(), wrong)?;
+        let actor = self.actor_in(self.levels, self.limits.actors(), wrong)?;
         Some(Some(Box::new(actor)))
     }
-}
 
-/// An actor and those in it, `actors` at most (RFC 8693 §4.1).
-fn actor<'a>(
-    reader: &mut Reader<'a>,
-    cursor: &mut Cursor<'a>,
-    limits: &Limits,
-    levels: usize,
-    actors: usize,
-    wrong: SessionError,
-) -> Option<Actor> {
-    if !cursor.is_object() {
-        reader.wrong_type(*cursor, WrongType::Reject(wrong))?;
-    }
-    let levels = reader.deeper(levels)?;
-    let Some(actors) = actors.checked_sub(1) else {
-        return reader.fail(wrong);
-    };
-    let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = (None, None, None, None, None);
-    let mut names = Names::default();
-    if reader.begin(cursor)? {
-        loop {
-            let name = reader.name(cursor)?.span;
-            let string = match reader.text(name) {
-                "sub" => Some(&mut sub),
-                "sid" => Some(&mut sid),
-                "client_id" => Some(&mut client_id),
-                "auth_time" => {
-                    if auth_time.is_some() {
-                        return reader.fail(Reader::DUPLICATE);
-                    }
-                    auth_time = Some(reader.date(cursor, wrong)?);
-                    None
-                }
-                "act" => {
-                    if act.is_some() {
-                        return reader.fail(Reader::DUPLICATE);
-                    }
-                    act = Some(Box::new(actor(
-                        reader, cursor, limits, levels, actors, wrong,
-                    )?));
-                    None
-                }
-                _ => {
-                    names.add(name, reader)?;
-                    reader.skip(cursor, levels)?;
-                    None
-                }
-            };
-            if let Some(place) = string {
-                if place.is_some() {
-                    return reader.fail(Reader::DUPLICATE);
-                }
-                *place = reader.string(cursor, limits.claim_bytes(), WrongType::Reject(wrong))?;
-            }
-            if !reader.more(cursor) {
-                break;
-            }
+    /// An actor and those nested in it, at most `actors` (RFC 8693 §4.1), in an object that is
+    /// nested at most `levels` deep.
+    fn actor_in(&mut self, levels: usize, actors: usize, wrong: SessionError) -> Option<Actor> {
+        if !self.cursor.is_object() {
+            self.reader
+                .wrong_type(*self.cursor, WrongType::Reject(wrong))?;
         }
+        let levels = self.reader.deeper(levels)?;
+        let Some(actors) = actors.checked_sub(1) else {
+            return self.reader.fail(wrong);
+        };
+        let outer = mem::replace(&mut self.levels, levels);
+        let max = self.limits.claim_bytes();
+        let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = Default::default();
+        let names = self.members(
+            |claim| {
+                matches!(
+                    claim,
+                    Claim::sub | Claim::sid | Claim::client_id | Claim::auth_time | Claim::act
+                )
+            },
+            |value, claim| {
+                match claim {
+                    Claim::sub => sub = value.string(wrong, max)?,
+                    Claim::sid => sid = value.string(wrong, max)?,
+                    Claim::client_id => client_id = value.string(wrong, max)?,
+                    Claim::auth_time => auth_time = value.date(wrong)?,
+                    _ => act = Some(Box::new(value.actor_in(levels, actors, wrong)?)),
+                }
+                Some(())
+            },
+        )?;
+        self.levels = outer;
+        self.reader.close(self.cursor)?;
+        names.check(self.reader)?;
+        let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
+        let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
+            return self.reader.fail(wrong);
+        };
+        Some(Actor {
+            user_id: UserId::from(sub),
+            session_id: text(sid).map(SessionId::from),
+            application_id: text(client_id).map(ApplicationId::from),
+            authenticated_at: auth_time,
+            actor: act,
+        })
     }
-    reader.close(cursor)?;
-    names.check(reader)?;
-    let text = |span: Option<Span>| span.map(|span| reader.text(span));
-    let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
-        return reader.fail(wrong);
-    };
-    Some(Actor {
-        user_id: UserId::from(sub),
-        session_id: text(sid).map(SessionId::from),
-        application_id: text(client_id).map(ApplicationId::from),
-        authenticated_at: auth_time,
-        actor: act,
-    })
 }
 
 #[cfg(test)]
@@ -271,27 +259,28 @@ mod tests {
 
     use super::*;
 
-    /// Of a hundred, about one is twice.
+    /// Names of which about one in a hundred is a duplicate.
     fn name() -> impl Strategy<Value = String> {
         prop_oneof![1 => "[A-Z]{1,2}", 20 => "[A-Z]{3,9}"]
     }
 
     proptest! {
-        /// Few names are sorted and many looked up; with escapes or without, the answer is that of
-        /// a set.
+        /// Few names are sorted, and many are hashed. In either case, and with or without escapes,
+        /// the result is that of a set.
         #[test]
-        fn a_name_that_occurs_twice_is_found(
+        fn a_duplicate_name_is_found(
             names in prop::collection::vec((name(), any::<bool>()), 0..200),
         ) {
-            let member = |(name, is_escaped): &(String, bool)| match is_escaped {
-                true => name.bytes().map(|it| format!("\\u{it:04x}")).collect(),
-                false => name.clone(),
+            let spell = |(name, is_escaped): &(String, bool)| if *is_escaped {
+                name.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
+            } else {
+                name.clone()
             };
-            let members = names.iter().map(|it| format!(r#","{}":1"#, member(it)));
+            let members = names.iter().map(|name| format!(r#","{}":1"#, spell(name)));
             let json = format!(r#"{{"iss":"i"{}}}"#, members.collect::<String>());
-            let refused = read_claims(&json, true, &Limits::default()).is_err();
+            let is_rejected = read_claims(&json, true, &Limits::default()).is_err();
             let distinct: HashSet<_> = names.iter().map(|(name, _)| name).collect();
-            prop_assert_eq!(refused, distinct.len() < names.len());
+            prop_assert_eq!(is_rejected, distinct.len() < names.len());
         }
     }
 
@@ -314,8 +303,8 @@ mod tests {
             ),
         ] {
             let limits = Limits::default().with_nesting(4);
-            let refused = read_claims(json, true, &limits).err();
-            assert_eq!(refused, want, "{json}");
+            let error = read_claims(json, true, &limits).err();
+            assert_eq!(error, want, "{json}");
         }
     }
 
@@ -337,10 +326,10 @@ mod tests {
         }
     }
 
-    /// serde_json takes a number for an object with this member where a build turns its feature
-    /// `arbitrary_precision` on; the tests run with it and without.
+    /// With its feature `arbitrary_precision`, serde_json represents a number as an object with this
+    /// member; the tests run with the feature and without.
     #[test]
-    fn no_object_is_a_number_and_no_number_an_object() {
+    fn an_object_is_never_read_as_a_number() {
         let exp = Some(SessionError::claim("exp"));
         let utc_offset = Some(SessionError::claim("utc_offset"));
         for (json, want) in [
@@ -364,13 +353,13 @@ mod tests {
             (r#"{"utc_offset":-0,"x":[]}"#, utc_offset),
             (r#"{"utc_offset":6e1}"#, utc_offset),
         ] {
-            let refused = read_claims(json, true, &Limits::default()).err();
-            assert_eq!(refused, want, "{json}");
+            let error = read_claims(json, true, &Limits::default()).err();
+            assert_eq!(error, want, "{json}");
         }
     }
 
     #[test]
-    fn names_are_told_apart_in_each_object_alone() {
+    fn names_are_compared_within_one_object_only() {
         let many: String = (0..200).map(|at| format!(r#""m{at}":1,"#)).collect();
         for (json, ok) in [
             (r#"{"x":1,"act":{"sub":"a","x":1}}"#.to_owned(), true),
@@ -391,9 +380,9 @@ mod tests {
                 false,
             ),
         ] {
-            let refused = read_claims(&json, true, &Limits::default()).err();
+            let error = read_claims(&json, true, &Limits::default()).err();
             let twice = Some(SessionError::malformed("a member occurs twice"));
-            assert_eq!(refused, if ok { None } else { twice }, "{json}");
+            assert_eq!(error, if ok { None } else { twice }, "{json}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Signs tokens.
+//! The issuer, which signs tokens.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
     key::SigningKey,
 };
 
-/// Signs tokens with one key, and begins tokens with its own issuer, audience and lifetime.
+/// An issuer, which signs tokens with one key and begins tokens with its own issuer, audience and lifetime.
 ///
 /// # Examples
 ///
@@ -40,9 +40,8 @@ use crate::{
 #[must_use = "an issuer does nothing before it issues"]
 pub struct SessionIssuer {
     key: SigningKey,
-    issuer: Option<String>,
-    audience: Vec<String>,
-    lifetime: Option<Duration>,
+    /// What each token begins with, but for the user.
+    template: SessionTokenBuilder,
 }
 
 #[derive(Serialize)]
@@ -54,52 +53,88 @@ struct NewHeader<'a> {
 }
 
 impl SessionIssuer {
-    /// An issuer that signs with `key`; its id becomes the token's `kid`.
+    /// An issuer that signs with `key`; the key's ID becomes the header parameter `kid`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Algorithm, SessionIssuer, SigningKey};
+    ///
+    /// let key = SigningKey::generate(Algorithm::EdDSA)?.with_id("2026-01");
+    /// let issuer = SessionIssuer::new(key).issuer("https://id.example.com");
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn new(key: SigningKey) -> Self {
-        Self {
-            key,
-            issuer: None,
-            audience: Vec::new(),
-            lifetime: None,
-        }
+        let template = SessionTokenBuilder::new();
+        Self { key, template }
     }
 
-    /// Sets the issuer that [`token`](Self::token) begins with: `iss`.
+    /// Sets the issuer (`iss`) of tokens that [`token`](Self::token) begins.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
+        self.template = self.template.issuer(issuer);
         self
     }
 
-    /// Adds an audience that [`token`](Self::token) begins with: `aud`.
+    /// Adds an audience (`aud`) of tokens that [`token`](Self::token) begins; may be repeated.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience.push(audience.into());
+        self.template = self.template.audience(audience);
         self
     }
 
-    /// Sets the lifetime that [`token`](Self::token) begins with.
+    /// Sets the duration from issue to expiry (`exp`, in whole seconds) of tokens that
+    /// [`token`](Self::token) begins.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime);
+        self.template = self.template.lifetime(lifetime);
         self
     }
 
     /// Begins a token for `user`, with this issuer's defaults.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionIssuer, SigningKey, User};
+    ///
+    /// let issuer = SessionIssuer::new(SigningKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .lifetime(Duration::from_secs(8 * 3600));
+    /// let short = issuer.token(User::new("ann"))
+    ///     .application_id("web-shop")
+    ///     .lifetime(Duration::from_secs(60))
+    ///     .build()?;
+    /// assert!(short.audience().eq(["orders"]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the user is usually made for it"
+    )]
     pub fn token(&self, user: User) -> SessionTokenBuilder {
-        let token = SessionToken::builder(user);
-        let token = self.issuer.iter().fold(token, SessionTokenBuilder::issuer);
-        let token = self
-            .audience
-            .iter()
-            .fold(token, SessionTokenBuilder::audience);
-        self.lifetime
-            .into_iter()
-            .fold(token, SessionTokenBuilder::lifetime)
+        self.template.clone().user(&user)
     }
 
-    /// Signs `token` and returns it in compact form (RFC 7515 §7.1).
+    /// Signs `token` and returns it in compact serialization (RFC 7515 §7.1).
     ///
     /// # Errors
     ///
     /// [`TokenError`] if the key fails to sign.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionIssuer, SigningKey, User};
+    ///
+    /// let issuer = SessionIssuer::new(SigningKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .lifetime(Duration::from_secs(600));
+    /// let token = issuer.token(User::new("ann")).application_id("web-shop").build()?;
+    /// assert!(issuer.issue(&token)?.starts_with("eyJ"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn issue(&self, token: &SessionToken) -> Result<String, TokenError> {
         let failed = TokenError::new(TokenErrorKind::Signing, "the key failed");
         let typ = token.token_type().as_str();

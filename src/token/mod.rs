@@ -1,4 +1,4 @@
-//! The token's claims: read, checked by the rules of its type, built and signed. Knows no HTTP and
+//! The claims of a token: parsed, validated by the rules of its type, built and signed. No HTTP, and
 //! no session.
 
 mod claim_rules;
@@ -10,7 +10,7 @@ mod session_token;
 mod session_token_builder;
 
 pub(crate) use claim_rules::ClaimRules;
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claim, Claims};
 pub use issuer::SessionIssuer;
 #[cfg(feature = "testing")]
 pub(crate) use issuer::sign;

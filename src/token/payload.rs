@@ -1,4 +1,4 @@
-//! A payload: its JSON, and its claims.
+//! The payload of a token: its JSON and its claims.
 
 use super::{
     claims::{Claims, Strings},
@@ -6,18 +6,18 @@ use super::{
 };
 use crate::{error::SessionError, json::Span, limits::Limits};
 
-/// The claims of a token, with the JSON that they stand in.
+/// The claims of a token, and the JSON that their spans refer to.
 #[derive(Clone)]
 pub(crate) struct Payload {
     pub(crate) claims: Claims,
     json: Box<str>,
-    /// The strings that are written with escapes in the JSON.
+    /// The decoded strings that are written with escapes in the JSON.
     unescaped: Box<str>,
 }
 
 impl Payload {
-    /// Reads a token's claims. In a token of ours nothing may be wrong; in another issuer's, claims
-    /// that are only displayed count as absent where they are.
+    /// Parses a token's claims. With `is_ours`, every claim has to be valid; else an invalid display
+    /// claim counts as absent.
     pub(crate) fn parse(
         json: String,
         is_ours: bool,

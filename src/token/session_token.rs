@@ -47,12 +47,12 @@ pub struct SessionToken {
     client_kind: ClientKind,
     access_level: AccessLevel,
     payload: Payload,
-    /// Read when they are asked for.
+    /// Built at the first access.
     members: OnceLock<Members>,
 }
 
 impl SessionToken {
-    /// A token whose claims are yet to be checked.
+    /// A token whose claims are not validated yet.
     pub(super) fn new(token_type: TokenType, payload: Payload) -> Self {
         Self {
             token_type,
@@ -78,7 +78,7 @@ impl SessionToken {
 
     fn read_members(&self) -> Members {
         let (claims, get) = (&self.payload.claims, |claim| self.payload.get(claim));
-        let id = get(claims.sub).unwrap_or_default();
+        let id = self.subject();
         let mut user = User::new(id).with_access_level(self.access_level);
         if let Some(name) = get(claims.name) {
             user = user.with_name(name);
@@ -106,7 +106,7 @@ impl SessionToken {
         };
         let name = [
             get(claims.iss).unwrap_or_default(),
-            get(claims.sub).unwrap_or_default(),
+            self.subject(),
             &seconds(claims.iat),
             &seconds(claims.exp),
         ]
@@ -115,47 +115,38 @@ impl SessionToken {
     }
 
     /// `client_id`; a `JWT` may name the application in `azp` instead.
-    pub(super) fn application(&self) -> Option<&str> {
+    pub(crate) fn application(&self) -> Option<&str> {
         let claims = &self.payload.claims;
         let azp = claims.azp.filter(|_| self.token_type == TokenType::Jwt);
         self.payload.get(claims.client_id.or(azp))
     }
 
-    /// What the token says of the client's culture, offset and zone. In a token of ours an
-    /// ill-formed value is an error, in another issuer's it counts as absent. A zone that the
-    /// database lacks counts as absent everywhere, since databases age.
+    /// The client's cultures, offset and zone by the token's claims.
+    ///
+    /// An ill-formed value is an error in a token of this profile's types, and counts as absent in
+    /// another issuer's. A zone that the database lacks counts as absent in both, since databases
+    /// age.
     pub(crate) fn client_hints(&self) -> Result<ClientHints, SessionError> {
         let claims = &self.payload.claims;
         let is_ours = self.token_type.is_ours();
         let get = |claim| self.payload.get(claim);
-        let or_absent = |is_good: bool, name| {
-            if is_good || !is_ours {
-                Ok(())
-            } else {
-                Err(SessionError::claim(name))
-            }
+        let culture = |claim, name| match get(claim) {
+            Some(tag) if is_ours => tag.parse().map(Some).or(Err(SessionError::claim(name))),
+            tag => Ok(tag.and_then(Culture::parse_lenient)),
         };
-        let culture = |claim, name| -> Result<Option<Culture>, SessionError> {
-            let Some(tag) = get(claim) else {
-                return Ok(None);
-            };
-            let culture = if is_ours {
-                tag.parse().ok()
-            } else {
-                Culture::parse_lenient(tag)
-            };
-            or_absent(culture.is_some(), name)?;
-            Ok(culture)
-        };
-        let utc_offset = claims.utc_offset.map(client::offset_from_minutes);
-        or_absent(utc_offset != Some(None), "utc_offset")?;
-        let zone = get(claims.zoneinfo);
-        or_absent(zone.is_none_or(client::is_zone_name), "zoneinfo")?;
         Ok(ClientHints {
+            utc_offset: match claims.utc_offset.map(client::offset_from_minutes) {
+                Some(None) if is_ours => return Err(SessionError::claim("utc_offset")),
+                offset => offset.flatten(),
+            },
+            time_zone: match get(claims.zoneinfo) {
+                Some(name) if is_ours && !client::is_zone_name(name) => {
+                    return Err(SessionError::claim("zoneinfo"));
+                }
+                name => name.and_then(|name| name.parse().ok()),
+            },
             culture: culture(claims.locale, "locale")?,
             ui_culture: culture(claims.ui_locale, "ui_locale")?,
-            utc_offset: utc_offset.flatten(),
-            time_zone: zone.and_then(|name| name.parse().ok()),
         })
     }
 
@@ -167,10 +158,10 @@ impl SessionToken {
         self.payload.claims.act.as_deref()
     }
 
-    /// Generously counted: as if members, cultures and actors held each text of the payload once
-    /// more, on its own.
+    /// An upper bound of the heap memory in bytes. It assumes that members, cultures and actors hold
+    /// a copy of each string of the payload.
     pub(crate) fn heap_bytes(&self) -> usize {
-        /// The counts in front of a text, and what is left over behind it.
+        /// Reference counts in front of a string, and unused capacity behind it.
         const AROUND: usize = 3 * size_of::<usize>();
         /// Four identifiers, name, login and two cultures.
         const TEXTS: usize = 8;
@@ -178,7 +169,7 @@ impl SessionToken {
 
         let claims = &self.payload.claims;
         let actors = self.actor().into_iter().flat_map(Actor::chain).count();
-        // `jti` is two identifiers then.
+        // Without `sid`, `jti` is the ID of both token and session.
         let again = claims.jti.filter(|_| claims.sid.is_none());
         let payload = self.payload.heap_bytes();
         let parts = [
@@ -191,9 +182,11 @@ impl SessionToken {
         parts.iter().sum()
     }
 
-    /// When the session began, as far as a revocation "before an instant" goes: the earlier of
-    /// `auth_time` and `iat` in a token of ours, which may be a renewed or nested one. Another
-    /// issuer may give a new token, and with it a new session, for an old authentication.
+    /// The instant that a revocation "before an instant" is compared with.
+    ///
+    /// It is the earlier of `auth_time` and `iat` in a token of this profile's types, which may be
+    /// a renewed or nested one. Another issuer may give a new token, and with it a new session, for
+    /// an old authentication, so that `iat` alone counts.
     pub(crate) fn began_at(&self) -> Option<NumericDate> {
         let claims = &self.payload.claims;
         let authenticated_at = claims.auth_time.filter(|_| self.token_type.is_ours());
@@ -206,25 +199,39 @@ impl SessionToken {
         actor.authenticated_at.filter(|_| self.token_type.is_ours())
     }
 
-    /// The payload as it was signed, or is to be.
+    #[expect(clippy::expect_used, reason = "every token type requires `sub`")]
+    fn subject(&self) -> &str {
+        let sub = self.payload.get(self.payload.claims.sub);
+        sub.expect("`ClaimRules` requires `sub`")
+    }
+
+    #[expect(clippy::expect_used, reason = "every token type requires `exp`")]
+    fn expiry(&self) -> NumericDate {
+        self.payload
+            .claims
+            .exp
+            .expect("`ClaimRules` requires `exp`")
+    }
+
+    /// The JSON of the claims set, byte for byte as in the signing input.
     pub(crate) fn json(&self) -> &str {
         self.payload.json()
     }
 
-    /// The type that the JOSE header's `typ` named.
+    /// The type of the token: the JOSE header's `typ` (RFC 7515 §4.1.9).
     #[must_use]
     pub fn token_type(&self) -> TokenType {
         self.token_type
     }
 
-    /// Identifies the token: the claim `jti` (RFC 7519 §4.1.7). A `JWT` may lack it.
+    /// The token's ID: the claim `jti` (RFC 7519 §4.1.7). A token of type `JWT` may lack it.
     #[must_use]
     pub fn id(&self) -> Option<&TokenId> {
         self.members().token_id.as_ref()
     }
 
-    /// Who issued the token: the claim `iss` (RFC 7519 §4.1.1). It can be absent only where
-    /// the service takes any issuer.
+    /// The issuer of the token: the claim `iss` (RFC 7519 §4.1.1). It is absent only where the
+    /// verifier accepts [any issuer](crate::SessionVerifierBuilder::any_issuer).
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
         self.payload.get(self.payload.claims.iss)
@@ -235,35 +242,34 @@ impl SessionToken {
         self.payload.list(&self.payload.claims.aud)
     }
 
-    /// When the token was issued: the claim `iat` (RFC 7519 §4.1.6). A `JWT` may lack it.
+    /// The instant when the token was issued: the claim `iat` (RFC 7519 §4.1.6). A token of type
+    /// `JWT` may lack it.
     #[must_use]
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
         self.payload.claims.iat.map(NumericDate::to_date_time)
     }
 
-    /// When the user authenticated: the claim `auth_time` (OpenID Connect Core §2). A nested token
-    /// inherits its parent's.
+    /// The instant when the user authenticated: the claim `auth_time` (OpenID Connect Core §2). A
+    /// nested token inherits its parent's.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
         self.payload.claims.auth_time.map(NumericDate::to_date_time)
     }
 
-    /// When the token begins to be valid: the claim `nbf` (RFC 7519 §4.1.5).
+    /// The instant from which on the token is valid: the claim `nbf` (RFC 7519 §4.1.5).
     #[must_use]
     pub fn not_before(&self) -> Option<DateTime<Utc>> {
         self.payload.claims.nbf.map(NumericDate::to_date_time)
     }
 
-    /// When the token stops being valid: the claim `exp` (RFC 7519 §4.1.4). A service may allow
-    /// some leeway after it.
+    /// The instant from which on the token is expired: the claim `exp` (RFC 7519 §4.1.4). A verifier
+    /// adds its [leeway](crate::SessionVerifierBuilder::leeway).
     #[must_use]
     pub fn expires_at(&self) -> DateTime<Utc> {
-        // No token is made without it.
-        let expires_at = self.payload.claims.exp.unwrap_or_default();
-        expires_at.to_date_time()
+        self.expiry().to_date_time()
     }
 
-    /// What the token allows: the words of the claim `scope` (RFC 8693 §4.2), in its order.
+    /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
         let words = self.payload.list(&self.payload.claims.scope);
         let words = words.flat_map(|words| words.split(' '));
@@ -283,19 +289,41 @@ impl SessionToken {
         self.payload.get(self.payload.claims.instance)
     }
 
-    /// Whether [`scope`](Self::scope) holds this word, compared exactly (RFC 6749 §3.3).
+    /// Whether [`scope`](Self::scope) contains this scope token, compared exactly (RFC 6749 §3.3).
     #[must_use]
     pub fn has_scope(&self, word: &str) -> bool {
-        self.scope().any(|it| it == word)
+        self.scope().any(|own| own == word)
     }
 
-    /// One claim by its name, whether the profile knows it or not; `None` where it is absent.
+    /// Deserializes one claim by its name, whether the profile defines it or not; `None` where it
+    /// is absent.
     ///
-    /// It is read from the token's JSON at each call.
+    /// Each call parses the token's JSON. A claim that is `null` is an error unless `T` is an
+    /// `Option`.
     ///
     /// # Errors
     ///
     /// [`TokenError`] if the claim is not a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .claim("tenant", "north")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.claim::<String>("tenant")?.as_deref(), Some("north"));
+    /// assert_eq!(token.claim::<String>("sub")?.as_deref(), Some("ann"));
+    /// assert_eq!(token.claim::<String>("absent")?, None);
+    /// assert!(token.claim::<u64>("tenant").is_err());
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, TokenError> {
         struct Claim<'n, T>(&'n str, std::marker::PhantomData<T>);
 
@@ -324,24 +352,107 @@ impl SessionToken {
             .map_err(|_| mistyped())
     }
 
-    /// All claims together.
+    /// Deserializes all claims: the whole claims set (RFC 7519 §4) as a struct or map of your own.
+    ///
+    /// Each call parses the token's JSON. A `T` may borrow strings that have no escapes.
     ///
     /// # Errors
     ///
     /// [`TokenError`] if the claims are not a `T`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .claim("tenant", "north")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Claims<'a> {
+    ///     sub: &'a str,
+    ///     tenant: &'a str,
+    /// }
+    ///
+    /// let claims: Claims<'_> = token.claims()?;
+    /// assert_eq!((claims.sub, claims.tenant), ("ann", "north"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TokenError> {
         serde_json::from_str(self.json()).map_err(|_| mistyped())
+    }
+}
+
+#[cfg(feature = "jsonwebtoken")]
+impl SessionToken {
+    /// The claims as jsonwebtoken's [`TokenData`](jsonwebtoken::TokenData), for code that takes one.
+    ///
+    /// A token does not keep its JOSE header. Of `header`, `typ` is the
+    /// [type](Self::token_type); `alg` is `HS256`, jsonwebtoken's default, whatever the algorithm
+    /// was, and `kid` and the other parameters are `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] if the claims are not a `T`.
+    ///
+    /// # Security
+    ///
+    /// Decide nothing by `header.alg` or `header.kid`: the verifier has matched both with its key
+    /// already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use jsonwebtoken::TokenData;
+    /// use serde::Deserialize;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Claims {
+    ///     sub: String,
+    ///     exp: u64,
+    /// }
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let data: TokenData<Claims> = token.token_data()?;
+    /// assert_eq!(data.claims.sub, "ann");
+    /// assert_eq!(data.claims.exp, token.expires_at().timestamp().unsigned_abs());
+    /// assert_eq!(data.header.typ.as_deref(), Some("session+jwt"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
+    pub fn token_data<T: DeserializeOwned>(
+        &self,
+    ) -> Result<jsonwebtoken::TokenData<T>, TokenError> {
+        let header = jsonwebtoken::Header {
+            typ: Some(self.token_type.as_str().to_owned()),
+            ..jsonwebtoken::Header::default()
+        };
+        let claims = self.claims()?;
+        Ok(jsonwebtoken::TokenData { header, claims })
     }
 }
 
 fn mistyped() -> TokenError {
     TokenError::new(
         TokenErrorKind::ClaimInvalid,
-        "it is not of the type that was asked for",
+        "it is not of the requested type",
     )
 }
 
-/// Shows the type and the moments: every other claim is the user's.
+/// Shows the type and the instants: every other claim is the user's.
 impl fmt::Debug for SessionToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionToken")
@@ -349,5 +460,47 @@ impl fmt::Debug for SessionToken {
             .field("issued_at", &self.issued_at())
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "jsonwebtoken")]
+mod tests {
+    use std::{collections::HashMap, time::Duration};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn token(token_type: TokenType) -> SessionToken {
+        SessionToken::builder(User::new("ann"))
+            .token_type(token_type)
+            .issuer("https://id.example.com")
+            .audience("orders")
+            .application_id("web-shop")
+            .claim("tenant", "north")
+            .lifetime(Duration::from_secs(600))
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn token_data_has_the_type_and_all_claims() {
+        for token_type in [TokenType::Session, TokenType::AccessToken, TokenType::Jwt] {
+            let token = token(token_type);
+            let data = token.token_data::<HashMap<String, Value>>().unwrap();
+            assert_eq!(data.header.typ.as_deref(), Some(token_type.as_str()));
+            assert_eq!(data.header.kid, None);
+            assert_eq!(data.claims, token.claims().unwrap());
+            assert_eq!(data.claims["tenant"], "north");
+        }
+    }
+
+    #[test]
+    fn token_data_of_another_type_is_an_error() {
+        let error = token(TokenType::Session)
+            .token_data::<Vec<u8>>()
+            .unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::ClaimInvalid);
     }
 }

@@ -1,4 +1,4 @@
-//! Makes a token to be signed.
+//! The builder of a token to be signed.
 
 use std::{fmt, iter, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
     error::{SessionError, TokenError, TokenErrorKind},
-    identity::{Actor, ApplicationId, SessionId, TokenId, User},
+    identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User},
     jws::TokenType,
     limits::Limits,
     time::NumericDate,
@@ -29,14 +29,14 @@ impl SessionToken {
         reason = "the user is usually made for it"
     )]
     pub fn builder(user: User) -> SessionTokenBuilder {
-        SessionTokenBuilder::new(&user)
+        SessionTokenBuilder::new().user(&user)
     }
 }
 
-/// Makes a [`SessionToken`]; see [`SessionToken::builder`].
+/// A builder of a [`SessionToken`]; see [`SessionToken::builder`].
 ///
-/// Issuer, audience, application and expiry have to be set. The ids of the token and of the session
-/// are random UUIDs unless set, and the token is issued now. `iat` and `nbf` are written with
+/// Issuer, audience, application and expiry have to be set. The IDs of the token and of the session
+/// are random UUIDs (version 4) unless set, and `iat` is the current time. `iat` and `nbf` are written with
 /// milliseconds, `exp` in whole seconds.
 ///
 /// Setters do not fail: a value that is ill-formed or too long makes [`build`](Self::build) fail.
@@ -69,34 +69,47 @@ pub struct SessionTokenBuilder {
     claims: Map<String, Value>,
     rules: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
-    end: Option<End>,
+    expiry: Option<Expiry>,
     invalid: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
-enum End {
+enum Expiry {
     At(DateTime<Utc>),
     After(Duration),
 }
 
 impl SessionTokenBuilder {
-    pub(crate) fn new(user: &User) -> Self {
-        let token = Self {
+    /// Begins a token that has no user yet.
+    pub(super) fn new() -> Self {
+        Self {
             token_type: TokenType::Session,
             claims: Map::new(),
             rules: ClaimRules::default(),
             issued_at: None,
-            end: None,
+            expiry: None,
             invalid: None,
         }
-        .set(Claim::sub, user.id().to_string())
-        .set(Claim::access_level, user.access_level().as_str());
-        let set = |token: Self, claim, text: Option<&str>| match text {
-            Some(text) => token.set(claim, text),
-            None => token,
-        };
-        let token = set(token, Claim::name, user.name());
-        set(token, Claim::preferred_username, user.login())
+    }
+
+    pub(super) fn user(self, user: &User) -> Self {
+        self.set(Claim::sub, user.id().to_string())
+            .access_level(user.access_level(), false)
+            .or(Claim::name, user.name())
+            .or(Claim::preferred_username, user.login())
+    }
+
+    /// Whether the claim is set.
+    pub(crate) fn has(&self, claim: Claim) -> bool {
+        self.claims.contains_key(claim.as_str())
+    }
+
+    /// Sets a claim that is not set yet to `value`, if there is one.
+    pub(crate) fn or(self, claim: Claim, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) if !self.has(claim) => self.set(claim, value),
+            _ => self,
+        }
     }
 
     fn set(mut self, claim: Claim, value: impl Into<Value>) -> Self {
@@ -135,31 +148,103 @@ impl SessionTokenBuilder {
         self
     }
 
-    /// Sets the type: `typ` of the JOSE header.
+    /// Sets the type, `typ` of the JOSE header (RFC 7515 §4.1.9); [`TokenType::Session`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, TokenType, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .token_type(TokenType::AccessToken)
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.token_type().as_str(), "at+jwt");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn token_type(mut self, token_type: TokenType) -> Self {
         self.token_type = token_type;
         self
     }
 
-    /// Sets the issuer: `iss`.
+    /// Sets the issuer: the claim `iss` (RFC 7519 §4.1.1).
     pub fn issuer(self, issuer: impl Into<String>) -> Self {
         self.set(Claim::iss, issuer.into())
     }
 
-    /// Adds a service that the token is for: `aud`; may be repeated.
+    /// Adds a service that the token is for: the claim `aud` (RFC 7519 §4.1.3); may be repeated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .audience("billing")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert!(token.audience().eq(["orders", "billing"]));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.extend(Claim::aud, iter::once(audience.into()))
     }
 
-    /// Sets when the token is issued: `iat`, in milliseconds; now by default.
+    /// Sets the instant of issue: the claim `iat` (RFC 7519 §4.1.6), cut to milliseconds; the
+    /// current time by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .issued_at("2026-01-01T00:00:00Z".parse().unwrap())
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.expires_at().to_rfc3339(), "2026-01-01T00:10:00+00:00");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn issued_at(mut self, issued_at: DateTime<Utc>) -> Self {
         self.issued_at = Some(issued_at);
         self
     }
 
-    /// Sets when the user authenticated: `auth_time` (OpenID Connect Core §2), in milliseconds. A
-    /// token that renews another one keeps the other's, so that revoking all that began before an
-    /// instant ends the renewed session too.
+    /// Sets the instant when the user authenticated: the claim `auth_time` (OpenID Connect Core §2),
+    /// cut to milliseconds.
+    ///
+    /// A token that renews another one takes over the other's, so that a
+    /// [revocation](crate::Revocation::user_before) of all sessions that began before an instant
+    /// ends the renewed session too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .authenticated_at("2026-01-01T00:00:00Z".parse().unwrap())
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert!(token.authenticated_at() < token.issued_at());
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn authenticated_at(self, authenticated_at: DateTime<Utc>) -> Self {
         self.set(
             Claim::auth_time,
@@ -167,57 +252,152 @@ impl SessionTokenBuilder {
         )
     }
 
-    /// Sets the instant before which the token is not valid: `nbf`, in milliseconds.
+    /// Sets the instant before which the token is not valid: the claim `nbf` (RFC 7519 §4.1.5), cut
+    /// to milliseconds; none by default.
     pub fn not_before(self, not_before: DateTime<Utc>) -> Self {
         self.set(Claim::nbf, NumericDate::from(not_before).to_millis())
     }
 
-    /// Sets the instant from which on the token is not valid: `exp`, in whole seconds.
+    /// Sets the instant from which on the token is expired: the claim `exp` (RFC 7519 §4.1.4), cut to
+    /// whole seconds. The last of this and [`lifetime`](Self::lifetime) applies.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .expires_at("2026-01-01T12:00:00.9Z".parse().unwrap())
+    ///     .build()?;
+    /// assert_eq!(token.expires_at().to_rfc3339(), "2026-01-01T12:00:00+00:00");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn expires_at(mut self, expires_at: DateTime<Utc>) -> Self {
-        self.end = Some(End::At(expires_at));
+        self.expiry = Some(Expiry::At(expires_at));
         self
     }
 
-    /// Sets how long after its issue the token expires: `exp`, in whole seconds.
+    /// Sets the duration from issue to expiry, of which the claim `exp` (RFC 7519 §4.1.4) has whole
+    /// seconds. The last of this and [`expires_at`](Self::expires_at) applies.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.end = Some(End::After(lifetime));
+        self.expiry = Some(Expiry::After(lifetime));
         self
     }
 
-    /// Sets the identifier of the token: `jti`.
+    /// Sets the ID of the token: the claim `jti` (RFC 7519 §4.1.7); a random UUID by default.
     pub fn id(self, id: impl Into<TokenId>) -> Self {
         self.set(Claim::jti, id.into().to_string())
     }
 
-    /// Sets the identifier of the session: `sid`.
+    /// Sets the ID of the session: the claim `sid`; a random UUID by default.
+    ///
+    /// A token that renews another one takes over the other's, so that the session stays the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .session_id("0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(Session::in_process(token).id(), "0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn session_id(self, session_id: impl Into<SessionId>) -> Self {
         self.set(Claim::sid, session_id.into().to_string())
     }
 
-    /// Sets the application that opens the session: `client_id`.
+    /// Sets the application that opens the session: the claim `client_id` (RFC 8693 §4.3).
     pub fn application_id(self, application_id: impl Into<ApplicationId>) -> Self {
         self.set(Claim::client_id, application_id.into().to_string())
     }
 
-    /// Sets the kind of client: `client_kind`.
+    /// Sets the kind of client: the claim `client_kind`. Without it, the verifier's
+    /// [table of applications](crate::SessionVerifierBuilder::application_kind) decides.
     pub fn client_kind(self, client_kind: ClientKind) -> Self {
         self.set(Claim::client_kind, client_kind.as_str())
     }
 
-    /// Sets the client's culture: `locale`. A tag such as `"de-CH"` is parsed.
+    /// Sets the client's culture: the claim `locale` (OpenID Connect Core §5.1), a [`Culture`] or a
+    /// BCP 47 tag such as `"de-CH"`. An ill-formed tag makes [`build`](Self::build) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .culture("de-CH")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(Session::in_process(token).client_culture().as_str(), "de-CH");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn culture(self, culture: impl TryInto<Culture>) -> Self {
         let invalid = "`locale` is not a BCP 47 language tag";
         self.set_parsed::<Culture>(Claim::locale, culture, invalid)
     }
 
-    /// Sets the client's culture of texts: `ui_locale`; the culture when none is set.
+    /// Sets the culture of the texts that the client shows: the claim `ui_locale`. Without it, the
+    /// [culture](Self::culture) serves for texts too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{Session, SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .culture("de-CH")
+    ///     .ui_culture("en")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// let session = Session::in_process(token);
+    /// assert_eq!(session.client_culture().as_str(), "de-CH");
+    /// assert_eq!(session.client_ui_culture().as_str(), "en");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn ui_culture(self, ui_culture: impl TryInto<Culture>) -> Self {
         let invalid = "`ui_locale` is not a BCP 47 language tag";
         self.set_parsed::<Culture>(Claim::ui_locale, ui_culture, invalid)
     }
 
-    /// Sets the client's offset from UTC, in whole minutes within ±14:00, positive east of
-    /// Greenwich: `utc_offset`.
+    /// Sets the client's offset from UTC: the claim `utc_offset`, in whole minutes within ±14:00,
+    /// positive east of Greenwich (RFC 3339 §4.2). Another offset makes [`build`](Self::build) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::FixedOffset;
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .utc_offset(FixedOffset::east_opt(330 * 60).unwrap())
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.claim("utc_offset")?, Some(330));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn utc_offset(self, utc_offset: FixedOffset) -> Self {
         let seconds = utc_offset.local_minus_utc();
         if seconds % 60 != 0 {
@@ -226,28 +406,67 @@ impl SessionTokenBuilder {
         self.set(Claim::utc_offset, seconds / 60)
     }
 
-    /// Sets the client's time zone: `zoneinfo`. A name such as `"Europe/Berlin"` is looked up.
+    /// Sets the client's time zone: the claim `zoneinfo` (OpenID Connect Core §5.1), a
+    /// [`ClientTimeZone`] or an IANA name such as `"Europe/Berlin"`. An unknown name makes
+    /// [`build`](Self::build) fail.
     pub fn time_zone(self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
         let invalid = "`zoneinfo` is not a known time zone";
         self.set_parsed::<ClientTimeZone>(Claim::zoneinfo, time_zone, invalid)
     }
 
-    /// Sets the code of the server that the session is for: `server`.
+    /// Sets the code of the server that the session is for: the claim `server`.
     pub fn server_code(self, server_code: impl Into<String>) -> Self {
         self.set(Claim::server, server_code.into())
     }
 
-    /// Sets the name of the server's instance that the session is for: `instance`.
+    /// Sets the name of the server's instance that the session is for: the claim `instance`.
     pub fn instance_name(self, instance_name: impl Into<String>) -> Self {
         self.set(Claim::instance, instance_name.into())
     }
 
-    /// Adds what the token allows: space-separated words of `scope` (RFC 8693 §4.2).
+    /// Adds scope tokens, separated by single spaces (RFC 6749 §3.3): the claim `scope` (RFC 8693
+    /// §4.2). Two spaces in a row make [`build`](Self::build) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .scope("orders.read")
+    ///     .scope("orders.write stock.read")
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert!(token.scope().eq(["orders.read", "orders.write", "stock.read"]));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn scope(self, scope: impl AsRef<str>) -> Self {
         self.scopes(scope.as_ref().split(' '))
     }
 
-    /// Adds what the token allows, word by word: `scope` (RFC 8693 §4.2).
+    /// Adds a list of scope tokens (RFC 6749 §3.3): the claim `scope` (RFC 8693 §4.2). An empty list
+    /// adds nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .scopes(["orders.read", "stock.read"])
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.claim::<String>("scope")?.as_deref(), Some("orders.read stock.read"));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn scopes(self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let scope = self
             .claims
@@ -272,13 +491,55 @@ impl SessionTokenBuilder {
         }
     }
 
-    /// Adds roles of the user: `roles` (RFC 9068 §2.2.3.1), 64 at most of at most 256 bytes.
+    /// Adds roles of the user: the claim `roles` (RFC 9068 §2.2.3.1), at most 64 of at most 256 bytes
+    /// each.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .roles(["buyer"])
+    ///     .roles(["approver"])
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert!(token.roles().eq(["buyer", "approver"]));
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn roles(self, roles: impl IntoIterator<Item: Into<String>>) -> Self {
         self.extend(Claim::roles, roles.into_iter().map(Into::into))
     }
 
-    /// Sets a claim of the application's own. [`build`](Self::build) fails for a name that the
-    /// profile gives a meaning, and for a value that has no JSON.
+    /// Sets a claim of the application's own to any value that serde serializes.
+    ///
+    /// [`build`](Self::build) fails for the name of a claim that the profile defines, and for a value
+    /// that JSON cannot represent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::{SessionToken, User};
+    ///
+    /// let token = SessionToken::builder(User::new("ann"))
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .application_id("web-shop")
+    ///     .claim("tenant", "north")
+    ///     .claim("cart", [17, 4])
+    ///     .lifetime(Duration::from_secs(600))
+    ///     .build()?;
+    /// assert_eq!(token.claim("cart")?, Some(vec![17, 4]));
+    ///
+    /// let again = SessionToken::builder(User::new("ann")).claim("exp", 0);
+    /// assert!(again.build().is_err(), "`exp` has a setter");
+    /// # Ok::<(), tower_session_token::TokenError>(())
+    /// ```
     pub fn claim(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
         let name = name.into();
         if Claim::is_name(&name) {
@@ -293,16 +554,19 @@ impl SessionTokenBuilder {
         }
     }
 
-    /// Lets `iss` or `aud` be absent, as in a parent that a service accepts from any issuer or for any audience.
+    /// Allows `iss` or `aud` to be absent, as in the parent of a nested token.
     pub(crate) fn without_origin(mut self, issuer: bool, audience: bool) -> Self {
         self.rules.any_issuer = issuer;
         self.rules.any_audience = audience;
         self
     }
 
-    pub(crate) fn elevated(mut self) -> Self {
-        self.claims.insert(ELEVATED.to_owned(), true.into());
-        self
+    /// Sets the access level, and whether the token records that it exceeds the parent's.
+    pub(crate) fn access_level(mut self, access_level: AccessLevel, exceeds: bool) -> Self {
+        if exceeds {
+            self.claims.insert(ELEVATED.to_owned(), true.into());
+        }
+        self.set(Claim::access_level, access_level.as_str())
     }
 
     pub(crate) fn actor(self, actor: &Actor) -> Self {
@@ -313,41 +577,39 @@ impl SessionTokenBuilder {
     ///
     /// # Errors
     ///
-    /// [`TokenError`] if a claim that its type needs is missing, or one is too long or out of
-    /// range. How long the token lasts and how large it is are the receiving service's concern:
-    /// see [`max_lifetime`](crate::SessionVerifierBuilder::max_lifetime) and
-    /// [`Limits`](crate::Limits).
+    /// [`TokenError`] if a claim that the type requires is missing, or a claim is ill-formed, too
+    /// long or out of range. The lifetime and the total size are not limited here: the verifier's
+    /// [`max_lifetime`](crate::SessionVerifierBuilder::max_lifetime) and
+    /// [`limits`](crate::SessionVerifierBuilder::limits) apply.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionToken, TokenErrorKind, User};
+    ///
+    /// let error = SessionToken::builder(User::new("ann")).build().unwrap_err();
+    /// assert_eq!(error.kind(), TokenErrorKind::ClaimInvalid);
+    /// ```
     pub fn build(mut self) -> Result<SessionToken, TokenError> {
         let invalid = |detail| TokenError::new(TokenErrorKind::ClaimInvalid, detail);
         if let Some(detail) = self.invalid {
             return Err(invalid(detail));
         }
-        for (is_needed, claim, detail) in [
-            (
-                !self.rules.any_issuer,
-                Claim::iss,
-                "no issuer: call `issuer`",
-            ),
-            (
-                !self.rules.any_audience,
-                Claim::aud,
-                "no audience: call `audience`",
-            ),
-            (
-                self.token_type != TokenType::Jwt,
-                Claim::client_id,
-                "no application: call `application_id`",
-            ),
+        let (rules, not_jwt) = (&self.rules, self.token_type != TokenType::Jwt);
+        for (is_needed, claim, missing) in [
+            (!rules.any_issuer, Claim::iss, "`issuer` is not set"),
+            (!rules.any_audience, Claim::aud, "`audience` is not set"),
+            (not_jwt, Claim::client_id, "`application_id` is not set"),
         ] {
-            if is_needed && !self.claims.contains_key(claim.as_str()) {
-                return Err(invalid(detail));
+            if is_needed && !self.has(claim) {
+                return Err(invalid(missing));
             }
         }
         let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now)).to_millis();
-        let expires_at = match self.end {
-            None => return Err(invalid("no expiry: call `lifetime` or `expires_at`")),
-            Some(End::At(instant)) => instant.into(),
-            Some(End::After(lifetime)) => issued_at.saturating_add(lifetime),
+        let expires_at = match self.expiry {
+            None => return Err(invalid("neither `lifetime` nor `expires_at` is set")),
+            Some(Expiry::At(instant)) => instant.into(),
+            Some(Expiry::After(lifetime)) => issued_at.saturating_add(lifetime),
         };
         if let Some(Value::Array(audience)) = self.claims.get_mut(Claim::aud.as_str())
             && audience.len() == 1
@@ -359,12 +621,12 @@ impl SessionTokenBuilder {
         self = self
             .set(Claim::iat, issued_at)
             .set(Claim::exp, expires_at.seconds());
-        // Made here and not before: a builder may be a template that is cloned.
+        // Not made before: each token of a builder that is cloned has its own.
         for claim in [Claim::jti, Claim::sid] {
             let random = || Uuid::new_v4().to_string().into();
             self.claims.entry(claim.as_str()).or_insert_with(random);
         }
-        // What is made here is read like what comes from elsewhere: one set of rules.
+        // A token that is built is validated by the rules of a token that is received.
         let reject = |error: SessionError| invalid(error.detail());
         let json = Value::Object(self.claims).to_string();
         let is_ours = self.token_type.is_ours();
@@ -376,22 +638,19 @@ impl SessionTokenBuilder {
 
 /// The claim `act` (RFC 8693 §4.1).
 fn claim_of(actor: &Actor) -> Value {
-    let mut claim = Map::new();
-    let mut set = |member: Claim, value: Option<Value>| {
-        claim.extend(value.map(|value| (member.as_str().to_owned(), value)));
-    };
-    set(Claim::sub, Some(actor.user_id.to_string().into()));
-    set(
-        Claim::sid,
-        actor.session_id().map(|id| id.to_string().into()),
-    );
-    set(
-        Claim::client_id,
-        actor.application_id().map(|id| id.to_string().into()),
-    );
-    set(Claim::auth_time, actor.authenticated_at.map(Into::into));
-    set(Claim::act, actor.actor().map(claim_of));
-    claim.into()
+    let text = |id: &dyn fmt::Display| Some(Value::from(id.to_string()));
+    let members = [
+        (Claim::sub, text(&actor.user_id)),
+        (Claim::sid, actor.session_id().and_then(|id| text(id))),
+        (
+            Claim::client_id,
+            actor.application_id().and_then(|id| text(id)),
+        ),
+        (Claim::auth_time, actor.authenticated_at.map(Into::into)),
+        (Claim::act, actor.actor().map(claim_of)),
+    ];
+    let present = |(claim, value): (Claim, Option<_>)| Some((claim.as_str().to_owned(), value?));
+    Value::Object(members.into_iter().filter_map(present).collect())
 }
 
 /// RFC 6749 §3.3 `scope-token`.

@@ -1,4 +1,4 @@
-//! Configures a verifier: every mistake is found here, before the first request.
+//! The builder of a verifier, which reports each mistake before the first request.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,16 +20,30 @@ use crate::{
     token::ClaimRules,
 };
 
-const CACHE_BYTES: usize = 64 << 20;
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 impl SessionVerifier {
-    /// Begins a verifier; a key, an issuer and an audience have to be set.
+    /// Begins a verifier. A key, an issuer and an audience have to be set.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionVerifier, VerifyingKey};
+    ///
+    /// let verifier = SessionVerifier::builder()
+    ///     .key(VerifyingKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .build()?;
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn builder() -> SessionVerifierBuilder {
         SessionVerifierBuilder::default()
     }
 }
 
-/// Makes a [`SessionVerifier`].
+/// A builder of a [`SessionVerifier`].
 ///
 /// A key, an issuer and an audience have to be set; everything else has a default.
 ///
@@ -55,6 +69,7 @@ impl SessionVerifier {
 ///     .build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Default)]
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionVerifierBuilder {
     keys: Vec<VerifyingKey>,
@@ -65,43 +80,31 @@ pub struct SessionVerifierBuilder {
     audiences: Vec<String>,
     server_code: Option<String>,
     instance_name: Option<String>,
-    leeway: Duration,
+    leeway: Option<Duration>,
     max_lifetime: Option<Duration>,
     limits: Limits,
     clock: Clock,
     clients: ClientDefaults,
     invalid: Option<ConfigError>,
-    cache_bytes: usize,
+    cache_bytes: Option<usize>,
     revocation: Option<Arc<dyn RevocationCheck>>,
     accept_unknown_revocation: bool,
 }
 
-impl Default for SessionVerifierBuilder {
-    fn default() -> Self {
-        Self {
-            keys: Vec::new(),
-            key_store: None,
-            accepted: Vec::new(),
-            form: ClaimRules::default(),
-            issuers: Vec::new(),
-            audiences: Vec::new(),
-            server_code: None,
-            instance_name: None,
-            leeway: Duration::from_secs(60),
-            max_lifetime: None,
-            limits: Limits::default(),
-            clock: Clock::System,
-            clients: ClientDefaults::default(),
-            invalid: None,
-            cache_bytes: CACHE_BYTES,
-            revocation: None,
-            accept_unknown_revocation: false,
-        }
-    }
-}
-
 impl SessionVerifierBuilder {
-    /// Adds a key; may be repeated, and then each key needs an id.
+    /// Adds a key. With several keys each needs an ID, which the tokens name in `kid` (RFC 7515
+    /// §4.1.4).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionVerifier, VerifyingKey};
+    ///
+    /// let builder = SessionVerifier::builder()
+    ///     .key(VerifyingKey::hs256([1; 32])?.with_id("2026-01"))
+    ///     .key(VerifyingKey::hs256([2; 32])?.with_id("2026-02"));
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn key(mut self, key: VerifyingKey) -> Self {
         self.keys.push(key);
         self
@@ -128,8 +131,25 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Accepts tokens of this issuer alone: the claim `iss`, compared exactly. A verifier trusts one
-    /// issuer: a second one is an error of [`build`](Self::build).
+    /// Accepts tokens of this issuer alone: the claim `iss` (RFC 7519 §4.1.1), compared exactly.
+    ///
+    /// A verifier trusts one issuer: a second call makes [`build`](Self::build) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionVerifier, VerifyingKey};
+    ///
+    /// let error = SessionVerifier::builder()
+    ///     .key(VerifyingKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .issuer("https://login.example.com")
+    ///     .audience("orders")
+    ///     .build()
+    ///     .unwrap_err();
+    /// assert_eq!(error.option(), "issuer");
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuers.push(issuer.into());
         self
@@ -139,15 +159,23 @@ impl SessionVerifierBuilder {
     ///
     /// # Security
     ///
-    /// Whoever has a key can then issue in any issuer's name. Where the keys are one issuer's own,
-    /// this only gives up the check that would help if they leaked into another system.
+    /// Any holder of a key can then issue tokens under any issuer's name. Where the keys belong to
+    /// one issuer alone, this gives up a second line of defence against a leaked key.
     pub fn any_issuer(mut self) -> Self {
         self.form.any_issuer = true;
         self
     }
 
-    /// Accepts tokens for this audience: one of the claim `aud`, compared exactly; may be
-    /// repeated.
+    /// Accepts tokens for this audience: a member of the claim `aud` (RFC 7519 §4.1.3), compared
+    /// exactly. With several calls, a token for any one of the audiences is accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let builder = SessionVerifier::builder().audience("orders").audience("https://orders.example.com");
+    /// ```
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
@@ -157,67 +185,133 @@ impl SessionVerifierBuilder {
     ///
     /// # Security
     ///
-    /// A token that a user gives to another service of the same issuer then opens this one too.
+    /// Another service of the same issuer can then use the tokens that it receives to call this one.
     pub fn any_audience(mut self) -> Self {
         self.form.any_audience = true;
         self
     }
 
-    /// Accepts tokens of this type; the first use replaces the default, [`TokenType::Session`]
-    /// alone, and further uses add to it.
+    /// Accepts tokens of this type: `typ` of the JOSE header (RFC 8725 §3.11).
+    ///
+    /// The first call replaces the default, [`TokenType::Session`] alone, and further calls add to
+    /// it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionVerifier, TokenType};
+    ///
+    /// // Session tokens and nested ones.
+    /// let builder = SessionVerifier::builder()
+    ///     .accept_type(TokenType::Session)
+    ///     .accept_type(TokenType::NestedSession);
+    /// ```
     pub fn accept_type(mut self, token_type: TokenType) -> Self {
         self.accepted.push(token_type);
         self
     }
 
-    /// Sets the code of this server; a token that names another is refused.
+    /// Sets the code of this server: a token whose claim `server` names another is rejected. A token
+    /// without the claim is accepted.
     pub fn server_code(mut self, server_code: impl Into<String>) -> Self {
         self.server_code = Some(server_code.into());
         self
     }
 
-    /// Sets the name of this server's instance; a token that names another is refused.
+    /// Sets the name of this server's instance: a token whose claim `instance` names another is
+    /// rejected. A token without the claim is accepted.
     pub fn instance_name(mut self, instance_name: impl Into<String>) -> Self {
         self.instance_name = Some(instance_name.into());
         self
     }
 
-    /// Sets how far the issuer's clock may be from ours, for `exp`, `nbf` and `iat`: 60 seconds
-    /// by default, 300 at most.
+    /// Sets the tolerated difference to the issuer's clock, for `exp`, `nbf` and `iat` (RFC 7519
+    /// §4.1.4): 60 seconds by default, at most 300.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let builder = SessionVerifier::builder().leeway(Duration::ZERO);
+    /// ```
     pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
+        self.leeway = Some(leeway);
         self
     }
 
-    /// Sets how long a token may last from `iat` to `exp`, whatever its type.
+    /// Sets the maximum duration from `iat` to `exp`, for tokens of every type.
     ///
-    /// By default seven days for `session+jwt` and `nested-session+jwt`, and no limit for the
-    /// others; [`Duration::MAX`] is no limit for any.
+    /// By default it is seven days for `session+jwt` and `nested-session+jwt`, and unlimited for the
+    /// other types. [`Duration::MAX`] removes the limit; zero is an error of [`build`](Self::build).
+    /// Where a token lacks `iat`, the duration counts from the current time plus the leeway.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let builder = SessionVerifier::builder().max_lifetime(Duration::from_secs(12 * 3600));
+    /// ```
     pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = Some(max_lifetime);
         self
     }
 
-    /// Sets how large a token may be.
+    /// Sets the maximum sizes of a token and its parts.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{Limits, SessionVerifier};
+    ///
+    /// let builder = SessionVerifier::builder().limits(Limits::default().with_token_bytes(4096));
+    /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Says what kind of client an application is, for issuers that do not write `client_kind`;
-    /// may be repeated.
+    /// Sets the kind of client of one application, for tokens without the claim `client_kind`.
+    ///
+    /// It is looked up by `client_id`, or in a token of type `JWT` by `azp`; an application without
+    /// an entry is [`ClientKind::Other`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{ClientKind, SessionVerifier};
+    ///
+    /// let builder = SessionVerifier::builder()
+    ///     .application_kind("web-shop", ClientKind::Web)
+    ///     .application_kind("till", ClientKind::Desktop);
+    /// ```
     pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
         self.form.application_kinds.insert(id.into(), kind);
         self
     }
 
-    /// Appends a culture that the service supports; may be repeated, the preferred one first.
+    /// Appends a culture to the list of those that the service supports, the preferred one first: a
+    /// [`Culture`] or a BCP 47 tag.
     ///
-    /// A client is then served by the culture that it asks for or the nearest of its parents in
+    /// The client's culture is then the one that it asks for or the nearest of its parents in
     /// the list (RFC 4647 §3.4). With the feature `cldr`, deprecated codes are replaced (`iw` by
     /// `he`), and where no parent is in the list, the first culture of the same language and script
-    /// serves: `de-DE` for `de-AT`, `zh-Hant` for `zh-TW`. Without a list, every well-formed culture
-    /// is taken as it is.
+    /// is used: `de-DE` for `de-AT`, `zh-Hant` for `zh-TW`. Without a list, every well-formed culture
+    /// is accepted unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let builder = SessionVerifier::builder()
+    ///     .supported_culture("de")
+    ///     .supported_culture("en")
+    ///     .default_culture("en");
+    /// ```
     pub fn supported_culture(mut self, culture: impl TryInto<Culture>) -> Self {
         if let Some(culture) = self.parse("supported_culture", culture) {
             self.clients.support(culture);
@@ -225,27 +319,47 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Sets the culture of clients that say none: the invariant one by default.
+    /// Sets the culture of clients that name none: the invariant culture by default. An ill-formed tag
+    /// makes [`build`](Self::build) fail.
     pub fn default_culture(mut self, culture: impl TryInto<Culture>) -> Self {
         self.clients.defaults.culture = self.parse("default_culture", culture);
         self
     }
 
-    /// Sets the UI culture of clients that say neither it nor a culture: the default culture by
-    /// default.
+    /// Sets the UI culture of clients that name neither a UI culture nor a culture: the
+    /// [default culture](Self::default_culture) by default.
     pub fn default_ui_culture(mut self, culture: impl TryInto<Culture>) -> Self {
         self.clients.defaults.ui_culture = self.parse("default_ui_culture", culture);
         self
     }
 
-    /// Sets the offset from UTC of clients that say neither offset nor zone, positive east of
-    /// Greenwich: +00:00 by default.
+    /// Sets the offset from UTC of clients that name neither offset nor zone: in whole minutes within
+    /// ±14:00, positive east of Greenwich, +00:00 by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::FixedOffset;
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let kolkata = FixedOffset::east_opt(330 * 60).unwrap();
+    /// let builder = SessionVerifier::builder().default_utc_offset(kolkata);
+    /// ```
     pub fn default_utc_offset(mut self, utc_offset: FixedOffset) -> Self {
         self.clients.defaults.utc_offset = Some(utc_offset);
         self
     }
 
-    /// Sets the time zone of clients that say neither offset nor zone: none by default.
+    /// Sets the time zone of clients that name neither offset nor zone: none by default. A
+    /// [`ClientTimeZone`] or an IANA name; an unknown name makes [`build`](Self::build) fail.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::SessionVerifier;
+    ///
+    /// let builder = SessionVerifier::builder().default_time_zone("Europe/Berlin");
+    /// ```
     pub fn default_time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
         self.clients.defaults.time_zone = self.parse("default_time_zone", time_zone);
         self
@@ -294,14 +408,15 @@ impl SessionVerifierBuilder {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {
-        self.cache_bytes = cache_bytes;
+        self.cache_bytes = Some(cache_bytes);
         self
     }
 
-    /// Sets the clock: by default the system's, on Linux as it was at the last tick, some
-    /// milliseconds ago. Tokens [nested](crate::Session::nested) in the verifier's sessions are
-    /// issued by it too. With a [`leeway`](Self::leeway) of 0, a token that another program issued
-    /// at this very instant may be rejected as not yet valid.
+    /// Sets the clock: the system's by default. Tokens [nested](crate::Session::nested) in the
+    /// verifier's sessions are issued by it too.
+    ///
+    /// On Linux the system's clock is read at the resolution of its last tick, some milliseconds ago;
+    /// a token that seems to be issued in the future is checked again with the exact time.
     ///
     /// # Examples
     ///
@@ -317,10 +432,9 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Sets the check that is asked at each verification whether the session was revoked; none by
-    /// default.
+    /// Sets the check for revoked sessions, which runs at each verification; none by default.
     ///
-    /// Where it answers [`Unknown`](crate::RevocationStatus::Unknown) the token is rejected with
+    /// Where it returns [`Unknown`](crate::RevocationStatus::Unknown) the token is rejected with
     /// [`RevocationUnavailable`](crate::SessionErrorKind::RevocationUnavailable) (503), unless
     /// [`accept_unknown_revocation`](Self::accept_unknown_revocation) is set.
     ///
@@ -341,7 +455,8 @@ impl SessionVerifierBuilder {
     ///
     /// # Security
     ///
-    /// This fails open: while the store of revocations is out of reach, revoked sessions pass.
+    /// This fails open: while the store of revocations cannot be reached, revoked sessions are
+    /// accepted.
     pub fn accept_unknown_revocation(mut self) -> Self {
         self.accept_unknown_revocation = true;
         self
@@ -353,83 +468,17 @@ impl SessionVerifierBuilder {
     ///
     /// [`ConfigError`] names the option that is missing, contradicts another or is out of range.
     pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
-        if let Some(error) = self.invalid {
-            return Err(error);
-        }
-        let has_keys = !self.keys.is_empty();
-        let (any_issuer, any_audience) = (self.form.any_issuer, self.form.any_audience);
-        for (is_wrong, option, reason) in [
-            (
-                !has_keys && self.key_store.is_none(),
-                "key",
-                "none is set; call `key`",
-            ),
-            (
-                has_keys && self.key_store.is_some(),
-                "key",
-                "`keys` is set too; give it all the keys",
-            ),
-            (
-                self.issuers.is_empty() && !any_issuer,
-                "issuer",
-                "none is set; call `issuer`, or `any_issuer` to accept every issuer",
-            ),
-            (
-                self.issuers.len() > 1,
-                "issuer",
-                "is set twice; a verifier trusts one issuer",
-            ),
-            (
-                !self.issuers.is_empty() && any_issuer,
-                "issuer",
-                "contradicts `any_issuer`",
-            ),
-            (
-                self.audiences.is_empty() && !any_audience,
-                "audience",
-                "none is set; call `audience`, or `any_audience` to accept every audience",
-            ),
-            (
-                !self.audiences.is_empty() && any_audience,
-                "audience",
-                "contradicts `any_audience`",
-            ),
-            (
-                self.issuers.iter().any(String::is_empty),
-                "issuer",
-                "is empty",
-            ),
-            (
-                self.audiences.iter().any(String::is_empty),
-                "audience",
-                "is empty",
-            ),
-            (
-                !self.clients.has_plain_default_offset(),
-                "default_utc_offset",
-                "is not in whole minutes within ±14:00",
-            ),
-            (self.leeway > MAX_LEEWAY, "leeway", "is above 300 seconds"),
-            (
-                self.max_lifetime.is_some_and(|lifetime| lifetime.is_zero()),
-                "max_lifetime",
-                "0 would reject every token",
-            ),
-        ] {
-            if is_wrong {
-                return Err(ConfigError::new(option, reason));
-            }
-        }
+        self.check()?;
         let keys = match self.key_store {
             Some(store) => store?,
             None => KeyStore::new(KeySet::new(self.keys)?),
         };
         // The database is read here, not at the first request that names a zone.
         let _ = ClientTimeZone::database();
-        self.limits.check()?;
         if self.accepted.is_empty() {
             self.accepted.push(TokenType::Session);
         }
+        let cache_bytes = self.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
         Ok(SessionVerifier::new(Rules {
             keys,
             accepted: self.accepted,
@@ -438,15 +487,67 @@ impl SessionVerifierBuilder {
             audiences: self.audiences,
             server_code: self.server_code,
             instance_name: self.instance_name,
-            leeway: self.leeway,
+            leeway: self.leeway.unwrap_or(DEFAULT_LEEWAY),
             max_lifetime: self.max_lifetime,
             limits: self.limits,
             clock: self.clock,
             clients: self.clients,
             revocation: self.revocation,
             accept_unknown_revocation: self.accept_unknown_revocation,
-            cache: (self.cache_bytes > 0).then(|| TokenCache::new(self.cache_bytes)),
+            cache: (cache_bytes > 0).then(|| TokenCache::new(cache_bytes)),
         }))
+    }
+
+    /// Reports the first option that is missing, contradicts another or is out of range.
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |option, reason: &'static str| Err(ConfigError::new(option, reason));
+        if let Some(error) = &self.invalid {
+            return Err(error.clone());
+        }
+        match (self.keys.is_empty(), &self.key_store) {
+            (true, None) => return wrong("key", "none is set; call `key`"),
+            (false, Some(_)) => return wrong("key", "`keys` is set too; give it all the keys"),
+            _ => {}
+        }
+        match (&*self.issuers, self.form.any_issuer) {
+            ([], false) => {
+                let reason = "none is set; call `issuer`, or `any_issuer` to accept every issuer";
+                return wrong("issuer", reason);
+            }
+            ([_, _, ..], _) => {
+                return wrong("issuer", "is set twice; a verifier trusts one issuer");
+            }
+            ([_], true) => return wrong("issuer", "contradicts `any_issuer`"),
+            _ => {}
+        }
+        match (&*self.audiences, self.form.any_audience) {
+            ([], false) => {
+                let reason =
+                    "none is set; call `audience`, or `any_audience` to accept every audience";
+                return wrong("audience", reason);
+            }
+            ([_, ..], true) => return wrong("audience", "contradicts `any_audience`"),
+            _ => {}
+        }
+        if self.issuers.iter().any(String::is_empty) {
+            return wrong("issuer", "is empty");
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return wrong("audience", "is empty");
+        }
+        if !self.clients.has_plain_default_offset() {
+            return wrong(
+                "default_utc_offset",
+                "is not in whole minutes within ±14:00",
+            );
+        }
+        if self.leeway.is_some_and(|leeway| leeway > MAX_LEEWAY) {
+            return wrong("leeway", "is above 300 seconds");
+        }
+        if self.max_lifetime == Some(Duration::ZERO) {
+            return wrong("max_lifetime", "0 would reject every token");
+        }
+        self.limits.check()
     }
 }
 

@@ -1,14 +1,14 @@
-//! The question whether a session is revoked.
+//! The check whether a session is revoked.
 
 use std::sync::Arc;
 
 use crate::session::Session;
 
-/// Says whether a session is revoked; the verifier asks at each verification.
+/// A check for revoked sessions, which the verifier runs at each verification.
 ///
-/// The answer is synchronous and comes from memory. A check that mirrors a store elsewhere answers
-/// [`Unknown`](RevocationStatus::Unknown) where its copy is too old. An `Arc` or a
-/// boxed trait object of a check is a check, and so is a closure.
+/// It is synchronous and must not wait for I/O. A check that mirrors a remote store returns
+/// [`Unknown`](RevocationStatus::Unknown) where its copy is too old. An `Arc` of a check, a boxed
+/// trait object and a closure are checks too.
 ///
 /// # Examples
 ///
@@ -28,7 +28,7 @@ use crate::session::Session;
 /// }
 /// ```
 pub trait RevocationCheck: Send + Sync {
-    /// Whether `session`, whose token is verified, was revoked.
+    /// Returns whether `session` is revoked. Its token is verified.
     fn check(&self, session: &Session) -> RevocationStatus;
 }
 
@@ -51,7 +51,7 @@ impl<F: Fn(&Session) -> RevocationStatus + Send + Sync> RevocationCheck for F {
     }
 }
 
-/// The answer of a [`RevocationCheck`].
+/// The result of a [`RevocationCheck`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum RevocationStatus {

@@ -18,11 +18,10 @@ use crate::{
 
 /// A list of revocations, in memory.
 ///
-/// A clone is the same list: one goes to the verifier and one stays where users log out. From the
-/// return of [`revoke`](Self::revoke) on, what it names is rejected. An entry is dropped, as the
-/// list grows, five minutes (the largest leeway) after its tokens have expired, so that the list is
-/// about as long as what was revoked lately. Issuers are never dropped: each takes some 15 KiB from
-/// its first entry on.
+/// A clone shares the list: one clone goes to the verifier, another to the code that logs users
+/// out. Once [`revoke`](Self::revoke) has returned, the sessions concerned are rejected. As the list
+/// grows, it drops entries five minutes (the largest leeway) after their tokens have expired.
+/// Issuers are never dropped: each takes some 15 KiB from its first entry on.
 ///
 /// # Examples
 ///
@@ -47,7 +46,7 @@ pub struct RevocationList {
 
 struct ListInner {
     clock: Clock,
-    /// Issuers are few and stay; each has its tables.
+    /// The tables of each issuer, which are never dropped.
     issuers: ArcSwap<HashMap<Box<str>, Arc<Tables>>>,
 }
 
@@ -55,8 +54,7 @@ struct ListInner {
 struct Tables {
     sessions: Table<SessionId, ()>,
     tokens: Table<TokenId, ()>,
-    /// The instant before which sessions of a user, or without one of the whole issuer, began that
-    /// are revoked.
+    /// For a user, or for the whole issuer: the instant before which the revoked sessions began.
     before: Table<Option<UserId>, NumericDate>,
 }
 
@@ -67,14 +65,25 @@ impl Default for RevocationList {
 }
 
 impl RevocationList {
-    /// An empty list.
+    /// Makes an empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Clock::System)
     }
 
-    /// An empty list that forgets entries by another clock than the system's; see
+    /// Makes an empty list that drops expired entries by another clock than the system's; see
     /// [`SessionVerifierBuilder::clock`](crate::SessionVerifierBuilder::clock).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{DateTime, Utc};
+    /// use tower_session_token::RevocationList;
+    ///
+    /// let then: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+    /// let list = RevocationList::with_clock(move || then);
+    /// assert!(list.is_empty());
+    /// ```
     #[must_use]
     pub fn with_clock(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self::with(Clock::Custom(Arc::new(now)))
@@ -89,8 +98,24 @@ impl RevocationList {
         }
     }
 
-    /// Adds a revocation, and returns whether it says anything new: one that revokes no more and
-    /// lasts no longer than what is listed changes nothing.
+    /// Adds a revocation, and returns whether the list has changed.
+    ///
+    /// A revocation that is listed already, or that revokes less and ends no later than a listed
+    /// one, changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use tower_session_token::{Revocation, RevocationList, SessionId};
+    ///
+    /// let list = RevocationList::new();
+    /// let until = Utc::now() + TimeDelta::hours(1);
+    /// let revocation = Revocation::session("https://id.example.com", &SessionId::from("s-1"), until);
+    /// assert!(list.revoke(&revocation));
+    /// assert!(!list.revoke(&revocation), "it is listed already");
+    /// assert_eq!(list.len(), 1);
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "most callers need not know")]
     pub fn revoke(&self, revocation: &Revocation) -> bool {
         let (tables, until, now) = (
@@ -105,8 +130,24 @@ impl RevocationList {
         }
     }
 
-    /// Calls `f` with each revocation that is listed, in no order. Calls of `revoke` from `f` may
+    /// Calls `f` with each entry, in no particular order, as to save the list.
+    ///
+    /// `f` must not call [`revoke`](Self::revoke) or [`len`](Self::len) on the list, which may
     /// deadlock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use tower_session_token::{Revocation, RevocationList, TokenId};
+    ///
+    /// let list = RevocationList::new();
+    /// let until = Utc::now() + TimeDelta::hours(1);
+    /// list.revoke(&Revocation::token("https://id.example.com", &TokenId::from("a-17"), until));
+    /// let mut lines = Vec::new();
+    /// list.for_each(|revocation| lines.push(revocation.to_string()));
+    /// assert_eq!(lines.len(), 1);
+    /// ```
     pub fn for_each(&self, mut f: impl FnMut(&Revocation)) {
         for (issuer, tables) in self.inner.issuers.load().iter() {
             let mut call = |target, until| f(&Revocation::from_list(issuer, target, until));
@@ -122,7 +163,7 @@ impl RevocationList {
         }
     }
 
-    /// The number of entries, once what has expired is dropped. It looks at all of them.
+    /// Drops the expired entries and returns the number of the others. It visits every entry.
     #[must_use]
     pub fn len(&self) -> usize {
         let now = self.now();
@@ -139,7 +180,7 @@ impl RevocationList {
             .sum()
     }
 
-    /// Whether nothing is revoked.
+    /// Whether the list has no entry that is not expired. It visits every entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -181,7 +222,7 @@ impl RevocationCheck for RevocationList {
             let before = tables.before.get(&user.cloned());
             before.is_some_and(|before| began_at.is_none_or(|began_at| began_at < before))
         };
-        // A session ends with those that it is nested in, which began before it.
+        // A nested session ends with its parents, which began before it.
         let mut outer = session.actor().into_iter().flat_map(Actor::chain);
         let is_revoked = is_revoked_session(session.id())
             || token.id().is_some_and(|id| tables.tokens.get(id).is_some())
@@ -202,7 +243,7 @@ impl RevocationCheck for RevocationList {
 
 impl fmt::Debug for RevocationList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not how many there are: counting locks and sweeps.
+        // Without the length, which takes locks.
         f.debug_struct("RevocationList").finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions that are rejected before their tokens expire.
+//! Revocation: sessions that are rejected before their tokens expire.
 
 mod check;
 mod list;

@@ -11,8 +11,8 @@ use std::{
 
 use crate::time::{MAX_LEEWAY, NumericDate};
 
-/// A map whose entries expire. It is sharded, so that a growing shard blocks few readers; a lookup in
-/// an empty one is one load.
+/// A map whose entries expire. It is sharded, so that a growing shard blocks few readers. A lookup
+/// in an empty map is one atomic load.
 pub(super) struct Table<K, V> {
     len: AtomicUsize,
     hasher: RandomState,
@@ -66,8 +66,8 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         shard.entries.get(key).map(|entry| entry.value)
     }
 
-    /// Adds an entry, or lets the one that is there revoke more and last longer. Whether anything
-    /// changed.
+    /// Adds an entry, or raises value and expiry of the entry of this key to those given. Returns
+    /// whether the map has changed.
     pub(super) fn insert(&self, key: &K, until: NumericDate, now: NumericDate, value: V) -> bool {
         let mut shard = self.write(self.shard(key));
         if shard.entries.len() >= shard.sweep_at {
@@ -89,7 +89,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         }
     }
 
-    /// Calls `f` with key, value and end of each entry.
+    /// Calls `f` with key, value and expiry of each entry.
     pub(super) fn for_each(&self, mut f: impl FnMut(&K, V, NumericDate)) {
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +108,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
 
     fn sweep(&self, shard: &mut Shard<K, V>, now: NumericDate) {
         let before = shard.entries.len();
-        // A verifier's leeway may accept a token for as long after its expiry.
+        // A verifier may accept a token for the largest leeway after its expiry.
         let forget = now.saturating_sub(MAX_LEEWAY);
         shard.entries.retain(|_, entry| forget < entry.until);
         let dropped = before.saturating_sub(shard.entries.len());
@@ -125,29 +125,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_is_never_counted_forgets_too() {
+    fn insertion_alone_sweeps_expired_entries() {
         let table = Table::<u64, ()>::default();
         let instant =
             |at: i64| NumericDate::new(u64::try_from(1_768_478_400 + at).unwrap(), 0).unwrap();
-        // Each entry is needed for ten seconds and five minutes, and the table is only added to.
+        // Each entry expires after ten seconds, and is dropped five minutes later.
         for number in 0..200_000_i64 {
             let (now, until) = (instant(number), instant(number + 10));
             table.insert(&number.unsigned_abs(), until, now, ());
         }
-        // Not `Table::len`, which sweeps.
+        // `Table::len` would sweep.
         let held = table.len.load(Ordering::SeqCst);
         assert!((310..=64 * 64).contains(&held), "{held}");
     }
 
     #[test]
-    fn entries_are_in_all_shards() {
+    fn keys_spread_over_all_shards() {
         let table = Table::<u64, ()>::default();
         let shards = (0..10_000).map(|key| std::ptr::from_ref(table.shard(&key)));
         assert_eq!(shards.collect::<std::collections::HashSet<_>>().len(), 64);
     }
 
     #[test]
-    fn a_shard_is_swept_again_when_it_has_twice_what_was_left() {
+    fn a_shard_is_swept_again_at_twice_its_length_after_the_last_sweep() {
         let table = Table::<u64, ()>::default();
         let instant =
             |at: i64| NumericDate::new(u64::try_from(1_768_478_400 + at).unwrap(), 0).unwrap();
@@ -159,10 +159,10 @@ mod tests {
             table.len.load(Ordering::SeqCst)
         };
         let expired = 301;
-        // The 65th looks through the shard, and finds nothing that has expired.
+        // The 65th insertion sweeps the shard, and no entry has expired.
         let held: Vec<_> = (0..65).map(|_| insert(0)).collect();
         assert!(held.into_iter().eq(1..=65));
-        // They have expired since, and stay until there are 128.
+        // All have expired by now, and stay until the shard has 128 entries.
         let held: Vec<_> = (0..64).map(|_| insert(expired)).collect();
         assert!(held.into_iter().eq((66..=128).chain([1])));
     }

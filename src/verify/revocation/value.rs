@@ -1,4 +1,4 @@
-//! One revocation, as a value.
+//! A revocation, as a value with a text form.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
     time::NumericDate,
 };
 
-/// One revocation: what processes hand each other when a user logs out.
+/// A revocation, as a value that processes send each other when a user logs out.
 ///
-/// It names the issuer, what is revoked, and `until` when the last token concerned expires, after
-/// which it can be forgotten. Tokens without `iss`, which
+/// It has the issuer, the revoked session, token, user or issuer, and `until`: the expiry of the
+/// last token concerned, after which a list drops the entry. Tokens without `iss`, which
 /// [`any_issuer`](crate::SessionVerifierBuilder::any_issuer) accepts, belong to the issuer `""`.
 ///
 /// `Display` writes a line of JSON, and `FromStr` reads it. Times are in milliseconds since 1970:
@@ -50,7 +50,7 @@ pub struct Revocation {
 pub(super) enum Target {
     Session(SessionId),
     Token(TokenId),
-    /// All that a user, or where there is none the issuer, began before an instant.
+    /// The sessions of a user, or without one of the issuer, that began before an instant.
     Before(Option<UserId>, Millis),
 }
 
@@ -90,29 +90,56 @@ impl From<Millis> for u64 {
 }
 
 impl Revocation {
-    /// Revokes a session, with all its tokens and the sessions that are nested in it. The last of
-    /// these tokens expires at `until` or before.
+    /// Revokes a session, with all its tokens and the sessions that are nested in it.
+    ///
+    /// `until` is the expiry of the last of these tokens, or later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use tower_session_token::{Revocation, SessionId};
+    ///
+    /// let id = SessionId::from("0b5a6ae1-9f3c-4a55-8d3a-5c4a2f1b9e77");
+    /// let until = Utc::now() + TimeDelta::hours(8);
+    /// let revocation = Revocation::session("https://id.example.com", &id, until);
+    /// assert!(revocation.to_string().starts_with(r#"{"kind":"session","iss":"https://id.example.com""#));
+    /// ```
     #[must_use]
     pub fn session(issuer: &str, id: &SessionId, until: DateTime<Utc>) -> Self {
         Self::new(issuer, Target::Session(id.clone()), until)
     }
 
-    /// Revokes one token, which expires at `until`; not the sessions that are nested in its
-    /// session, since their tokens do not name it.
+    /// Revokes one token, whose expiry is `until`.
+    ///
+    /// The session's other tokens stay valid, and so do the sessions that are nested in it, since
+    /// their tokens do not name the parent's token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use tower_session_token::{Revocation, TokenId};
+    ///
+    /// let until = Utc::now() + TimeDelta::minutes(10);
+    /// let revocation = Revocation::token("https://id.example.com", &TokenId::from("a-17"), until);
+    /// ```
     #[must_use]
     pub fn token(issuer: &str, id: &TokenId, until: DateTime<Utc>) -> Self {
         Self::new(issuer, Target::Token(id.clone()), until)
     }
 
     /// Revokes the sessions of a user that began before `before`, and those in which that user acts
-    /// for another; the last of their tokens expires at `until` or before.
+    /// for another.
+    ///
+    /// `until` is the expiry of the last of their tokens, or later.
     ///
     /// A session began at the earlier of `auth_time` and `iat` in tokens of the types `session+jwt`
-    /// and `nested-session+jwt`, and at `iat` in those of other issuers, whose single sign-on gives
-    /// new sessions for an old authentication. Without `iat` it began before. A sign-in right after
-    /// `user_before` of now is accepted where the issuer writes milliseconds, as
-    /// [`SessionIssuer`](crate::SessionIssuer) does; in whole seconds, what is issued within the
-    /// second of `before` is rejected.
+    /// and `nested-session+jwt`, and at `iat` in those of other types, since single sign-on opens new
+    /// sessions by an old authentication. A session without `iat` is revoked. Where the issuer writes
+    /// `iat` in milliseconds, as [`SessionIssuer`](crate::SessionIssuer) does, a sign-in right after
+    /// `before` is accepted; where it writes whole seconds, tokens that are issued within the second
+    /// of `before` are rejected.
     ///
     /// # Examples
     ///
@@ -136,18 +163,29 @@ impl Revocation {
         Self::new(issuer, Target::Before(Some(id.clone()), before), until)
     }
 
-    /// Revokes all sessions of an issuer that began before `before`, as after a leak of its key;
-    /// the last of their tokens expires at `until` or before.
+    /// Revokes all sessions of an issuer that began before `before`, as after a leak of its key.
+    ///
+    /// `until` is the expiry of the last of their tokens, or later.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use tower_session_token::Revocation;
+    ///
+    /// let now = Utc::now();
+    /// let revocation = Revocation::issuer_before("https://id.example.com", now, now + TimeDelta::days(7));
+    /// ```
     #[must_use]
     pub fn issuer_before(issuer: &str, before: DateTime<Utc>, until: DateTime<Utc>) -> Self {
         let before = Millis::rounded_down(before);
         Self::new(issuer, Target::Before(None, before), until)
     }
 
-    /// Revokes this session: "log me out". `None` where it has no token.
+    /// Revokes this session, as when its user logs out; `None` where it has no token.
     ///
-    /// It lasts until the session's token expires. Where a session has several tokens, name the
-    /// last expiry by [`session`](Self::session).
+    /// `until` is the expiry of the session's token. For a session that has several tokens, use
+    /// [`session`](Self::session) with the last expiry.
     ///
     /// # Examples
     ///
@@ -199,7 +237,7 @@ impl Target {
 
 const INVALID: ParseError = ParseError::new("not the text form of a revocation");
 
-/// The text form.
+/// The members of the text form.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
@@ -267,7 +305,7 @@ impl fmt::Display for Revocation {
     }
 }
 
-/// Reads what `Display` writes.
+/// Parses the JSON that `Display` writes. A member that is missing or unknown is an error.
 impl FromStr for Revocation {
     type Err = ParseError;
 
@@ -276,7 +314,7 @@ impl FromStr for Revocation {
     }
 }
 
-/// Shows the kind and the times: identifiers must not reach logs by accident.
+/// Shows the kind and the instants: identifiers must not reach logs by accident.
 impl fmt::Debug for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, before) = match &self.target {
