@@ -24,8 +24,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_session_token::{
-    ApplicationId, Session, SessionIssuer, SessionLayer, SessionToken, SessionVerifier, SigningKey,
-    User,
+    Session, SessionIssuer, SessionLayer, SessionVerifier, SigningKey, User,
 };
 
 #[tokio::main]
@@ -37,14 +36,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .issuer("https://issuer.example")
         .audience("session-demo")
         .build()?;
-    let token = SessionToken::builder(User::new("ann").with_name("Ann Example"))
+    let issuer = SessionIssuer::new(key)
         .issuer("https://issuer.example")
         .audience("session-demo")
-        .application_id(ApplicationId::from("hyper-example"))
-        .culture("de-CH")
-        .lifetime(Duration::from_secs(3600))
-        .build()?;
-    let token = SessionIssuer::new(key).issue(&token)?;
+        .lifetime(Duration::from_secs(3600));
+    let token = issuer
+        .token(User::new("ann").with_name("Ann Example"))
+        .application_id("web-shop")
+        .culture("de-CH");
+    let token = issuer.issue(&token.build()?)?;
 
     let service = ServiceBuilder::new()
         .layer(SessionLayer::new(verifier).problem_details())
@@ -56,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let service = TowerToHyperService::new(service.clone());
         tokio::spawn(async move {
             let connection = auto::Builder::new(TokioExecutor::new());
-            // A connection that breaks is the client's business.
+            // A broken connection concerns its client alone.
             let _ = connection
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

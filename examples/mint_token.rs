@@ -11,8 +11,7 @@ use std::{error::Error, fs, process::ExitCode, time::Duration};
 
 use chrono::FixedOffset;
 use tower_session_token::{
-    ApplicationId, ClientTimeZone, ConfigError, Culture, SessionIssuer, SessionToken,
-    SessionTokenBuilder, SigningKey, User,
+    ClientTimeZone, ConfigError, Culture, SessionIssuer, SessionTokenBuilder, SigningKey, User,
 };
 
 const HELP: &str = "\
@@ -31,6 +30,7 @@ Signs a session token with a private JWK or a secret, and prints it.
   --time-zone NAME
   --server CODE  --instance NAME
   --scope WORDS
+  --role NAME               may be repeated
   --lifetime SECONDS        3600
 ";
 
@@ -78,19 +78,19 @@ fn run() -> Result<String, Box<dyn Error>> {
         user = user.with_name(name);
     }
 
-    let mut token = SessionToken::builder(user)
+    let mut issuer = SessionIssuer::new(key)
         .issuer(last("issuer").unwrap_or("https://issuer.example"))
-        .application_id(ApplicationId::from(
-            last("client-id").unwrap_or("mint-token-example"),
-        ))
         .lifetime(Duration::from_secs(3600));
     if last("audience").is_none() {
-        token = token.audience("session-demo");
+        issuer = issuer.audience("session-demo");
     }
+    let mut token = issuer
+        .token(user)
+        .application_id(last("client-id").unwrap_or("mint-token-example"));
     for (name, value) in &options {
         token = set(token, name, value).map_err(|error| about(name, &*error))?;
     }
-    Ok(SessionIssuer::new(key).issue(&token.build()?)?)
+    Ok(issuer.issue(&token.build()?)?)
 }
 
 fn read_key(
@@ -131,6 +131,7 @@ fn set(
         "server" => token.server_code(value),
         "instance" => token.instance_name(value),
         "scope" => token.scope(value),
+        "role" => token.roles([value]),
         "lifetime" => token.lifetime(Duration::from_secs(value.parse()?)),
         _ => return Err("there is no such option; --help lists them".into()),
     })

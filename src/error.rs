@@ -1,15 +1,15 @@
-//! What can go wrong: [`ConfigError`] before the first request, [`SessionError`] at a request,
-//! [`TokenError`] when a token is made or a claim of one is read.
+//! Errors: [`ConfigError`] at start-up, [`SessionError`] for a request, [`TokenError`] when a token
+//! is minted or its claims are read, and [`ParseError`] of every `FromStr`.
 
 use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
 
 use http::StatusCode;
 
-/// A key, verifier or layer could not be built from what it was given.
+/// The error of building a key, verifier or layer from invalid options.
 ///
-/// It occurs at start-up, for the person who configures the service: `Display` is the
-/// [`option`](Self::option), a colon and the [`reason`](Self::reason). It never holds a secret or a
-/// private key.
+/// It occurs at start-up and is meant for the operator. `Display` prints the
+/// [`option`](Self::option), a colon and the [`reason`](Self::reason), never a secret or a private
+/// key.
 ///
 /// # Examples
 ///
@@ -34,20 +34,20 @@ impl ConfigError {
         }
     }
 
-    /// The option that is wrong: mostly the name of the builder method or constructor.
+    /// The invalid option: usually the name of the builder method or constructor.
     ///
-    /// - A builder's: `issuer`, `audience`, `leeway`, `max_lifetime`, `default_utc_offset`,
+    /// - Methods of a builder: `issuer`, `audience`, `leeway`, `max_lifetime`, `default_utc_offset`,
     ///   `limits`, `realm`, `cookie`, `header`.
-    /// - A constructor's of a key: `hs256` and its like, `es256_pem` and its like, `from_pem`,
+    /// - Constructors of a key: `hs256` to `hs512`, `es256_pem` to `ps512_pem`, `from_pem`,
     ///   `from_jwk`, `generate`, and `jsonwebtoken` for a key of that crate.
-    /// - `key` for the keys of a verifier or set, `jwks` for a JWK Set, and `algorithms` for those
-    ///   given with one.
+    /// - `key` for the keys of a verifier or set, `jwks` for a JWK Set, and `algorithms` for the
+    ///   algorithms given with one.
     #[must_use]
     pub fn option(&self) -> &'static str {
         self.option
     }
 
-    /// What is wrong with the option, and the remedy where one is likely.
+    /// The fault of the option, and the remedy if there is a likely one.
     ///
     /// # Examples
     ///
@@ -64,7 +64,7 @@ impl ConfigError {
     }
 }
 
-/// For options that take values which cannot fail.
+/// Lets options take values whose conversion cannot fail.
 impl From<Infallible> for ConfigError {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -79,9 +79,9 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// A text is not what its type reads: the error of every `FromStr` of the crate.
+/// The error of parsing a string, for every `FromStr` of the crate.
 ///
-/// `Display` says what it should have been, in fixed words, and repeats nothing of the text.
+/// `Display` states the expected form in fixed words and repeats nothing of the string.
 ///
 /// # Examples
 ///
@@ -93,18 +93,18 @@ impl Error for ConfigError {}
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ParseError {
-    what: &'static str,
+    expected: &'static str,
 }
 
 impl ParseError {
-    pub(crate) const fn new(what: &'static str) -> Self {
-        Self { what }
+    pub(crate) const fn new(expected: &'static str) -> Self {
+        Self { expected }
     }
 }
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)
+        f.write_str(self.expected)
     }
 }
 
@@ -112,10 +112,10 @@ impl Error for ParseError {}
 
 /// The reason why a request is rejected.
 ///
-/// The layer answers with its [`status`](Self::status) and leaves it in the extensions of the
-/// *response*, where outer layers can log it; an optional layer leaves the one of a bad cookie in
-/// the extensions of the *request*. It holds fixed words of this crate only, never text from the
-/// request, the token or a key, so `Display` is safe to log.
+/// The layer responds with the [`status`](Self::status) and puts the error into the extensions of
+/// the *response*, where outer layers can log it. An optional layer puts the error of an invalid
+/// cookie into the extensions of the *request*. `Display` is safe to log: the error holds fixed
+/// words of this crate, never text from the request, the token or a key.
 ///
 /// A guard or handler of your own rejects with [`forbidden`](Self::forbidden) or
 /// [`insufficient_scope`](Self::insufficient_scope); [`to_response`](Self::to_response) makes
@@ -123,7 +123,7 @@ impl Error for ParseError {}
 ///
 /// # Examples
 ///
-/// A layer outside of the session layer logs why a request was rejected:
+/// A layer around the session layer logs why a request was rejected:
 ///
 /// ```
 /// use http::Response;
@@ -175,7 +175,7 @@ impl SessionError {
         Self::new(SessionErrorKind::ClaimInvalid, name)
     }
 
-    /// The rejection (403 `forbidden`) of a request whose session is valid and not enough.
+    /// Creates the rejection (403 `forbidden`) of a request whose session is valid but not allowed.
     ///
     /// # Examples
     ///
@@ -198,7 +198,7 @@ impl SessionError {
         Self::new(SessionErrorKind::Forbidden, "the service's own rule")
     }
 
-    /// The rejection (403 `scope_insufficient`) of a request whose token has too little scope.
+    /// Creates the rejection (403 `scope_insufficient`) of a request whose token lacks scope.
     ///
     /// # Examples
     ///
@@ -210,10 +210,8 @@ impl SessionError {
     /// ```
     #[must_use]
     pub const fn insufficient_scope() -> Self {
-        Self::new(
-            SessionErrorKind::ScopeInsufficient,
-            "more scope is required",
-        )
+        let kind = SessionErrorKind::ScopeInsufficient;
+        Self::new(kind, "more scope is required")
     }
 
     /// The category of the rejection.
@@ -222,7 +220,7 @@ impl SessionError {
         self.kind
     }
 
-    /// The category as the stable word that problem details carry, such as `token_expired`.
+    /// The stable identifier of the category in problem details, such as `token_expired`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.kind.code()
@@ -234,7 +232,7 @@ impl SessionError {
         self.kind.status()
     }
 
-    /// The status code of the rejection in gRPC: 7 (`PERMISSION_DENIED`) for 403, 13 (`INTERNAL`)
+    /// The gRPC status code of the rejection: 7 (`PERMISSION_DENIED`) for 403, 13 (`INTERNAL`)
     /// for 500, 14 (`UNAVAILABLE`) for 503, else 16 (`UNAUTHENTICATED`).
     ///
     /// # Examples
@@ -267,129 +265,117 @@ impl fmt::Display for SessionError {
 
 impl Error for SessionError {}
 
-/// The category of a [`SessionError`]: one for each `code` of a rejection.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum SessionErrorKind {
-    /// No token in any configured source.
-    TokenMissing,
-    /// Two tokens, or a header field that is not a credential (RFC 6750 §3.1 `invalid_request`).
-    RequestInvalid,
-    /// Not a token: its size, form, base64url, JSON, or a member that must not be there.
-    TokenMalformed,
-    /// A token, but not one for here: its algorithm, key, type, binding or lifetime.
-    TokenUnacceptable,
-    /// The signature does not hold.
-    SignatureInvalid,
+/// Defines [`SessionErrorKind`] and all that depends on the category alone, one row for each.
+macro_rules! session_error_kinds {
+    ($($(#[$doc:meta])* $kind:ident $status:ident $code:literal $title:literal;)*) => {
+        /// The category of a [`SessionError`]: one for each `code` of a rejection.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use tower_session_token::SessionErrorKind;
+        ///
+        /// let kind = SessionErrorKind::TokenExpired;
+        /// assert_eq!((kind.status().as_u16(), kind.code()), (401, "token_expired"));
+        /// ```
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum SessionErrorKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl SessionErrorKind {
+            const fn row(self) -> (StatusCode, &'static str, &'static str) {
+                match self {
+                    $(Self::$kind => (StatusCode::$status, $code, $title),)*
+                }
+            }
+        }
+    };
+}
+
+session_error_kinds! {
+    /// No configured source has a token.
+    TokenMissing UNAUTHORIZED
+        "token_missing" "the request carries no session token";
+    /// The request has two tokens, or a header field that is not a credential (RFC 6750 §3.1
+    /// `invalid_request`).
+    RequestInvalid BAD_REQUEST
+        "request_invalid" "the request does not carry exactly one session token";
+    /// The token has the wrong size, form, base64url or JSON, or a member that is forbidden.
+    TokenMalformed UNAUTHORIZED
+        "token_malformed" "the session token is malformed";
+    /// The token's algorithm, key, type, binding or lifetime is not accepted by this service.
+    TokenUnacceptable UNAUTHORIZED
+        "token_unacceptable" "this kind of session token is not accepted here";
+    /// The signature does not verify.
+    SignatureInvalid UNAUTHORIZED
+        "signature_invalid" "the signature of the session token is invalid";
     /// `exp` has passed (RFC 7519 §4.1.4).
-    TokenExpired,
+    TokenExpired UNAUTHORIZED
+        "token_expired" "the session token has expired";
     /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
-    TokenNotYetValid,
-    /// Another issuer's token (`iss`).
-    IssuerInvalid,
-    /// A token for another service (`aud`).
-    AudienceInvalid,
-    /// A token for another server or instance (`server`, `instance`).
-    ServerMismatch,
+    TokenNotYetValid UNAUTHORIZED
+        "token_not_yet_valid" "the session token is not valid yet";
+    /// The token is from another issuer (`iss`).
+    IssuerInvalid UNAUTHORIZED
+        "issuer_invalid" "the session token is from another issuer";
+    /// The token is for another service (`aud`).
+    AudienceInvalid UNAUTHORIZED
+        "audience_invalid" "the session token is for another audience";
+    /// The token is for another server or instance (`server`, `instance`).
+    ServerMismatch UNAUTHORIZED
+        "server_mismatch" "the session token is for another server or instance";
     /// A claim is missing, of the wrong type, out of range or too long.
-    ClaimInvalid,
-    /// The session, its token or its user's sessions were revoked.
-    SessionRevoked,
-    /// This kind of client is not allowed here.
-    ClientKindForbidden,
-    /// The user's access level is not enough.
-    AccessLevelInsufficient,
-    /// The token's scope is not enough (RFC 6750 §3.1 `insufficient_scope`).
-    ScopeInsufficient,
+    ClaimInvalid UNAUTHORIZED
+        "claim_invalid" "a claim of the session token is missing or invalid";
+    /// The session, its token or all sessions of its user were revoked.
+    SessionRevoked UNAUTHORIZED
+        "session_revoked" "the session is revoked";
+    /// The route does not allow this kind of client.
+    ClientKindForbidden FORBIDDEN
+        "client_kind_forbidden" "this kind of client is not allowed here";
+    /// The route requires a higher access level.
+    AccessLevelInsufficient FORBIDDEN
+        "access_level_insufficient" "the access level is not sufficient";
+    /// The route requires more scope than the token has (RFC 6750 §3.1 `insufficient_scope`).
+    ScopeInsufficient FORBIDDEN
+        "scope_insufficient" "the scope is not sufficient";
     /// The session lacks a role, or the service's own rule rejects it.
-    Forbidden,
-    /// The service is put together wrongly: no session layer ran where one has to, or two did.
-    Misconfigured,
-    /// Whether the session is revoked could not be determined, and the layer fails closed.
-    RevocationUnavailable,
+    Forbidden FORBIDDEN
+        "forbidden" "this session is not allowed here";
+    /// The service is assembled wrongly: a required session layer did not run, or two did.
+    Misconfigured INTERNAL_SERVER_ERROR
+        "misconfigured" "the service is misconfigured";
+    /// The revocation check failed, and the layer fails closed.
+    RevocationUnavailable SERVICE_UNAVAILABLE
+        "revocation_unavailable" "whether the session is revoked cannot be determined";
 }
 
 impl SessionErrorKind {
-    /// The stable word for the category, such as `token_expired`.
+    /// The stable identifier of the category, such as `token_expired`.
     #[must_use]
     pub const fn code(self) -> &'static str {
-        match self {
-            Self::TokenMissing => "token_missing",
-            Self::RequestInvalid => "request_invalid",
-            Self::TokenMalformed => "token_malformed",
-            Self::TokenUnacceptable => "token_unacceptable",
-            Self::SignatureInvalid => "signature_invalid",
-            Self::TokenExpired => "token_expired",
-            Self::TokenNotYetValid => "token_not_yet_valid",
-            Self::IssuerInvalid => "issuer_invalid",
-            Self::AudienceInvalid => "audience_invalid",
-            Self::ServerMismatch => "server_mismatch",
-            Self::ClaimInvalid => "claim_invalid",
-            Self::SessionRevoked => "session_revoked",
-            Self::ClientKindForbidden => "client_kind_forbidden",
-            Self::AccessLevelInsufficient => "access_level_insufficient",
-            Self::ScopeInsufficient => "scope_insufficient",
-            Self::Forbidden => "forbidden",
-            Self::Misconfigured => "misconfigured",
-            Self::RevocationUnavailable => "revocation_unavailable",
-        }
+        self.row().1
     }
 
-    /// The category in plain words, for people.
+    /// The category in plain English.
     pub(crate) const fn title(self) -> &'static str {
-        match self {
-            Self::TokenMissing => "the request carries no session token",
-            Self::RequestInvalid => "the request does not carry exactly one session token",
-            Self::TokenMalformed => "the session token is malformed",
-            Self::TokenUnacceptable => "this kind of session token is not accepted here",
-            Self::SignatureInvalid => "the signature of the session token is invalid",
-            Self::TokenExpired => "the session token has expired",
-            Self::TokenNotYetValid => "the session token is not valid yet",
-            Self::IssuerInvalid => "the session token is from another issuer",
-            Self::AudienceInvalid => "the session token is for another audience",
-            Self::ServerMismatch => "the session token is for another server or instance",
-            Self::ClaimInvalid => "a claim of the session token is missing or invalid",
-            Self::SessionRevoked => "the session is revoked",
-            Self::ClientKindForbidden => "this kind of client is not allowed here",
-            Self::AccessLevelInsufficient => "the access level is not sufficient",
-            Self::ScopeInsufficient => "the scope is not sufficient",
-            Self::Forbidden => "this session is not allowed here",
-            Self::Misconfigured => "the service is misconfigured",
-            Self::RevocationUnavailable => "whether the session is revoked cannot be determined",
-        }
+        self.row().2
     }
 
-    /// The HTTP status that answers the category: 400, 401, 403, 500 or 503.
+    /// The HTTP status of the category: 400, 401, 403, 500 or 503.
     #[must_use]
     pub const fn status(self) -> StatusCode {
-        match self {
-            Self::RequestInvalid => StatusCode::BAD_REQUEST,
-            Self::ClientKindForbidden
-            | Self::AccessLevelInsufficient
-            | Self::ScopeInsufficient
-            | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::RevocationUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TokenMissing
-            | Self::TokenMalformed
-            | Self::TokenUnacceptable
-            | Self::SignatureInvalid
-            | Self::TokenExpired
-            | Self::TokenNotYetValid
-            | Self::IssuerInvalid
-            | Self::AudienceInvalid
-            | Self::ServerMismatch
-            | Self::ClaimInvalid
-            | Self::SessionRevoked => StatusCode::UNAUTHORIZED,
-        }
+        self.row().0
     }
 }
 
-/// A token could not be made, or a claim of one is not what the caller asked for.
+/// The error of minting a token, or of reading a claim as a type that it does not have.
 ///
-/// Made by [`SessionTokenBuilder`](crate::SessionTokenBuilder),
+/// It comes from [`SessionTokenBuilder`](crate::SessionTokenBuilder),
 /// [`NestedTokenBuilder`](crate::NestedTokenBuilder), [`SessionIssuer`](crate::SessionIssuer) and
-/// [`SessionToken::claim`](crate::SessionToken::claim). It holds no claim's value.
+/// [`SessionToken::claim`](crate::SessionToken::claim), and never holds the value of a claim.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TokenError {
     kind: TokenErrorKind,
@@ -429,20 +415,20 @@ impl Error for TokenError {}
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// A claim is missing, out of range, too long, or not of the type that was asked for.
+    /// A claim is missing, out of range, too long, or not of the requested type.
     ClaimInvalid,
-    /// An expired session mints no nested token.
+    /// The parent session has expired, and so cannot mint a nested token.
     ParentExpired,
-    /// A session without a token, such as [`Session::system`](crate::Session::system), has
-    /// nothing that a nested token could inherit.
+    /// The parent session has no token to inherit from, as with
+    /// [`Session::system`](crate::Session::system).
     ParentWithoutToken,
-    /// The access level is above the parent's, and was not asked for by
+    /// The access level is above the parent's, without
     /// [`elevated`](crate::NestedTokenBuilder::elevated).
     AccessLevelExceeded,
     /// The scope is not a subset of the parent's.
     ScopeExceeded,
-    /// There are as many actors as a token may hold.
+    /// The token would hold more actors than the limit.
     TooManyActors,
-    /// The key could not sign.
+    /// The key failed to sign.
     Signing,
 }

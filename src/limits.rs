@@ -1,44 +1,26 @@
-//! How large a token may be.
+//! Limits of a token's size.
 
 use crate::error::ConfigError;
 
-/// Bounds on what a token may hold. Each is checked before anything is allocated by its size.
-///
-/// # Examples
-///
-/// ```
-/// use tower_session_token::Limits;
-///
-/// let limits = Limits::default().with_token_bytes(4096);
-/// assert_eq!(limits.token_bytes(), 4096);
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Limits {
-    token_bytes: usize,
-    header_bytes: usize,
-    nesting: usize,
-    claim_bytes: usize,
-    locale_bytes: usize,
-    scope_bytes: usize,
-    actors: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            token_bytes: 8192,
-            header_bytes: 4096,
-            nesting: 32,
-            claim_bytes: 256,
-            locale_bytes: 64,
-            scope_bytes: 4096,
-            actors: 4,
-        }
-    }
-}
-
 macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident, $with:ident;)*) => {
+    (
+        $(#[$limits:meta])*
+        Limits;
+        $($(#[$doc:meta])* $name:ident, $with:ident = $default:literal;)*
+    ) => {
+        $(#[$limits])*
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub struct Limits {
+            $($name: usize,)*
+        }
+
+        /// The limits of a service that sets none.
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
         impl Limits {
             $(
                 $(#[$doc])*
@@ -47,7 +29,18 @@ macro_rules! limits {
                     self.$name
                 }
 
-                #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), ").")]
+                #[doc = concat!("Sets [`", stringify!($name), "`](Self::", stringify!($name), "),")]
+                #[doc = concat!($default, " by default.")]
+                ///
+                /// # Examples
+                ///
+                /// ```
+                /// use tower_session_token::Limits;
+                ///
+                #[doc = concat!("let limits = Limits::default().", stringify!($with), "(16);")]
+                #[doc = concat!("assert_eq!(limits.", stringify!($name), "(), 16);")]
+                #[doc = concat!("assert_eq!(Limits::default().", stringify!($name), "(), ", $default, ");")]
+                /// ```
                 #[must_use]
                 pub const fn $with(mut self, limit: usize) -> Self {
                     self.$name = limit;
@@ -59,44 +52,50 @@ macro_rules! limits {
 }
 
 limits! {
-    /// The whole token, in bytes; 8,192 by default, 1 MiB at most.
-    token_bytes, with_token_bytes;
-    /// The decoded JOSE header, in bytes; 4,096 by default.
-    header_bytes, with_header_bytes;
-    /// The nesting of JSON in header and claims, the object itself counted as 1; 32 by default,
-    /// 100 at most.
-    nesting, with_nesting;
-    /// Any one text claim that the profile names and no other limit covers, in bytes; 256 by
-    /// default.
-    claim_bytes, with_claim_bytes;
-    /// The claims `locale` and `ui_locale`, in bytes; 64 by default. (No name of a zone is longer
-    /// than 64 bytes.)
-    locale_bytes, with_locale_bytes;
-    /// The claim `scope`, in bytes; 4,096 by default.
-    scope_bytes, with_scope_bytes;
-    /// The actors in the claim `act`; 4 by default.
-    actors, with_actors;
+    /// Upper bounds of a token's size, inclusive.
+    ///
+    /// Each is checked before anything of that size is allocated. A verifier cannot be built with a
+    /// [`token_bytes`](Self::token_bytes), [`header_bytes`](Self::header_bytes),
+    /// [`nesting`](Self::nesting) or [`claim_bytes`](Self::claim_bytes) of 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::Limits;
+    ///
+    /// let limits = Limits::default().with_token_bytes(4096);
+    /// assert_eq!(limits.token_bytes(), 4096);
+    /// ```
+    Limits;
+
+    /// The encoded token, in bytes; 1 MiB at most.
+    token_bytes, with_token_bytes = 8192;
+    /// The decoded JOSE header, in bytes.
+    header_bytes, with_header_bytes = 4096;
+    /// The nesting of JSON in header and claims, where the object itself counts as 1; 100 at most.
+    nesting, with_nesting = 32;
+    /// Each string claim of the profile that has no other limit, in bytes.
+    claim_bytes, with_claim_bytes = 256;
+    /// Each of the claims `locale` and `ui_locale`, in bytes.
+    locale_bytes, with_locale_bytes = 64;
+    /// The claim `scope`, in bytes.
+    scope_bytes, with_scope_bytes = 4096;
+    /// The number of nested actors in the claim `act` (RFC 8693 §4.1).
+    actors, with_actors = 4;
 }
 
 impl Limits {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let refuse = |why| Err(ConfigError::new("limits", why));
-        if self.token_bytes > 1024 * 1024 {
-            return refuse("token_bytes is above 1 MiB");
-        }
-        if self.nesting > 100 {
-            return refuse("nesting is above 100");
-        }
-        if [
-            self.token_bytes,
-            self.header_bytes,
-            self.nesting,
-            self.claim_bytes,
-        ]
-        .contains(&0)
-        {
-            return refuse("a limit of 0 would refuse every token");
-        }
-        Ok(())
+        let sizes = [self.token_bytes, self.header_bytes, self.claim_bytes];
+        let reason = if self.token_bytes > 1024 * 1024 {
+            "token_bytes is above 1 MiB"
+        } else if self.nesting > 100 {
+            "nesting is above 100"
+        } else if self.nesting == 0 || sizes.contains(&0) {
+            "a limit of 0 would reject every token"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::new("limits", reason))
     }
 }

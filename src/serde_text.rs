@@ -1,4 +1,4 @@
-//! Serde for types that are one string: `Display` to serialize, `FromStr` to deserialize.
+//! Types that are one string: enums of names, and serde by `Display` and `FromStr`.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
@@ -22,6 +22,36 @@ macro_rules! serde_as_text {
 }
 pub(crate) use serde_as_text;
 
+/// Defines an enum of named values, the list `ALL` of them, and `as_str`.
+macro_rules! named_enum {
+    (
+        $(#[$enum:meta])*
+        pub enum $type:ident {
+            $($(#[$doc:meta])* $variant:ident = $name:literal,)*
+        }
+        $(#[$as_str:meta])*
+        as_str
+    ) => {
+        $(#[$enum])*
+        pub enum $type {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $type {
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            $(#[$as_str])*
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+pub(crate) use named_enum;
+
 /// Implements `Display`, `FromStr` and serde for an enum by its `as_str` and its list `ALL`.
 macro_rules! text_enum {
     ($type:ty, $names:literal) => {
@@ -31,18 +61,14 @@ macro_rules! text_enum {
             }
         }
 
-        /// Parses what [`as_str`](Self::as_str) gives, and no other spelling.
+        /// Parses exactly what [`as_str`](Self::as_str) returns; case matters.
         impl std::str::FromStr for $type {
             type Err = $crate::error::ParseError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Self::ALL
-                    .into_iter()
-                    .find(|value| value.as_str() == text)
-                    .ok_or($crate::error::ParseError::new(concat!(
-                        "not one of ",
-                        $names
-                    )))
+                let mut values = Self::ALL.iter().copied();
+                let error = $crate::error::ParseError::new(concat!("not one of ", $names));
+                values.find(|value| value.as_str() == text).ok_or(error)
             }
         }
 
@@ -51,8 +77,8 @@ macro_rules! text_enum {
 }
 pub(crate) use text_enum;
 
-/// Deserializes a string and parses it, with no copy in between. An error holds the words of
-/// `T::Err`, and nothing of the string.
+/// Deserializes a string and parses it without a copy. Errors hold the message of `T::Err`, and
+/// nothing of the string.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
 where
     T: FromStr<Err: fmt::Display>,

@@ -1,10 +1,10 @@
-//! Moments as tokens have them, and the clock that they are compared with.
+//! Instants as tokens write them, and the clock that they are compared with.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-/// A moment: the time since 1970-01-01T00:00:00Z (RFC 7519 §2 "NumericDate"), never before it.
+/// An instant, as the time since 1970-01-01T00:00:00Z (RFC 7519 §2 "NumericDate"); never earlier.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) struct NumericDate(Duration);
 
@@ -14,23 +14,21 @@ impl NumericDate {
 
     pub(crate) const MAX: Self = Self(Duration::from_secs(Self::MAX_SECONDS));
 
-    /// A date of so many seconds and nanoseconds.
+    /// The date of `seconds` and `nanos`, up to [`MAX`](Self::MAX).
     pub(crate) fn new(seconds: u64, nanos: u32) -> Option<Self> {
-        let date = Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))?;
-        Some(Self(date)).filter(|date| *date <= Self::MAX)
+        Self::of(Duration::from_secs(seconds).checked_add(Duration::from_nanos(nanos.into()))?)
     }
 
     pub(crate) fn from_double(seconds: f64) -> Option<Self> {
-        let date = Duration::try_from_secs_f64(seconds).ok()?;
-        Some(Self(date)).filter(|date| *date <= Self::MAX)
+        Self::of(Duration::try_from_secs_f64(seconds).ok()?)
     }
 
-    /// Never wraps round: a sum that is too large is later than every moment.
+    /// The sum, or the longest `Duration` on overflow, which is later than every instant.
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
-    /// Never before 1970.
+    /// The difference, or 1970 if it is earlier.
     pub(crate) fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration))
     }
@@ -39,22 +37,25 @@ impl NumericDate {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The same date with a fraction of whole milliseconds.
+    /// The date truncated to milliseconds.
     pub(crate) fn to_millis(self) -> Self {
         Self(Duration::from_millis(self.millis()))
     }
 
     pub(crate) fn from_millis(millis: u64) -> Option<Self> {
-        let date = Duration::from_millis(millis);
-        Some(Self(date)).filter(|date| *date <= Self::MAX)
+        Self::of(Duration::from_millis(millis))
     }
 
-    /// Whole milliseconds, a fraction cut off.
+    fn of(date: Duration) -> Option<Self> {
+        (date <= Self::MAX.0).then_some(Self(date))
+    }
+
+    /// Whole milliseconds, truncated; `u64::MAX` on overflow, after any date.
     pub(crate) fn millis(self) -> u64 {
         u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Whole seconds, a fraction cut off.
+    /// Whole seconds, truncated.
     pub(crate) fn seconds(self) -> u64 {
         self.0.as_secs()
     }
@@ -67,7 +68,7 @@ impl NumericDate {
     }
 }
 
-/// An integer where there is no fraction (RFC 7519 §2).
+/// Converts to an integer if there is no fraction (RFC 7519 §2).
 impl From<NumericDate> for serde_json::Value {
     fn from(date: NumericDate) -> Self {
         if date.0.subsec_nanos() == 0 {
@@ -78,7 +79,7 @@ impl From<NumericDate> for serde_json::Value {
     }
 }
 
-/// Instants before 1970 become 1970: no token is that old.
+/// Converts an instant before 1970 to 1970, since no token is that old.
 impl From<DateTime<Utc>> for NumericDate {
     fn from(instant: DateTime<Utc>) -> Self {
         // chrono counts a leap second as nanoseconds beyond the second; a Duration carries them.
@@ -109,10 +110,10 @@ impl Validity {
     }
 }
 
-/// The largest leeway that a verifier takes.
+/// The largest leeway of a verifier.
 pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// What tells the present moment.
+/// The source of the current time.
 #[derive(Clone, Default)]
 pub(crate) enum Clock {
     #[default]
@@ -128,7 +129,7 @@ impl Clock {
         }
     }
 
-    /// The present instant where a tick counts: [`now`](Self::now) may be some milliseconds ago.
+    /// The current time to the nanosecond; [`now`](Self::now) may be some milliseconds late.
     pub(crate) fn exactly_now(&self) -> NumericDate {
         match self {
             Self::System => Utc::now().into(),
@@ -137,13 +138,14 @@ impl Clock {
     }
 }
 
-/// The time of the last tick, some milliseconds ago at most: it is read several times faster.
+/// The time of the kernel's last tick, some milliseconds ago: several times faster to read. A clock
+/// before 1970 reads as 1970.
 #[cfg(target_os = "linux")]
 fn system_time() -> Duration {
     use rustix::time::{ClockId, clock_gettime};
 
     let time = clock_gettime(ClockId::RealtimeCoarse);
-    let unsigned = |it: i64| u64::try_from(it).unwrap_or_default();
+    let unsigned = |part: i64| u64::try_from(part).unwrap_or_default();
     let rest = Duration::from_nanos(unsigned(time.tv_nsec));
     Duration::from_secs(unsigned(time.tv_sec)).saturating_add(rest)
 }
@@ -171,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_years_1970_to_9999_are_moments() {
+    fn only_the_years_1970_to_9999_are_dates() {
         assert!(NumericDate::new(253_402_300_799, 0).is_some());
         assert!(NumericDate::new(253_402_300_800, 0).is_none());
         assert!(NumericDate::new(253_402_300_799, 1).is_none());
@@ -191,17 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn a_fraction_counts() {
+    fn a_fraction_of_a_second_is_kept() {
         let whole = NumericDate::new(1_750_000_000, 0).unwrap();
         assert!(NumericDate::from_double(1_749_999_999.6).unwrap() < whole);
         assert!(NumericDate::from_double(1_750_000_000.4).unwrap() > whole);
     }
 
     #[test]
-    fn moments_survive_chrono() {
+    fn a_date_survives_a_round_trip_through_chrono() {
         for seconds in [0, 1_750_000_000, 253_402_300_799] {
-            let moment = NumericDate::new(seconds, 0).unwrap();
-            assert_eq!(NumericDate::from(moment.to_date_time()), moment);
+            let date = NumericDate::new(seconds, 0).unwrap();
+            assert_eq!(NumericDate::from(date.to_date_time()), date);
         }
         assert_eq!(
             NumericDate::from(DateTime::<Utc>::MIN_UTC),

@@ -1,7 +1,7 @@
-//! The published vectors: hostile and odd tokens, the examples of the RFCs, Wycheproof.
+//! Published vectors: hostile and unusual tokens, the examples of the RFCs, Wycheproof.
 //!
-//! A case is judged by the whole layer, as a request. Those that are about less than a session
-//! (no `sub`, a payload that is no claims set) are judged by the token floor alone.
+//! A case is verified by the whole layer, as a request. Cases that cannot become a session (no `sub`,
+//! a payload that is not a claims set) are verified by the jws floor alone.
 
 use std::{collections::BTreeMap, convert::Infallible, fs, path::Path};
 
@@ -19,17 +19,17 @@ use crate::{
     jws::{self, compact},
 };
 
-/// `should` cases that are decided otherwise, with the reason.
+/// Cases of level `should` with another result, with the reason.
 const DEVIATIONS: &[(&str, &str)] = &[(
     "typ-expected/match",
     "an `at+jwt` needs `client_id` (RFC 9068 §2.2), which these tokens of registered claims lack",
 )];
 
-/// Refusals that come at another stage than the vector's, with the reason.
+/// Rejections at another stage than the vector's, with the reason.
 const OTHER_STAGES: &[(&str, SessionErrorKind, &str)] = &[(
     "sig-header-changed/kid-added",
     SessionErrorKind::TokenUnacceptable,
-    "the `kid` that was added names no key, which is seen before the signature",
+    "the added `kid` names no key, which is checked before the signature",
 )];
 
 #[derive(Deserialize)]
@@ -91,11 +91,11 @@ enum Profile {
     Jws,
 }
 
-/// What came of a case: the claims of the token, or the refusal.
+/// The result of a case: the claims of the token, or the kind of rejection.
 type Outcome = Result<Value, SessionErrorKind>;
 
 #[test]
-fn hostile_and_odd_tokens() {
+fn hostile_and_unusual_tokens_are_decided_as_expected() {
     let mut run = Run::default();
     let file: File<Case> = read("jws-visible.json");
     for case in &file.cases {
@@ -105,7 +105,7 @@ fn hostile_and_odd_tokens() {
 }
 
 #[test]
-fn examples_of_the_rfcs() {
+fn examples_of_the_rfcs_are_decided_as_expected() {
     let mut run = Run::default();
     let file: File<Case> = read("rfc-examples.json");
     for case in &file.cases {
@@ -114,10 +114,10 @@ fn examples_of_the_rfcs() {
     run.finish(42, 8);
 }
 
-/// Counts and collects, so that one failure hides no other and nothing is skipped in silence.
+/// Counts cases and collects failures, so that no failure hides another and no case is skipped.
 #[derive(Default)]
 struct Run {
-    judged: usize,
+    verified: usize,
     unsupported: usize,
     failures: Vec<String>,
 }
@@ -129,7 +129,7 @@ impl Run {
             self.unsupported += 1;
             return;
         }
-        self.judged += 1;
+        self.verified += 1;
         let outcome = case.outcome(keys);
         assert_eq!(outcome, case.outcome(keys), "{} is stable", case.name);
         let deviates = DEVIATIONS.iter().any(|(name, _)| *name == case.name);
@@ -152,9 +152,9 @@ impl Run {
         }
     }
 
-    fn finish(self, judged: usize, unsupported: usize) {
+    fn finish(self, verified: usize, unsupported: usize) {
         assert!(self.failures.is_empty(), "{:#?}", self.failures);
-        assert_eq!((self.judged, self.unsupported), (judged, unsupported));
+        assert_eq!((self.verified, self.unsupported), (verified, unsupported));
     }
 }
 
@@ -174,7 +174,7 @@ impl Case {
             && self
                 .claims
                 .as_ref()
-                .is_some_and(|it| it.get("sub").is_none());
+                .is_some_and(|claims| claims.get("sub").is_none());
         let floor_alone = self.profile == Profile::Jws || accepted_without_subject;
         match token {
             Some(token) if floor_alone => self
@@ -191,7 +191,7 @@ impl Case {
                     .map_err(|error| error.kind());
                 let mut headers = HeaderMap::new();
                 let value = [b"Bearer ", &token[..]].concat();
-                // A space in front of the token is HTTP's (RFC 6750 §2.1: one or more).
+                // Leading spaces are part of the header syntax (RFC 6750 §2.1: one or more).
                 if !token.starts_with(b" ")
                     && let Ok(value) = HeaderValue::from_bytes(&value)
                 {
@@ -207,7 +207,7 @@ impl Case {
                     let name: HeaderName = name.parse().unwrap();
                     match HeaderValue::from_bytes(&base64(value)) {
                         Ok(value) => headers.append(name, value),
-                        // No server hands such a field on.
+                        // A server rejects such a field.
                         Err(_) => return Err(SessionErrorKind::RequestInvalid),
                     };
                 }
@@ -271,7 +271,7 @@ impl Case {
         differs.then(|| format!("the claims {want} are expected, but there are {got}"))
     }
 
-    /// The kinds of refusal that belong to the stage where a strict verifier stops.
+    /// Compares the kind of rejection with the stage at which a strict verifier stops.
     fn compare_reason(&self, got: SessionErrorKind) -> Option<String> {
         use SessionErrorKind as Kind;
         let elsewhere = |(name, kind, _): &(&str, Kind, &str)| *name == self.name && *kind == got;
@@ -282,16 +282,16 @@ impl Case {
         let want: &[Kind] = match stage {
             "structure" | "base64" | "header-json" | "header-param" | "crit" | "size"
             | "payload-json" => &[Kind::TokenMalformed],
-            // Absent or of the wrong type, else not the key's.
+            // `alg` is absent or of the wrong type, or not the key's.
             "alg" => &[Kind::TokenMalformed, Kind::TokenUnacceptable],
             "key" | "typ" => &[Kind::TokenUnacceptable],
             "signature" => &[Kind::SignatureInvalid],
             "missing-claim" | "exp-type" | "nbf-type" | "iat-type" | "iss-type" | "aud-type"
             | "sub-type" => &[Kind::ClaimInvalid],
-            // A moment before 1970 is out of range.
+            // An instant before 1970 is out of range.
             "exp" => &[Kind::TokenExpired, Kind::ClaimInvalid],
             "nbf" => &[Kind::TokenNotYetValid],
-            // The examples of RFC 7515 have no `sub`, which a session misses before.
+            // The examples of RFC 7515 have no `sub`, which is checked first.
             "iss" if self.source_is_rfc() => &[Kind::ClaimInvalid],
             "iss" => &[Kind::IssuerInvalid],
             "aud" => &[Kind::AudienceInvalid],
@@ -352,7 +352,7 @@ struct JwsCase {
 }
 
 #[test]
-fn wycheproof_jws() {
+fn wycheproof_jws_are_decided_as_expected() {
     let file: Wycheproof = read("wycheproof-jws.json");
     let mut run = Run::default();
     for group in &file.groups {
@@ -360,15 +360,15 @@ fn wycheproof_jws() {
             let algorithms: Vec<Algorithm> = group
                 .algorithms
                 .iter()
-                .filter_map(|it| it.parse().ok())
+                .filter_map(|name| name.parse().ok())
                 .collect();
             if algorithms.is_empty() {
                 assert_eq!(group.algorithms, ["ES512"]);
                 run.unsupported += 1;
                 continue;
             }
-            run.judged += 1;
-            // A key that may not be used at all refuses every token.
+            run.verified += 1;
+            // An unusable key rejects every token.
             let accepted = KeySet::from_jwks_with_algorithms(
                 json!({ "keys": [group.key] }).to_string(),
                 &algorithms,
@@ -393,8 +393,7 @@ fn wycheproof_jws() {
     run.finish(393, 2);
 }
 
-/// The payload of a token whose signature holds, whatever is in it: for vectors that are about
-/// signatures alone.
+/// The payload of a token with a valid signature, with any content, for vectors of signatures.
 fn signed_payload(
     keys: &KeyStore,
     accepted: TokenType,

@@ -1,4 +1,4 @@
-//! The arguments, and what they make.
+//! The command line, and the verifier that it describes.
 
 use std::{fs, sync::Arc, time::Duration};
 
@@ -16,8 +16,7 @@ A real HTTP server with the session layer in front.
   --listen ADDR             127.0.0.1:3000; port 0 picks one
   --hs256-secret-file FILE  raw bytes; also signs   | exactly one of these,
   --jwks FILE               a JWK Set               | or none: a key for this run
-                            SIGHUP has it read again, and its keys replace those in force
-  --revoked-sessions FILE   ids, one a line; SIGHUP has it read again: those in it are revoked too
+  --revoked-sessions FILE   sids, one a line; SIGHUP reads it, and the JWK Set, again
   --jwks-algorithm ALG      for keys of the set that name none, by kty; may be repeated
   --issuer URL              https://issuer.example
   --audience NAME           session-demo
@@ -39,8 +38,7 @@ A real HTTP server with the session layer in front.
   --problem-details
 ";
 
-pub(crate) const DEFAULT_ISSUER: &str = "https://issuer.example";
-pub(crate) const DEFAULT_AUDIENCE: &str = "session-demo";
+const DEMO_LIFETIME: Duration = Duration::from_secs(8 * 3600);
 
 pub(crate) enum Keys {
     Hs256(Vec<u8>),
@@ -61,7 +59,7 @@ impl Jwks {
     }
 }
 
-/// A file with the ids of sessions, and what was in it so far.
+/// A file with the ids of sessions, and the revocations that were read from it.
 pub(crate) struct Revoked {
     path: String,
     issuer: String,
@@ -71,7 +69,7 @@ pub(crate) struct Revoked {
 impl Revoked {
     pub(crate) fn read(&self) -> Result<(), Failure> {
         let text = fs::read_to_string(&self.path)?;
-        for id in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
+        for id in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             // For good: the file does not say when the last token of a session expires.
             let id = SessionId::from(id);
             self.list.revoke(&Revocation::session(
@@ -99,8 +97,8 @@ pub(crate) struct Args {
     jwks_algorithms: Vec<Algorithm>,
     /// The path of a file.
     revoked_sessions: Option<String>,
-    pub(crate) issuer: Option<String>,
-    pub(crate) audience: Option<String>,
+    issuer: Option<String>,
+    audience: Option<String>,
     any_issuer: bool,
     any_audience: bool,
     accepted: Vec<TokenType>,
@@ -172,8 +170,8 @@ impl Args {
             "audience" => self.audience = Some(value),
             "accept-type" => self.accepted.push(value.parse()?),
             "now" => {
-                let moment = DateTime::from_timestamp(value.parse()?, 0);
-                self.now = Some(moment.ok_or("not a moment")?);
+                let instant = DateTime::from_timestamp(value.parse()?, 0);
+                self.now = Some(instant.ok_or("out of range")?);
             }
             "max-token-bytes" => self.max_token_bytes = Some(value.parse()?),
             "leeway" => self.leeway = Some(seconds(value)?),
@@ -218,7 +216,7 @@ impl Args {
         if self.any_issuer {
             return Err("--revoked-sessions: is of one issuer, not of --any-issuer".into());
         }
-        let issuer = self.issuer.as_deref().unwrap_or(DEFAULT_ISSUER).to_owned();
+        let issuer = self.issuer().to_owned();
         let list = RevocationList::new();
         let revoked = Revoked { path, issuer, list };
         revoked
@@ -242,7 +240,11 @@ impl Args {
             None => {
                 let signing = self.signing_key()?;
                 let builder = builder.key(signing.verifying_key());
-                (builder, Some(SessionIssuer::new(signing)))
+                let issuer = SessionIssuer::new(signing)
+                    .issuer(self.issuer())
+                    .audience(self.audience())
+                    .lifetime(DEMO_LIFETIME);
+                (builder, Some(issuer))
             }
         };
         let clock = Arc::clone(clock);
@@ -250,12 +252,12 @@ impl Args {
         builder = match (self.any_issuer, &self.issuer) {
             (true, None) => builder.any_issuer(),
             (true, Some(_)) => return Err("--any-issuer: contradicts --issuer".into()),
-            (false, issuer) => builder.issuer(issuer.as_deref().unwrap_or(DEFAULT_ISSUER)),
+            (false, _) => builder.issuer(self.issuer()),
         };
         builder = match (self.any_audience, &self.audience) {
             (true, None) => builder.any_audience(),
             (true, Some(_)) => return Err("--any-audience: contradicts --audience".into()),
-            (false, audience) => builder.audience(audience.as_deref().unwrap_or(DEFAULT_AUDIENCE)),
+            (false, _) => builder.audience(self.audience()),
         };
         for token_type in &self.accepted {
             builder = builder.accept_type(*token_type);
@@ -289,6 +291,14 @@ impl Args {
             about(&argument, &error.into())
         })?;
         Ok((verifier, issuer))
+    }
+
+    fn issuer(&self) -> &str {
+        self.issuer.as_deref().unwrap_or("https://issuer.example")
+    }
+
+    fn audience(&self) -> &str {
+        self.audience.as_deref().unwrap_or("session-demo")
     }
 
     fn signing_key(&self) -> Result<SigningKey, Failure> {

@@ -1,8 +1,8 @@
-//! What the answers say of a session.
+//! A session as JSON.
 
-use chrono::{DateTime, FixedOffset, Locale, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
-use tower_session_token::{Actor, Culture, Session};
+use tower_session_token::{Actor, Session};
 
 pub(crate) fn describe(session: &Session) -> Value {
     let context = session.client_context();
@@ -30,7 +30,7 @@ pub(crate) fn describe(session: &Session) -> Value {
             "source": context.ui_culture_source().as_str(),
         },
         "client_utc_offset": {
-            "value": offset(context.utc_offset()),
+            "value": context.utc_offset().to_string(),
             "source": context.utc_offset_source().as_str(),
         },
         "client_time_zone": {
@@ -39,6 +39,8 @@ pub(crate) fn describe(session: &Session) -> Value {
         },
         "server_code": session.server_code(),
         "instance_name": session.instance_name(),
+        "roles": session.roles().collect::<Vec<_>>(),
+        "scope": session.scope().collect::<Vec<_>>(),
         "actor": session.actor().map(describe_actor),
         "token": session.token().map(|token| json!({
             "id": token.id(),
@@ -62,34 +64,4 @@ fn describe_actor(actor: &Actor) -> Value {
 
 pub(crate) fn instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-}
-
-fn offset(offset: FixedOffset) -> String {
-    offset.to_string()
-}
-
-/// The formats of the nearest culture that chrono knows.
-pub(crate) fn locale(culture: &Culture) -> Locale {
-    std::iter::once(culture.clone())
-        .chain(culture.parents())
-        .find_map(|it| {
-            let region = it
-                .region()
-                .map(str::to_owned)
-                .or_else(|| usual_region(it.language()));
-            Locale::try_from(format!("{}_{}", it.language(), region?).as_str()).ok()
-        })
-        .unwrap_or(Locale::POSIX)
-}
-
-/// POSIX has no locale without a region.
-fn usual_region(language: &str) -> Option<String> {
-    match language {
-        "en" => Some("US".to_owned()),
-        "zh" => Some("CN".to_owned()),
-        "ja" => Some("JP".to_owned()),
-        "uk" => Some("UA".to_owned()),
-        "und" => None,
-        language => Some(language.to_ascii_uppercase()),
-    }
 }

@@ -13,15 +13,16 @@
 //! `--help` lists its arguments.
 
 mod args;
+mod dates;
 mod describe;
 
-use std::{error::Error, future::Future, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, future::Future, process::ExitCode, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::{Body, Bytes},
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -30,13 +31,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, signal};
 use tower_session_token::{
-    AccessLevel, ApplicationId, ClientHeaders, ClientKind, RejectionBody, RequireAccessLevel,
-    RequireClientKind, Session, SessionContext, SessionIssuer, SessionLayer, SessionToken,
-    TokenErrorKind, User,
+    AccessLevel, ClientHeaders, ClientKind, RejectionBody, RequireAccessLevel, RequireClientKind,
+    Session, SessionContext, SessionIssuer, SessionLayer, SessionToken, TokenErrorKind, User,
 };
 
-use args::{Args, DEFAULT_AUDIENCE, DEFAULT_ISSUER, HELP, Jwks, Revoked};
-use describe::{describe, instant, locale};
+use args::{Args, HELP, Jwks, Revoked};
+use dates::long_text;
+use describe::{describe, instant};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -80,7 +81,7 @@ async fn run() -> Result<(), Failure> {
     if args.keys.is_none()
         && let Some(issuer) = &issuer
     {
-        let token = issuer.issue(&demo_token(args.issuer, args.audience, clock())?)?;
+        let token = issuer.issue(&demo_token(issuer, clock())?)?;
         println!("\n  curl -H 'Authorization: Bearer {token}' http://{address}/session\n");
     }
 
@@ -106,7 +107,7 @@ async fn stopped() {
     }
 }
 
-/// At each SIGHUP reads the files again. If none of the key set can be used, the keys in force stay.
+/// Reads the files again at each SIGHUP. A key set without a usable key leaves those in force.
 fn reload(
     jwks: Option<Jwks>,
     revoked: Option<Revoked>,
@@ -139,7 +140,7 @@ struct App {
 }
 
 const ROUTES: &str = "GET /session  GET /optional  GET /desktop  GET /web  GET /admin  \
-                      POST /nested  GET /time  GET /healthz\n";
+                      POST /nested  GET /time  GET /healthz  GET /readyz\n";
 
 fn routes<R>(app: Arc<App>, layer: SessionLayer<R>) -> Router
 where
@@ -162,17 +163,23 @@ where
     Router::new()
         .route("/", get(|| async { ROUTES }))
         .route("/healthz", get(|| async { "ok\n" }))
+        // The keys are those of a file or of this run: there is no provider that could be away.
+        .route("/readyz", get(|| async { "ok\n" }))
         .merge(required)
         .merge(optional)
         .with_state(app)
 }
 
-async fn session(session: Session) -> Json<Value> {
-    Json(describe(&session))
+async fn session(session: Session) -> Response {
+    json_response(&describe(&session))
 }
 
-async fn optional(session: Option<Session>) -> Json<Value> {
-    Json(json!({ "session": session.as_ref().map(describe) }))
+async fn optional(session: Option<Session>) -> Response {
+    json_response(&json!({ "session": session.as_ref().map(describe) }))
+}
+
+fn json_response(value: &Value) -> Response {
+    ([(CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
 #[derive(Deserialize)]
@@ -189,7 +196,7 @@ fn nested_request(body: &[u8]) -> Option<(User, AccessLevel)> {
     let request: NestedRequest = serde_json::from_value(object.into()).ok()?;
     let level = request
         .access_level
-        .map_or(Ok(AccessLevel::Regular), |it| it.parse());
+        .map_or(Ok(AccessLevel::Regular), |level| level.parse());
     let mut user = User::new(request.sub);
     if let Some(name) = request.name {
         user = user.with_name(name);
@@ -199,7 +206,11 @@ fn nested_request(body: &[u8]) -> Option<(User, AccessLevel)> {
 
 async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Response {
     let Some((user, access_level)) = nested_request(&body) else {
-        return (StatusCode::BAD_REQUEST, "the body is no nested request\n").into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            "the body is not a nested request\n",
+        )
+            .into_response();
     };
     let built = outer
         .nested(user)
@@ -217,43 +228,44 @@ async fn nested(State(app): State<Arc<App>>, outer: Session, body: Bytes) -> Res
         }
     };
     let signed = app.issuer.as_ref().map(|issuer| issuer.issue(&token));
-    match signed.transpose() {
-        Ok(signed) => {
-            let ambient = SessionContext::scope(Session::in_process(token), async {
-                SessionContext::current()
-            })
-            .await;
-            Json(json!({
-                "session": ambient.as_ref().map(describe),
-                "outer": describe(&outer),
-                "token": signed,
-            }))
-            .into_response()
-        }
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
-    }
-}
-
-async fn time(State(app): State<Arc<App>>, session: Session) -> Json<Value> {
-    let now = (app.clock)();
-    let client = session.to_client_time(now);
-    Json(json!({
-        "utc": instant(now),
-        "client": client.to_rfc3339(),
-        "zone": session.client_time_zone().map(|zone| zone.to_string()),
-        "text": client.format_localized("%c", locale(session.client_culture())).to_string(),
+    let signed = match signed.transpose() {
+        Ok(signed) => signed,
+        Err(error) => return internal_error(&error),
+    };
+    let ambient = SessionContext::scope(Session::in_process(token), async {
+        SessionContext::current()
+    })
+    .await;
+    json_response(&json!({
+        "session": ambient.as_ref().map(describe),
+        "outer": describe(&outer),
+        "token": signed,
     }))
 }
 
-fn demo_token(
-    issuer: Option<String>,
-    audience: Option<String>,
-    now: DateTime<Utc>,
-) -> Result<SessionToken, Failure> {
-    let token = SessionToken::builder(User::new("ann").with_name("Ann Example"))
-        .issuer(issuer.unwrap_or_else(|| DEFAULT_ISSUER.to_owned()))
-        .audience(audience.unwrap_or_else(|| DEFAULT_AUDIENCE.to_owned()))
-        .application_id(ApplicationId::from("server-example"))
+async fn time(State(app): State<Arc<App>>, session: Session) -> Response {
+    let now = (app.clock)();
+    let client = session.to_client_time(now);
+    match long_text(client, session.client_culture()) {
+        Ok(text) => json_response(&json!({
+            "utc": instant(now),
+            "client": client.to_rfc3339(),
+            "zone": session.client_time_zone().map(|zone| zone.to_string()),
+            "text": text,
+        })),
+        Err(error) => internal_error(&*error),
+    }
+}
+
+fn internal_error(error: &dyn Error) -> Response {
+    let text = format!("{error}\n");
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+}
+
+fn demo_token(issuer: &SessionIssuer, now: DateTime<Utc>) -> Result<SessionToken, Failure> {
+    let token = issuer
+        .token(User::new("ann").with_name("Ann Example"))
+        .application_id("web-shop")
         .client_kind(ClientKind::Web)
         .culture("ru-RU")
         .ui_culture("en-US")
@@ -261,7 +273,6 @@ fn demo_token(
         .server_code("main")
         .instance_name("default")
         .issued_at(now)
-        .lifetime(Duration::from_secs(8 * 3600))
         .build()?;
     Ok(token)
 }

@@ -1,4 +1,4 @@
-//! What `Accept-Language` asks for.
+//! The header field `Accept-Language`.
 
 use std::cmp::Reverse;
 
@@ -6,13 +6,13 @@ use smol_str::SmolStr;
 
 use super::{culture::Culture, supported::Supported};
 
-/// How many ranges of `Accept-Language` are read.
+/// The maximum number of ranges; later ones are ignored.
 const MAX_RANGES: usize = 10;
 
 /// The ranges of `Accept-Language` (RFC 9110 §12.5.4): at most ten.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct AcceptLanguage(
-    /// Best first; of equal weight in the order of the field.
+    /// By descending weight; ranges of equal weight in the order of the field.
     Vec<Range>,
 );
 
@@ -24,14 +24,14 @@ struct Range {
 }
 
 impl AcceptLanguage {
-    /// The longest field that is read.
+    /// The longest accepted field, in bytes.
     pub(crate) const MAX_BYTES: usize = 500;
 
-    /// Parses the field's value; of several fields, their values joined by commas.
+    /// Parses the value of the field, or of several fields joined by commas.
     ///
-    /// It is `None`, one bad value, if it is longer than 500 bytes or if none of its ranges is
-    /// well-formed. Else ill-formed ranges are skipped, and those after the tenth are not read. `_`
-    /// is read as `-`. `*` is well-formed, and names nothing that could be chosen.
+    /// `None` if the value is longer than 500 bytes, or if it has ranges but none is well-formed.
+    /// Otherwise ill-formed ranges, and ranges after the tenth, are skipped. `_` is treated as `-`.
+    /// `*` is well-formed but selects no culture.
     pub(crate) fn parse(field: &[u8]) -> Option<Self> {
         if field.len() > Self::MAX_BYTES {
             return None;
@@ -42,28 +42,27 @@ impl AcceptLanguage {
             .filter(|member| !member.is_empty())
             .take(MAX_RANGES);
         let mut ranges = Vec::new();
-        let (mut empty, mut readable) = (true, false);
+        let (mut is_empty, mut is_valid) = (true, false);
         for member in members {
-            empty = false;
+            is_empty = false;
             let Some((tag, weight)) = tag_and_weight(member) else {
                 continue;
             };
             let hyphenated = |c| if c == '_' { '-' } else { c };
             let tag: SmolStr = tag.chars().map(hyphenated).collect();
-            if tag == "*" {
-                readable = true;
-            } else if is_range(&tag) {
-                readable = true;
+            let is_language = is_range(&tag);
+            is_valid |= is_language || tag == "*";
+            if is_language {
                 ranges.push(Range { tag, weight });
             }
         }
-        // A stable sort.
+        // The sort is stable.
         ranges.sort_by_key(|range| Reverse(range.weight));
-        (empty || readable).then_some(Self(ranges))
+        (is_empty || is_valid).then_some(Self(ranges))
     }
 
-    /// The best supported culture: that of the heaviest range which has one. A culture that the
-    /// field itself weighs 0 is not acceptable; one that is more specific still is.
+    /// The supported culture of the range with the highest weight that has one. A culture whose own
+    /// range has weight 0 is not acceptable, but more specific cultures are.
     pub(super) fn choose(&self, supported: &Supported) -> Option<Culture> {
         let of_weight = |zero: bool| {
             let ranges = self.0.iter();
@@ -74,7 +73,7 @@ impl AcceptLanguage {
     }
 }
 
-/// Whether the text is a basic language range (RFC 4647 §2.1) other than `*`.
+/// Whether `tag` is a basic language range (RFC 4647 §2.1) other than `*`.
 fn is_range(tag: &str) -> bool {
     let mut subtags = tag.split('-').map(str::as_bytes);
     let fits = |subtag: &[u8], is_char: fn(&u8) -> bool| {
@@ -86,22 +85,21 @@ fn is_range(tag: &str) -> bool {
         && subtags.all(|subtag| fits(subtag, u8::is_ascii_alphanumeric))
 }
 
-/// Splits a member such as `de;q=0.8`; `None` if it is ill-formed.
+/// Parses a member such as `de;q=0.8`; `None` if it is ill-formed.
 fn tag_and_weight(member: &[u8]) -> Option<(&str, Weight)> {
     let member = str::from_utf8(member).ok()?;
     let Some((tag, weight)) = member.split_once(';') else {
         return Some((member, Weight::ONE));
     };
-    let (tag, weight) = (
-        tag.trim_end_matches(is_ows),
-        weight.trim_start_matches(is_ows),
-    );
+    let weight = weight.trim_start_matches(is_ows);
     let qvalue = weight.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
-    let weight = Weight::parse(qvalue.as_bytes())?;
-    Some((tag, weight))
+    Some((
+        tag.trim_end_matches(is_ows),
+        Weight::parse(qvalue.as_bytes())?,
+    ))
 }
 
-/// OWS of RFC 9110 §5.6.3.
+/// Whether `c` is optional white space (RFC 9110 §5.6.3).
 fn is_ows(c: char) -> bool {
     matches!(c, ' ' | '\t')
 }
@@ -121,7 +119,7 @@ impl Weight {
     const ZERO: Self = Self(0);
     const ONE: Self = Self(1000);
 
-    /// Reads a `qvalue`: `0` or `1`, then perhaps a point and up to three digits, no more than 1.
+    /// Parses a `qvalue`: `0` or `1` with up to three decimals, at most 1.
     fn parse(qvalue: &[u8]) -> Option<Self> {
         let (whole, decimals) = match qvalue {
             [whole] => (whole, &[][..]),
@@ -167,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_heaviest_range_wins() {
+    fn the_range_of_highest_weight_is_chosen() {
         let list = supported(&["en", "en-GB", "de", "fr"]);
         let any = Supported::default();
         for (name, field, of_list, of_any) in [
@@ -293,18 +291,18 @@ mod tests {
     }
 
     #[test]
-    fn one_bad_range_does_not_spoil_the_others() {
+    fn an_ill_formed_range_is_skipped() {
         let accept = AcceptLanguage::parse(b"\xff\xfe, fr").unwrap();
         let chosen = accept.choose(&supported(&["fr"]));
         assert_eq!(text(chosen.as_ref()), Some("fr"));
     }
 
     #[test]
-    fn a_field_with_nothing_to_read_is_bad() {
+    fn a_field_of_ill_formed_ranges_is_rejected() {
         for (name, field, ok) in [
             ("one good range of two", &b"de--DE, fr"[..], true),
             ("wildcard", b"*", true),
-            ("refused", b"de;q=0", true),
+            ("weight 0", b"de;q=0", true),
             ("nothing", b"", true),
             ("only bad ranges", b"de--DE, 12", false),
             ("bad weight", b"de;q=x", false),
@@ -316,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_bounded() {
+    fn long_fields_and_ranges_after_the_tenth_are_ignored() {
         let list = supported(&["fr"]);
         for (name, field, want) in [
             ("ten ranges", format!("{}fr", "it,".repeat(9)), Some("fr")),
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_read_exactly() {
+    fn weights_are_parsed_exactly() {
         for thousandths in 0..=1000_u16 {
             let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
             let weight = Weight::parse(text.as_bytes());
@@ -355,7 +353,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_field_panics_and_a_choice_is_a_member(
+        fn a_choice_from_any_field_is_supported(
             field in proptest::collection::vec(any::<u8>(), 0..600),
             near in "([*a-zA-Z0-9-]{0,8}[ \t]?(;[ \t]?[qQ]=[01]?[.]?[0-9]{0,4})?,?){0,12}",
             list in tags(),

@@ -1,4 +1,4 @@
-//! What Unicode's CLDR knows of language codes: the only place that names its crate.
+//! Language data of Unicode's CLDR. No other module names its crate.
 
 use icu_locale::{
     LanguageIdentifier, Locale, LocaleCanonicalizer, LocaleExpander,
@@ -7,10 +7,10 @@ use icu_locale::{
 
 use super::culture::truncations;
 
-/// Language and script, by likely subtags.
+/// A language and its script by likely subtags (UTS 35).
 pub(super) type Likely = (Language, Option<Script>);
 
-/// More subtags than a language, script, region and variants in use have.
+/// More subtags than any language, script, region and variants in use.
 const MAX_SUBTAGS: usize = 8;
 
 /// The language, script, region and variants of a tag or range, with deprecated codes replaced
@@ -21,10 +21,10 @@ pub(super) struct Codes<'a> {
 }
 
 impl<'a> Codes<'a> {
-    /// `None` where the range does not begin with a language.
+    /// Parses a tag or range; `None` if it does not begin with a language.
     pub(super) fn of(range: &'a str) -> Option<Self> {
         let range = without_prefix(range);
-        // So that the parser below has little to do, whatever the range is.
+        // Bounds the work of the parser.
         let mut hyphens = range.match_indices('-').skip(MAX_SUBTAGS);
         let start = range.get(..hyphens.next().map_or(range.len(), |(at, _)| at))?;
         let (start, id) = truncations(start)
@@ -37,19 +37,19 @@ impl<'a> Codes<'a> {
         })
     }
 
-    /// The whole tag.
+    /// The tag, with deprecated codes replaced.
     pub(super) fn tag(&self) -> String {
         format!("{}{}", self.id, self.rest)
     }
 
-    /// `None` where no language is named.
+    /// The language and script; `None` if the language is `und`.
     pub(super) fn likely(&self) -> Option<Likely> {
         if self.id.language.is_unknown() {
             return None;
         }
         let mut id = self.id.clone();
         LocaleExpander::new_extended().maximize(&mut id);
-        // In CLDR `nb` inherits from `no`, but both mean the same written language.
+        // `nb` and `no` are the same written language, though `nb` inherits from `no` in CLDR.
         let is_norwegian = id.language == language!("no");
         let language = if is_norwegian {
             language!("nb")
@@ -60,8 +60,8 @@ impl<'a> Codes<'a> {
     }
 }
 
-/// Drops the prefix of an extended language subtag, since that is a language of its own (`cmn` of
-/// `zh-cmn-Hant`), and `i` of grandfathered tags (`ami` of `i-ami`).
+/// Removes the prefix of an extended language subtag, which is a language itself (`cmn` in
+/// `zh-cmn-Hant`), and the `i` of grandfathered tags (`i-ami`).
 fn without_prefix(range: &str) -> &str {
     let Some((prefix, rest)) = range.split_once('-') else {
         return range;

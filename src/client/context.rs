@@ -1,14 +1,14 @@
-//! Cultures, offset and zone of one call.
+//! The cultures, offset and zone of one request.
 
 use chrono::{DateTime, FixedOffset, Offset, Utc};
 
 use super::{culture::Culture, zone::ClientTimeZone};
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
-/// Cultures, offset from UTC and time zone of the client at one call, each with its source.
+/// The client's cultures, offset from UTC and time zone for one request, each with its source.
 ///
-/// All of it is for display. What a token says is signed; what a call or `Accept-Language` says is
-/// not.
+/// They are for display only: values of a token are signed, but values of `Client-…` headers and
+/// `Accept-Language` are not.
 ///
 /// # Examples
 ///
@@ -32,20 +32,20 @@ pub struct ClientContext {
 }
 
 impl ClientContext {
-    /// The client's culture, which decides how dates and numbers are written.
+    /// The client's culture, which determines the format of dates and numbers.
     #[doc(alias = "locale")]
     #[must_use]
     pub fn culture(&self) -> &Culture {
         &self.culture
     }
 
-    /// Where [`culture`](Self::culture) came from.
+    /// The source of [`culture`](Self::culture).
     #[must_use]
     pub fn culture_source(&self) -> ClientSource {
         self.culture_source
     }
 
-    /// The client's culture of texts, which decides the language of messages.
+    /// The client's UI culture, which determines the language of messages.
     #[doc(alias = "locale")]
     #[doc(alias = "ui_locale")]
     #[must_use]
@@ -53,8 +53,8 @@ impl ClientContext {
         &self.ui_culture
     }
 
-    /// Where [`ui_culture`](Self::ui_culture) came from. Where a source says a culture alone, that
-    /// is its UI culture too.
+    /// The source of [`ui_culture`](Self::ui_culture). A source without a UI culture uses its culture
+    /// as both.
     #[must_use]
     pub fn ui_culture_source(&self) -> ClientSource {
         self.ui_culture_source
@@ -62,37 +62,48 @@ impl ClientContext {
 
     /// The client's offset from UTC, positive east of Greenwich.
     ///
-    /// It is what the source says, at the moment when it said so; where that is a zone alone, it
-    /// is the zone's offset at the moment of the call. It knows no daylight saving: for other
-    /// instants there is [`utc_offset_at`](Self::utc_offset_at).
+    /// If the source has no offset but a time zone, this is the offset of the zone at the time of
+    /// the request. Daylight saving is not applied: for other instants, use
+    /// [`utc_offset_at`](Self::utc_offset_at).
     #[must_use]
     pub fn utc_offset(&self) -> FixedOffset {
         self.clock.utc_offset
     }
 
-    /// Where [`utc_offset`](Self::utc_offset) came from.
+    /// The source of [`utc_offset`](Self::utc_offset).
     #[must_use]
     pub fn utc_offset_source(&self) -> ClientSource {
         self.clock_source
     }
 
-    /// The client's time zone, where one is known. An offset alone is never taken for a zone
-    /// (RFC 9557 §1.2).
+    /// The client's time zone, if known. An offset alone does not determine a zone (RFC 9557 §1.2).
     #[doc(alias = "zoneinfo")]
     #[must_use]
     pub fn time_zone(&self) -> Option<ClientTimeZone> {
         self.clock.time_zone
     }
 
-    /// Where [`time_zone`](Self::time_zone) came from, where one is known: the source of the
-    /// offset, since both come as a pair.
+    /// The source of [`time_zone`](Self::time_zone), if known: the same as of the offset, since both
+    /// are a pair.
     #[must_use]
     pub fn time_zone_source(&self) -> Option<ClientSource> {
         self.time_zone().map(|_| self.clock_source)
     }
 
-    /// The client's offset from UTC at `instant`, positive east of Greenwich: that of the zone at
-    /// that instant, and [`utc_offset`](Self::utc_offset) where no zone is known.
+    /// The client's offset from UTC at `instant`, positive east of Greenwich.
+    ///
+    /// It is the offset of the time zone at that instant, or [`utc_offset`](Self::utc_offset) if no
+    /// zone is known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use chrono::Utc;
+    /// use tower_session_token::ClientContext;
+    ///
+    /// let context = ClientContext::default();
+    /// assert_eq!(context.utc_offset_at(&Utc::now()), context.utc_offset());
+    /// ```
     #[must_use]
     pub fn utc_offset_at<Tz: chrono::TimeZone>(&self, instant: &DateTime<Tz>) -> FixedOffset {
         match self.time_zone() {
@@ -101,8 +112,7 @@ impl ClientContext {
         }
     }
 
-    /// The same instant as the client's clock shows it, by
-    /// [`utc_offset_at`](Self::utc_offset_at).
+    /// Converts an instant to the client's local time, by [`utc_offset_at`](Self::utc_offset_at).
     ///
     /// # Examples
     ///
@@ -124,15 +134,15 @@ impl ClientContext {
         instant.with_timezone(&self.utc_offset_at(&instant))
     }
 
-    /// The number of header values of this call that were ignored: ill-formed, too long, or the
-    /// name of an unknown zone.
+    /// The number of ignored header values of the request: ill-formed, too long, or the name of an
+    /// unknown zone.
     #[must_use]
     pub fn ignored_values(&self) -> usize {
         self.ignored_values.into()
     }
 }
 
-/// The invariant culture, an offset of +00:00 and no zone, all by default.
+/// The invariant culture, the offset +00:00 and no zone, all of [`ClientSource::Default`].
 impl Default for ClientContext {
     fn default() -> Self {
         Self {
@@ -147,14 +157,14 @@ impl Default for ClientContext {
     }
 }
 
-/// Offset and zone, which come from one source as a pair.
+/// The offset and zone, a pair from one source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct ClientClock {
     pub(super) utc_offset: FixedOffset,
     pub(super) time_zone: Option<ClientTimeZone>,
 }
 
-/// UTC, and no zone.
+/// The offset +00:00, without a zone.
 impl Default for ClientClock {
     fn default() -> Self {
         Self {
@@ -164,42 +174,31 @@ impl Default for ClientClock {
     }
 }
 
-/// Where a part of a [`ClientContext`] came from.
-///
-/// # Examples
-///
-/// ```
-/// use tower_session_token::ClientSource;
-///
-/// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
-/// assert_eq!("call".parse(), Ok(ClientSource::Call));
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum ClientSource {
-    /// A `Client-…` header of this call: `call`. It is not signed.
-    Call,
-    /// The token: `token`.
-    Token,
-    /// `Accept-Language` of this call (RFC 9110 §12.5.4): `accept-language`. It is not signed.
-    AcceptLanguage,
-    /// The service's own default: `default`.
-    Default,
-}
-
-impl ClientSource {
-    const ALL: [Self; 4] = [Self::Call, Self::Token, Self::AcceptLanguage, Self::Default];
-
-    /// The source in a word: `call`, `token`, `accept-language` or `default`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Call => "call",
-            Self::Token => "token",
-            Self::AcceptLanguage => "accept-language",
-            Self::Default => "default",
-        }
+named_enum! {
+    /// The source of a value of a [`ClientContext`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientSource;
+    ///
+    /// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
+    /// assert_eq!("call".parse(), Ok(ClientSource::Call));
+    /// ```
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum ClientSource {
+        /// A `Client-…` header of the request: `call`. It is not signed.
+        Call = "call",
+        /// The token: `token`.
+        Token = "token",
+        /// The header `Accept-Language` (RFC 9110 §12.5.4): `accept-language`. It is not signed.
+        AcceptLanguage = "accept-language",
+        /// The default of the service: `default`.
+        Default = "default",
     }
+    /// The name of the source: `call`, `token`, `accept-language` or `default`.
+    as_str
 }
 
 text_enum!(ClientSource, "call, token, accept-language and default");
@@ -220,13 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn contexts_go_where_extensions_go() {
+    fn a_context_can_be_an_extension() {
         fn is_extension<T: Clone + Send + Sync + Unpin + 'static>() {}
         is_extension::<ClientContext>();
     }
 
     #[test]
-    fn by_default_nothing_is_known() {
+    fn the_default_context_is_invariant_and_utc() {
         let context = ClientContext::default();
         assert_eq!(context.culture(), &Culture::INVARIANT);
         assert_eq!(context.ui_culture(), &Culture::INVARIANT);
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_alone_is_the_same_all_year() {
+    fn an_offset_without_a_zone_is_constant() {
         let context = fixed(-12_600);
         for (instant, want) in [
             ("2026-01-01T00:00:00Z", "2025-12-31T20:30:00-03:30"),
@@ -252,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_do_not_panic() {
+    fn the_first_and_last_instants_are_converted() {
         for context in [fixed(14 * 3600), fixed(-14 * 3600)] {
             for instant in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
                 assert_eq!(context.to_client_time(instant), instant);
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_have_names() {
+    fn a_source_is_printed_and_parsed_by_its_name() {
         for (source, name) in [
             (ClientSource::Call, "call"),
             (ClientSource::Token, "token"),
@@ -281,7 +280,7 @@ mod tests {
 
     #[cfg(feature = "time_zone")]
     #[test]
-    fn a_zone_follows_daylight_saving() {
+    fn a_zone_applies_daylight_saving() {
         let mut context = fixed(0);
         context.clock.time_zone = "America/St_Johns".parse().ok();
         for (instant, want) in [

@@ -1,4 +1,4 @@
-//! Cultures: one BCP 47 language tag each.
+//! Cultures, as BCP 47 language tags.
 
 use std::{fmt, iter, str::FromStr};
 
@@ -7,13 +7,13 @@ use smol_str::SmolStr;
 
 use crate::{error::ParseError, serde_text::serde_as_text};
 
-/// The longest tag that is read, in bytes. RFC 5646 §4.4.1 asks for room for 35 at least.
+/// The longest accepted tag, in bytes. RFC 5646 §4.4.1 requires 35 or more.
 const MAX_BYTES: usize = 255;
 
 const INVARIANT: &str = "und";
 
-/// The grandfathered tags (RFC 5646 §2.2.8) that have the syntax of a language with a variant, so
-/// that the parser lets them pass.
+/// The grandfathered tags (RFC 5646 §2.2.8) that the parser accepts, since they look like a language
+/// with a variant.
 const GRANDFATHERED: [&str; 5] = [
     "art-lojban",
     "cel-gaulish",
@@ -22,20 +22,20 @@ const GRANDFATHERED: [&str; 5] = [
     "zh-xiang",
 ];
 
-/// A culture: a language, perhaps with a script, a region and more, as one BCP 47 language tag
-/// (RFC 5646); or the invariant culture.
+/// A culture: a language with optional script, region, variants and extensions, as a BCP 47 language
+/// tag (RFC 5646).
 ///
 /// The tag is a Unicode BCP 47 locale identifier (UTS 35 §3.2) of at most 255 bytes: subtags
 /// joined by `-`, the first a language of two or three letters. Grandfathered tags (`i-klingon`),
-/// extended language subtags (`zh-cmn`) and `_` are ill-formed. It is well-formed, which does not
-/// say that the language exists.
+/// extended language subtags (`zh-cmn`) and `_` are ill-formed. A well-formed tag can name a
+/// language that does not exist.
 ///
-/// It is held in canonical form: case as in `zh-Hans-CN`, variants and extensions in alphabetical
-/// order, no type `true` in a `-u-` extension. Deprecated codes (`iw`) are kept. Equality and order
-/// are those of the string, and parsing what was printed gives an equal culture.
+/// The tag is kept in canonical form: case as in `zh-Hans-CN`, variants and extensions in
+/// alphabetical order, no type `true` in a `-u-` extension. Deprecated codes (`iw`) are kept.
+/// Equality and order are those of the string, and a printed culture parses to an equal one.
 ///
 /// The invariant culture belongs to no language. Its tag is `und` (RFC 5646 §4.1); the empty
-/// string, as .NET writes it, is parsed as the same. A clone allocates nothing.
+/// string, its name in .NET, parses to it too. A clone does not allocate.
 ///
 /// # Examples
 ///
@@ -58,26 +58,26 @@ impl Culture {
     /// The invariant culture, `und`.
     pub const INVARIANT: Self = Self(SmolStr::new_static(INVARIANT));
 
-    /// Whether this is the invariant culture. `und-US` is not: it says a region.
+    /// Whether this is the invariant culture, without a region or more, as `und-US` has.
     #[must_use]
     pub fn is_invariant(&self) -> bool {
         self.0 == INVARIANT
     }
 
-    /// The tag in canonical form, such as `zh-Hans-CN`; that of the invariant culture is `und`.
+    /// The tag in canonical form, such as `zh-Hans-CN`, or `und` for the invariant culture.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The language subtag (RFC 5646 §2.2.1), two or three letters in lower case, such as `zh`.
-    /// It is `und` where no language is said.
+    /// The language subtag (RFC 5646 §2.2.1), two or three letters in lower case, such as `zh`;
+    /// `und` if there is none.
     #[must_use]
     pub fn language(&self) -> &str {
         self.subtags().next().unwrap_or(INVARIANT)
     }
 
-    /// The script subtag (RFC 5646 §2.2.3), four letters, the first a capital, such as `Hans`.
+    /// The script subtag (RFC 5646 §2.2.3), a capital and three small letters, such as `Hans`.
     #[must_use]
     pub fn script(&self) -> Option<&str> {
         self.subtags().nth(1).filter(|subtag| is_script(subtag))
@@ -92,11 +92,11 @@ impl Culture {
             .filter(|subtag| is_region(subtag))
     }
 
-    /// The more general cultures, nearest first and the invariant culture last; the invariant
+    /// The more general cultures, most specific first and the invariant culture last; the invariant
     /// culture has none.
     ///
-    /// Subtags are taken away from the end as RFC 4647 §3.4 says, a single letter or digit
-    /// together with what follows it. What is then no well-formed culture is passed over.
+    /// They are the truncations of the tag (RFC 4647 §3.4) that are well-formed: subtags are removed
+    /// from the end, a single letter or digit together with the subtag after it.
     ///
     /// # Examples
     ///
@@ -116,11 +116,11 @@ impl Culture {
             .chain((!self.is_invariant()).then_some(Self::INVARIANT))
     }
 
-    /// The entry of `list` that is this culture, else the nearest of its [parents](Self::parents):
-    /// which of an application's catalogues serves it. The case of the entries does not matter.
+    /// The entry of `list` that is this culture, or else its most specific
+    /// [parent](Self::parents): the best catalogue of an application for this culture.
     ///
-    /// `None` where the list has neither this culture nor a parent of it; `und` in the list stands
-    /// for any.
+    /// Entries are compared without case. `None` if the list has neither this culture nor a parent;
+    /// the entry `und` is a parent of all cultures.
     ///
     /// # Examples
     ///
@@ -146,8 +146,8 @@ impl Culture {
         self.as_str().split('-')
     }
 
-    /// Parses what a client or another issuer writes: `_` is read as `-`, as in `en_US`, and the
-    /// empty string is no culture.
+    /// Parses a culture from a client or another issuer: `_` is treated as `-`, as in `en_US`, and the
+    /// empty string is `None`.
     pub(crate) fn parse_lenient(text: &str) -> Option<Self> {
         if text.is_empty() {
             None
@@ -159,7 +159,7 @@ impl Culture {
     }
 }
 
-/// The tag or range, then each of its truncations (RFC 4647 §3.4); the last has one subtag.
+/// The tag or range and its truncations (RFC 4647 §3.4), down to one subtag.
 pub(super) fn truncations(tag: &str) -> impl Iterator<Item = &str> {
     iter::successors(Some(tag), |tag| {
         let (mut rest, _) = tag.rsplit_once('-')?;
@@ -184,7 +184,7 @@ fn is_region(subtag: &str) -> bool {
     }
 }
 
-/// Whether the text is `ll`, `lll`, `ll-RR` or `lll-RR` in canonical case. Nearly every tag is, and
+/// Whether the tag is `ll`, `lll`, `ll-RR` or `lll-RR` in canonical case: nearly every tag is, and
 /// needs no parser.
 fn is_plain(text: &[u8]) -> bool {
     let language = match text {
@@ -213,7 +213,7 @@ impl fmt::Display for Culture {
     }
 }
 
-/// Reads a tag in any case; empty text is the invariant culture.
+/// Parses a tag in any case; the empty string is the invariant culture.
 impl FromStr for Culture {
     type Err = ParseError;
 
@@ -224,7 +224,7 @@ impl FromStr for Culture {
         if text.is_empty() {
             return Ok(Self::INVARIANT);
         }
-        // The parser is not linear in the number of subtags.
+        // The length is bounded, since the parser is not linear in the number of subtags.
         let tag = (text.len() <= MAX_BYTES).then(|| Locale::normalize(text).ok());
         match tag.flatten() {
             Some(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self(SmolStr::new(tag))),
@@ -233,7 +233,7 @@ impl FromStr for Culture {
     }
 }
 
-/// As [`FromStr`].
+/// Parses as [`FromStr`] does.
 impl TryFrom<&str> for Culture {
     type Error = ParseError;
 
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_read_into_canonical_form() {
+    fn tags_are_parsed_into_canonical_form() {
         for (name, text, want) in [
             ("language", "en", Some("en")),
             ("language of three letters", "fil", Some("fil")),
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_refused_before_it_is_parsed() {
+    fn a_long_tag_is_rejected_before_parsing() {
         let tag = |bytes: usize| format!("en-x{}", "-a".repeat((bytes - 4) / 2));
         assert_eq!(tag(254).parse::<Culture>().unwrap().as_str(), tag(254));
         assert!(tag(256).parse::<Culture>().is_err());
@@ -430,7 +430,10 @@ mod tests {
             ("und-Latn-US", &["und-Latn", "und"]),
             ("und", &[]),
         ] {
-            let got: Vec<_> = culture(tag).parents().map(|it| it.to_string()).collect();
+            let got: Vec<_> = culture(tag)
+                .parents()
+                .map(|parent| parent.to_string())
+                .collect();
             assert_eq!(got, want, "{tag}");
         }
     }
@@ -461,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_mint_may_have_underscores() {
+    fn lenient_parsing_accepts_underscores() {
         for (text, want) in [
             ("en_US", Some("en-US")),
             ("zh_hans-cn", Some("zh-Hans-CN")),
@@ -477,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_tags_are_held_in_place() {
+    fn short_tags_are_stored_inline() {
         for tag in ["", "en", "fil", "ru-RU", "zh-Hans-CN", "ar-EG-u-nu-latn"] {
             assert!(!culture(tag).0.is_heap_allocated(), "{tag:?}");
         }
@@ -485,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn serde_goes_through_the_tag() {
+    fn a_culture_serializes_as_its_tag() {
         let json = "\"zh-hans-cn\"";
         let read: Culture = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), "\"zh-Hans-CN\"");
@@ -508,14 +511,14 @@ mod tests {
         assert!(!culture("und-US").is_invariant());
     }
 
-    /// What the parser alone makes of a text.
+    /// The result of the parser alone.
     fn parsed(text: &str) -> Option<String> {
-        Locale::try_from_str(text).ok().map(|it| it.to_string())
+        Some(Locale::try_from_str(text).ok()?.to_string())
     }
 
-    /// The short way must give what the long one gives, for every text that takes it.
+    /// The fast path must equal the parser, for every tag that takes it.
     #[test]
-    fn every_plain_tag_is_canonical_to_the_parser() {
+    fn every_plain_tag_is_canonical() {
         let letters = || (b'a'..=b'z').map(char::from);
         let mut count = 0;
         for (a, b) in letters().flat_map(|a| letters().map(move |b| (a, b))) {
@@ -532,9 +535,9 @@ mod tests {
         assert_eq!(count, 26 * 26 * 27 * 2);
     }
 
-    /// Any two or three bytes of ASCII, the short way or not, are what the parser says.
+    /// Strings of two or three ASCII bytes, on the fast path or not.
     #[test]
-    fn every_short_text_is_what_the_parser_says() {
+    fn every_short_string_is_parsed_as_by_the_parser() {
         let bytes = || (0..128_u8).map(char::from);
         for (a, b) in bytes().flat_map(|a| bytes().map(move |b| (a, b))) {
             for text in [format!("{a}{b}"), format!("{a}{b}e"), format!("e{a}{b}")] {
@@ -548,7 +551,7 @@ mod tests {
         }
     }
 
-    /// Texts near the grammar of tags, extensions included.
+    /// Strings near the grammar of tags, including extensions.
     fn tag() -> impl Strategy<Value = String> {
         "[a-zA-Z]{1,4}(-[a-zA-Z]{4})?(-([a-zA-Z]{2}|[0-9]{3}))?(-([a-z0-9]{5,8}|[0-9][a-z]{3})){0,2}\
          (-[a-uA-U0-9](-[a-zA-Z0-9]{1,8}){0,4}){0,2}(-[tT](-[a-z]{2,3})?(-[a-z][0-9]-(true|[a-z0-9]{3,8}))?)?\
@@ -557,16 +560,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn print_then_parse_is_the_identity(text in tag()) {
+        fn a_printed_culture_parses_to_itself(text in tag()) {
             if let Ok(culture) = text.parse::<Culture>() {
                 prop_assert_eq!(culture.to_string().parse::<Culture>().unwrap(), culture);
             }
         }
 
         #[test]
-        fn the_short_way_changes_nothing(text in "[a-zA-Z]{1,4}(-[a-zA-Z0-9]{1,4}){0,2}") {
+        fn the_fast_path_equals_the_parser(text in "[a-zA-Z]{1,4}(-[a-zA-Z0-9]{1,4}){0,2}") {
             let got = text.parse::<Culture>().ok();
-            prop_assert_eq!(got.map(|it| it.to_string()), parsed(&text));
+            prop_assert_eq!(got.map(|culture| culture.to_string()), parsed(&text));
         }
 
         #[test]
@@ -583,7 +586,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in ".*|[a-zA-Z0-9_-]{0,300}") {
+        fn any_string_is_rejected_or_parsed(text in ".*|[a-zA-Z0-9_-]{0,300}") {
             let _ = Culture::parse_lenient(&text);
             if let Ok(culture) = text.parse::<Culture>() {
                 let _ = (culture.language(), culture.script(), culture.region());

@@ -1,51 +1,43 @@
 //! The kind of client that opened a session.
 
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
-/// The kind of client that opened a session.
-///
-/// Every client is of exactly one kind, so exactly one of [`is_desktop`](Self::is_desktop),
-/// [`is_web`](Self::is_web) and [`is_not_web_or_desktop`](Self::is_not_web_or_desktop) holds. It is
-/// not the "client type" of RFC 6749 §2.1, which tells who can keep a secret.
-///
-/// # Examples
-///
-/// ```
-/// use tower_session_token::ClientKind;
-///
-/// let kind: ClientKind = "web".parse()?;
-/// assert!(kind.is_web());
-/// assert_eq!(kind.to_string(), "web");
-/// assert!("Web".parse::<ClientKind>().is_err());
-/// # Ok::<(), tower_session_token::ParseError>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a partition: what is neither of the first two is the third"
-)]
-pub enum ClientKind {
-    /// A program on the user's machine, a console tool, an integration service: `desktop`.
-    Desktop,
-    /// A browser, or a program that goes through the web API: `web`.
-    Web,
-    /// Neither, such as a background task or another application: `other`.
-    Other,
+named_enum! {
+    /// The kind of client that opened a session.
+    ///
+    /// Exactly one of [`is_desktop`](Self::is_desktop), [`is_web`](Self::is_web) and
+    /// [`is_not_web_or_desktop`](Self::is_not_web_or_desktop) is true. The kind is unrelated to the
+    /// "client type" of RFC 6749 §2.1, the ability to keep a secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::ClientKind;
+    ///
+    /// let kind: ClientKind = "web".parse()?;
+    /// assert!(kind.is_web());
+    /// assert_eq!(kind.to_string(), "web");
+    /// assert!("Web".parse::<ClientKind>().is_err());
+    /// # Ok::<(), tower_session_token::ParseError>(())
+    /// ```
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[expect(
+        clippy::exhaustive_enums,
+        reason = "a partition: the third kind is the rest"
+    )]
+    pub enum ClientKind {
+        /// A program on the user's machine, a console tool, an integration service: `desktop`.
+        Desktop = "desktop",
+        /// A browser, or a program that uses the web API: `web`.
+        Web = "web",
+        /// Any other client, such as a background task or another application: `other`.
+        Other = "other",
+    }
+    /// The kind as the claim `client_kind` spells it: `desktop`, `web` or `other`.
+    as_str
 }
 
 impl ClientKind {
-    const ALL: [Self; 3] = [Self::Desktop, Self::Web, Self::Other];
-
-    /// The kind as the claim `client_kind` spells it: `desktop`, `web` or `other`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Desktop => "desktop",
-            Self::Web => "web",
-            Self::Other => "other",
-        }
-    }
-
     /// Whether this is [`ClientKind::Desktop`].
     #[must_use]
     pub const fn is_desktop(self) -> bool {
@@ -72,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exactly_one_predicate_holds() {
+    fn exactly_one_predicate_is_true() {
         for (kind, want) in [
             (ClientKind::Desktop, [true, false, false]),
             (ClientKind::Web, [false, true, false]),
@@ -88,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_names_are_read() {
-        for kind in ClientKind::ALL {
+    fn only_the_exact_names_are_parsed() {
+        for kind in ClientKind::ALL.iter().copied() {
             assert_eq!(kind.to_string().parse(), Ok(kind));
             let json = serde_json::to_string(&kind).unwrap();
             assert_eq!(json, format!("\"{kind}\""));
@@ -104,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_does_not_repeat_what_was_read() {
+    fn an_error_does_not_repeat_the_input() {
         let error = serde_json::from_str::<ClientKind>("\"s3cret\"").unwrap_err();
         assert!(!error.to_string().contains("s3cret"), "{error}");
     }

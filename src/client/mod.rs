@@ -1,6 +1,6 @@
-//! The client, as far as responses depend on it: its kind, cultures, offset from UTC and time zone.
+//! The client: its kind, cultures, offset from UTC and time zone.
 //!
-//! Below tokens and requests: its parsers take strings, `Accept-Language` among them.
+//! Knows no token and no request: its parsers take strings, such as the value of `Accept-Language`.
 
 mod accept_language;
 #[cfg(feature = "cldr")]

@@ -1,4 +1,4 @@
-//! Stands in for `cldr.rs` without the feature: nothing is known of any code.
+//! Stub of `cldr.rs` without the feature, which knows no language code.
 
 use std::{convert::Infallible, marker::PhantomData};
 

@@ -1,4 +1,4 @@
-//! Stands in for `zone_database.rs` without the feature: no zone exists.
+//! Stub of `zone_database.rs` without the feature, which knows no zone.
 
 use chrono::FixedOffset;
 

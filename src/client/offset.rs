@@ -1,25 +1,21 @@
-//! Offsets from UTC as tokens and headers write them.
+//! Parsing of offsets from UTC.
 
 use chrono::FixedOffset;
 
-/// The farthest that any place on earth is from UTC, in minutes: fourteen hours.
+/// The largest offset from UTC on earth, fourteen hours, in minutes.
 const MAX_MINUTES: i32 = 14 * 60;
 
-/// The offset of so many whole minutes, positive east of Greenwich; `None` unless it is in
-/// −840..=840.
+/// The offset of whole minutes, positive east of Greenwich; `None` unless it is in −840..=840.
 pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
     let minutes = i32::try_from(minutes).ok()?;
-    (-MAX_MINUTES..=MAX_MINUTES)
-        .contains(&minutes)
-        .then(|| minutes.checked_mul(60))
-        .flatten()
-        .and_then(FixedOffset::east_opt)
+    let in_range = (-MAX_MINUTES..=MAX_MINUTES).contains(&minutes);
+    FixedOffset::east_opt(minutes.checked_mul(60)?).filter(|_| in_range)
 }
 
-/// Reads `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
+/// Parses `time-offset` of RFC 3339 §5.6, such as `+05:30` or `Z`, positive east of Greenwich,
 /// within ±14:00.
 ///
-/// `-00:00` says that the local offset is not known (RFC 3339 §4.3), so it gives none.
+/// `-00:00`, an unknown local offset (RFC 3339 §4.3), is `None`.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "four digits are 6,039 minutes at most"
@@ -34,10 +30,11 @@ pub(crate) fn parse_offset(text: &str) -> Option<FixedOffset> {
     let hours = 10 * digit(h1)? + digit(h0)?;
     let minutes = 10 * digit(m1)? + digit(m0)?;
     let total = 60 * hours + minutes;
-    let unknown = sign < 0 && total == 0;
-    (minutes < 60 && !unknown)
-        .then(|| offset_from_minutes(sign * total))
-        .flatten()
+    let is_unknown = sign < 0 && total == 0;
+    if minutes >= 60 || is_unknown {
+        return None;
+    }
+    offset_from_minutes(sign * total)
 }
 
 fn digit(byte: u8) -> Option<i64> {
@@ -55,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn offsets_are_read_strictly() {
+    fn offsets_are_parsed_strictly() {
         for (name, text, want) in [
             ("UTC", "+00:00", minutes(0)),
             ("Zulu", "Z", minutes(0)),
@@ -96,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn minutes_have_a_range() {
+    fn minutes_out_of_range_are_rejected() {
         for (count, want) in [
             (0, minutes(0)),
             (840, minutes(840)),
@@ -113,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn every_offset_is_read_as_it_is_printed() {
+    fn every_printed_offset_is_parsed() {
         for count in -840..=840 {
             let offset = offset_from_minutes(count).unwrap();
             assert_eq!(parse_offset(&offset.to_string()), Some(offset), "{count}");
@@ -122,7 +119,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics_and_all_that_is_read_is_in_range(text in "[+-][0-9]{2}:[0-9]{2}|.*") {
+        fn any_string_is_rejected_or_parsed_into_the_range(text in "[+-][0-9]{2}:[0-9]{2}|.*") {
             if let Some(offset) = parse_offset(&text) {
                 prop_assert!(offset.local_minus_utc().abs() <= 14 * 3600);
                 prop_assert_eq!(offset.local_minus_utc() % 60, 0);

@@ -1,4 +1,4 @@
-//! Decides which source a call's cultures, offset and zone come from.
+//! Resolution of a request's cultures, offset and zone from their sources.
 
 use chrono::{DateTime, FixedOffset, Utc};
 
@@ -11,7 +11,7 @@ use super::{
     zone::ClientTimeZone,
 };
 
-/// What one source says of the client; `None` where it says nothing that can be used.
+/// The values of one source; `None` if it has no valid value.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientHints {
     pub(crate) culture: Option<Culture>,
@@ -20,19 +20,19 @@ pub(crate) struct ClientHints {
     pub(crate) time_zone: Option<ClientTimeZone>,
 }
 
-/// The cultures that a service supports and the values that it falls back to, set at start-up.
+/// The supported cultures and default values of a service, set at start-up.
 ///
-/// The sources are asked in this order: call, token, `Accept-Language`, default. Culture, UI
-/// culture, and the pair of offset and zone are each resolved by themselves.
+/// Sources have this order: call, token, `Accept-Language`, default. Culture, UI culture, and the
+/// pair of offset and zone are resolved independently.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientDefaults {
     supported: Supported,
-    /// Its cultures are taken as they are, supported or not.
+    /// Default cultures need not be supported.
     pub(crate) defaults: ClientHints,
 }
 
 impl ClientDefaults {
-    /// Appends to the list of supported cultures; without one, any is taken as it is.
+    /// Appends to the list of supported cultures; an empty list supports any culture.
     pub(crate) fn support(&mut self, culture: Culture) {
         self.supported.insert(culture);
     }
@@ -41,7 +41,7 @@ impl ClientDefaults {
         !self.supported.is_empty()
     }
 
-    /// Whether the default offset is one that a token can carry too.
+    /// Whether a token could carry the default offset: whole minutes within ±14:00.
     pub(crate) fn has_plain_default_offset(&self) -> bool {
         self.defaults.utc_offset.is_none_or(|offset| {
             let seconds = offset.local_minus_utc();
@@ -49,7 +49,7 @@ impl ClientDefaults {
         })
     }
 
-    /// Resolves a token's hints, then the defaults.
+    /// Resolves the hints of a token, then the defaults.
     pub(crate) fn resolve_token(
         &self,
         token: &ClientHints,
@@ -76,8 +76,8 @@ impl ClientDefaults {
         hints.time_zone.filter(|_| hints.utc_offset.is_none())
     }
 
-    /// Resolves a call's hints, then what `base` has of the token, then `Accept-Language`, then
-    /// what `base` has by default.
+    /// Resolves the hints of a call, then the token's values in `base`, then `Accept-Language`, then
+    /// the defaults in `base`.
     pub(crate) fn resolve_call(
         &self,
         base: &ClientContext,
@@ -91,8 +91,8 @@ impl ClientDefaults {
             ..base.clone()
         };
         self.apply(call, ClientSource::Call, || now, &mut context);
-        // A source with a culture has a UI culture too, so nothing is left to ask for where the
-        // culture is not the default.
+        // A source with a culture has a UI culture too, so a culture that is not the default leaves
+        // nothing for `Accept-Language`.
         if context.culture_source == ClientSource::Default
             && let Some(chosen) = languages.and_then(|languages| languages.choose(&self.supported))
         {
@@ -105,8 +105,8 @@ impl ClientDefaults {
         context
     }
 
-    /// Replaces what the hints say of: supported cultures, and offset and zone as a pair. The
-    /// source's culture stands in for a UI culture that is absent or not supported.
+    /// Applies the supported cultures of the hints, and offset and zone as a pair. The culture of the
+    /// source replaces a UI culture that is absent or not supported.
     fn apply(
         &self,
         hints: &ClientHints,
@@ -128,8 +128,8 @@ impl ClientDefaults {
     }
 }
 
-/// Offset and zone of one source. A zone without an offset gives its offset of now; an offset
-/// without a zone names none.
+/// The offset and zone of one source. A zone without an offset has its offset at `now`; an offset
+/// without a zone has no zone.
 fn clock(hints: &ClientHints, now: impl Fn() -> DateTime<Utc>) -> Option<ClientClock> {
     let time_zone = hints.time_zone;
     Some(ClientClock {
@@ -155,7 +155,7 @@ mod tests {
         tag.parse().unwrap()
     }
 
-    /// Culture and UI culture; `-` is none.
+    /// Hints of a culture and a UI culture; `-` is `None`.
     fn cultures(culture: &str, ui_culture: &str) -> ClientHints {
         let said = |tag: &str| (tag != "-").then(|| tag.parse().unwrap());
         ClientHints {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn each_source_is_asked_in_its_turn() {
+    fn sources_are_resolved_in_order() {
         let list = &["de", "en", "fr", "it"][..];
         for (name, supported, token, call, accept, want) in [
             (
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_reported() {
+    fn a_list_of_supported_cultures_is_reported() {
         assert!(!service(&[]).has_supported_list());
         assert!(service(&["de"]).has_supported_list());
     }
@@ -367,7 +367,7 @@ mod tests {
 
     #[cfg(feature = "time_zone")]
     #[test]
-    fn offset_and_zone_come_as_a_pair() {
+    fn offset_and_zone_are_resolved_as_a_pair() {
         let berlin = Some("Europe/Berlin");
         let st_johns = Some("America/St_Johns");
         let said = |(minutes, zone): (Option<i32>, Option<&str>)| ClientHints {
@@ -449,7 +449,7 @@ mod tests {
     }
 
     proptest! {
-        /// With a list, a culture is of the list or the default.
+        /// With a list, each resolved culture is of the list or the default.
         #[test]
         fn only_supported_cultures_and_defaults_are_resolved(
             list in proptest::collection::vec("(en|de|fr)(-(US|CH))?", 1..4),

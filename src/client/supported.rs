@@ -1,33 +1,33 @@
-//! The cultures that a service supports, and which of them serves a range.
+//! The supported cultures of a service, and their lookup by a language range.
 
 use super::{
     cldr::{Codes, Likely},
     culture::{Culture, truncations},
 };
 
-/// The longest culture that is taken where any is supported, in bytes: as long as the claims and
-/// headers that name one, or no nested token could carry it.
+/// The longest culture of a service that supports any, in bytes: that of claims and headers, so that
+/// a nested token can carry it.
 const MAX_BYTES: usize = 64;
 
-/// The cultures that a service supports, in its order of preference; without any, all are.
+/// The supported cultures in order of preference; an empty list supports any culture.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Supported(Vec<Entry>);
+pub(super) struct Supported(Vec<SupportedCulture>);
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct SupportedCulture {
     culture: Culture,
-    /// Its tag with deprecated codes replaced.
+    /// The tag with deprecated codes replaced.
     current: Option<String>,
-    /// Its language and script.
+    /// The language and script.
     likely: Option<Likely>,
 }
 
 impl Supported {
-    /// Appends a culture, unless it is there already.
+    /// Appends a culture, unless the list has it.
     pub(super) fn insert(&mut self, culture: Culture) {
         if self.0.iter().all(|entry| entry.culture != culture) {
             let codes = Codes::of(culture.as_str());
-            self.0.push(Entry {
+            self.0.push(SupportedCulture {
                 current: codes.as_ref().map(Codes::tag),
                 likely: codes.and_then(|codes| codes.likely()),
                 culture,
@@ -39,7 +39,7 @@ impl Supported {
         self.0.is_empty()
     }
 
-    /// The supported culture that serves `culture`; without a list, this one.
+    /// The best supported culture for `culture`; without a list, `culture` itself.
     pub(super) fn lookup(&self, culture: &Culture) -> Option<Culture> {
         if self.is_empty() {
             return Some(culture.clone());
@@ -47,12 +47,12 @@ impl Supported {
         self.lookup_range(culture.as_str(), &[])
     }
 
-    /// The supported culture that serves a basic language range (RFC 4647 §2.1), those of the
-    /// `rejected` ranges left out.
+    /// The best supported culture for a basic language range (RFC 4647 §2.1), except those of the
+    /// `rejected` ranges.
     ///
-    /// It is the range or the nearest of its truncations (RFC 4647 §3.4), with deprecated codes
-    /// replaced or else as it is; failing that, the first in the list of the same language and
-    /// script. Without a list, it is the range or the nearest of its truncations that is a culture.
+    /// In this order: the range or its longest truncation in the list (RFC 4647 §3.4), with
+    /// deprecated codes replaced and then as written; the first culture of the same language and
+    /// script. Without a list, the range or its longest truncation that is a culture.
     pub(super) fn lookup_range(&self, range: &str, rejected: &[&str]) -> Option<Culture> {
         let is_rejected = |tag: &str| rejected.iter().any(|range| range.eq_ignore_ascii_case(tag));
         if self.is_empty() {
@@ -65,7 +65,7 @@ impl Supported {
             let culture = self.get(tag)?;
             (!is_rejected(culture.as_str())).then(|| culture.clone())
         };
-        // Most ranges are in the list as they are, and need no data.
+        // Most ranges are in the list as written, and need no CLDR data.
         get(range).or_else(|| {
             let codes = Codes::of(range);
             let current = codes.as_ref().map(Codes::tag);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn lookup_goes_from_the_special_to_the_general() {
+    fn lookup_truncates_until_a_culture_is_supported() {
         let list = supported(&["zh-Hant", "en", "ru-RU", "de-CH", "en", "de-u-co-phonebk"]);
         for (name, asked, want) in [
             ("itself", "en", Some("en")),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_need_not_be_a_culture() {
+    fn a_range_that_is_not_a_culture_is_truncated() {
         let long = format!("en-x{}", "-abcdefgh".repeat(40));
         for (range, list, want, of_any) in [
             ("zh-cmn-Hant-HK", &["zh", "en"][..], Some("zh"), Some("zh")),
@@ -179,7 +179,7 @@ mod tests {
 
     #[cfg(not(feature = "cldr"))]
     #[test]
-    fn without_the_data_only_truncations_match() {
+    fn without_cldr_data_only_truncations_match() {
         for (range, list) in [("de-AT", &["de-DE"][..]), ("iw", &["he"]), ("no", &["nb"])] {
             assert_eq!(supported(list).lookup_range(range, &[]), None, "{range}");
         }
@@ -187,7 +187,7 @@ mod tests {
 
     #[cfg(feature = "cldr")]
     #[test]
-    fn the_first_of_the_same_language_and_script_is_near() {
+    fn the_first_culture_of_the_same_language_and_script_matches() {
         for (range, list, want) in [
             ("de-AT", &["de-DE", "en-GB"][..], Some("de-DE")),
             ("de", &["de-CH", "de-DE"], Some("de-CH")),
@@ -224,7 +224,7 @@ mod tests {
             ("und-DE", &["de-DE"], None),
             ("en", &["und"], None),
             ("x-de", &["de-DE"], None),
-            // A language that is not known has no script that is.
+            // An unknown language has no likely script.
             ("qq-DE", &["qq-AT"], Some("qq-AT")),
             ("qq", &["qq-Latn"], None),
         ] {
@@ -264,7 +264,7 @@ mod tests {
 
     #[cfg(feature = "cldr")]
     #[test]
-    fn what_is_rejected_is_not_near() {
+    fn a_rejected_culture_does_not_match() {
         for (range, rejected, list, want) in [
             (
                 "de-AT",
@@ -317,7 +317,7 @@ mod tests {
         }
 
         #[test]
-        fn no_range_panics(range in "[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8}){0,60}", list in tags()) {
+        fn a_match_for_any_range_is_supported(range in "[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8}){0,60}", list in tags()) {
             let mut supported = Supported::default();
             list.iter().cloned().for_each(|culture| supported.insert(culture));
             if let Some(got) = supported.lookup_range(&range, &[]) {

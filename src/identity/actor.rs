@@ -1,4 +1,4 @@
-//! Who acts in a nested session: the claim `act`.
+//! The actors of a nested session: the claim `act`.
 
 use std::fmt;
 
@@ -7,11 +7,23 @@ use chrono::{DateTime, Utc};
 use super::id::{ApplicationId, SessionId, UserId};
 use crate::time::NumericDate;
 
-/// The session in which a nested token was made, and the sessions around that one
-/// (the claim `act`, RFC 8693 §4.1).
+/// The parent of a nested session, and the parents of that one: the claim `act` (RFC 8693 §4.1).
 ///
-/// It is history, for records and displays: decide about access by the session's own user
-/// (RFC 8693 §4.1, last paragraph but one).
+/// It is a record for audit and display. Base access decisions on the session's own user, never on
+/// prior actors (RFC 8693 §4.1).
+///
+/// # Examples
+///
+/// ```
+/// use tower_session_token::Session;
+///
+/// fn audit(session: &Session) {
+///     if let Some(actor) = session.actor() {
+///         let users: Vec<_> = actor.chain().map(|actor| actor.user_id().to_string()).collect();
+///         println!("on behalf of {}", users.join(", for "));
+///     }
+/// }
+/// ```
 #[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Actor {
     pub(crate) user_id: UserId,
@@ -22,43 +34,43 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The user who acts: `sub`.
+    /// The identifier of the acting user: `sub`.
     #[must_use]
     pub fn user_id(&self) -> &UserId {
         &self.user_id
     }
 
-    /// The session in which that user acts: `sid`.
+    /// The identifier of the session in which the user acts: `sid`.
     #[must_use]
     pub fn session_id(&self) -> Option<&SessionId> {
         self.session_id.as_ref()
     }
 
-    /// The application that opened that session: `client_id`.
+    /// The identifier of the application that opened that session: `client_id`.
     #[must_use]
     pub fn application_id(&self) -> Option<&ApplicationId> {
         self.application_id.as_ref()
     }
 
-    /// When that user authenticated: `auth_time`.
+    /// The time when the user authenticated: `auth_time`.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
         self.authenticated_at.map(NumericDate::to_date_time)
     }
 
-    /// Who acted before, if that session was a nested one itself: `act`.
+    /// The actor of that session, if it was nested itself: `act`.
     #[must_use]
     pub fn actor(&self) -> Option<&Self> {
         self.actor.as_deref()
     }
 
-    /// This actor and all before, nearest first; at least one.
+    /// This actor and its own actors, nearest first; at least one item.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |actor| actor.actor())
     }
 }
 
-/// Shows how many there are: who they are should not end in logs by chance.
+/// Shows the number of actors alone, since identities must not reach logs by accident.
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Actor")

@@ -1,13 +1,14 @@
-//! Identifiers of sessions, users, applications and tokens: a UUID held in 16 bytes, or text.
+//! Identifiers of sessions, users, applications and tokens: a UUID in 16 bytes, or a string.
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 use uuid::Uuid;
 
-/// A UUID in its canonical spelling is held as a [`Uuid`]; every other text as it is. So equal
-/// texts are equal identifiers, and nothing else is.
+use crate::serde_text::serde_as_text;
+
+/// A string, held as a [`Uuid`] exactly if it is the canonical spelling of one. Equal strings are
+/// equal identifiers, and no others.
 #[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 enum Id {
     Uuid(Uuid),
@@ -17,7 +18,7 @@ enum Id {
 impl Id {
     fn new(text: &str) -> Self {
         match Uuid::try_parse_ascii(text.as_bytes()) {
-            // The parser takes other spellings too, which are other texts.
+            // The parser accepts other spellings too, which are other identifiers.
             Ok(uuid) if is_printed_as(uuid, text) => Self::Uuid(uuid),
             _ => Self::Text(SmolStr::new(text)),
         }
@@ -31,7 +32,7 @@ impl Id {
     }
 }
 
-/// Whether `text` is the UUID in RFC 9562 §4's form with hyphens, in lower case.
+/// Whether `text` is the UUID in lower case with hyphens (RFC 9562 §4).
 fn is_printed_as(uuid: Uuid, text: &str) -> bool {
     let mut buffer = Uuid::encode_buffer();
     uuid.as_hyphenated().encode_lower(&mut buffer) == text
@@ -50,9 +51,10 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// Usually a UUID. Text that is a UUID in lower case with hyphens (RFC 9562 §4) is held
-        /// in 16 bytes; any other text is kept as it is. Two identifiers are equal exactly when
-        /// their texts are.
+        /// Any string, usually a UUID: in lower case with hyphens (RFC 9562 §4) it takes 16 bytes.
+        /// Identifiers are equal exactly if their strings are, and are printed as they were read.
+        /// A verifier rejects a token whose identifier is above
+        /// [`claim_bytes`](crate::Limits::claim_bytes).
         ///
         /// # Examples
         ///
@@ -69,13 +71,21 @@ macro_rules! identifier {
         pub struct $name(Id);
 
         impl $name {
-            /// A random UUID (RFC 9562 §5.4, version 4).
+            /// Creates a random UUID (version 4, RFC 9562 §5.4).
+            ///
+            /// # Examples
+            ///
+            /// ```
+            #[doc = concat!("use tower_session_token::", stringify!($name), ";")]
+            ///
+            #[doc = concat!("assert_ne!(", stringify!($name), "::random(), ", stringify!($name), "::random());")]
+            /// ```
             #[must_use]
             pub fn random() -> Self {
                 Self(Id::Uuid(Uuid::new_v4()))
             }
 
-            /// The identifier as a UUID, if it is one in canonical form.
+            /// The identifier as a UUID; `None` if it is not one in lower case with hyphens.
             #[must_use]
             pub fn as_uuid(&self) -> Option<Uuid> {
                 match self.0 {
@@ -135,37 +145,28 @@ macro_rules! identifier {
             }
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer).map(Self::from)
-            }
-        }
+        serde_as_text!($name, "a string");
     };
 }
 
 identifier! {
-    /// Identifies a session: the claim `sid` (OpenID Connect), or what stands in for it.
+    /// The identifier of a session: the claim `sid` (OpenID Connect), or the claim used instead.
     SessionId
 }
 
 identifier! {
-    /// Identifies a user: the claim `sub` (RFC 7519 §4.1.2).
+    /// The identifier of a user: the claim `sub` (RFC 7519 §4.1.2).
     UserId
 }
 
 identifier! {
-    /// Identifies the application that opened the session: the claim `client_id` (RFC 8693 §4.3).
+    /// The identifier of the application that opened the session: the claim `client_id` (RFC 8693
+    /// §4.3).
     ApplicationId
 }
 
 identifier! {
-    /// Identifies one token: the claim `jti` (RFC 7519 §4.1.7).
+    /// The identifier of one token: the claim `jti` (RFC 7519 §4.1.7).
     TokenId
 }
 
@@ -189,12 +190,12 @@ mod tests {
         ] {
             let id = SessionId::from(text);
             assert_eq!(id.as_uuid().is_some(), is_uuid, "{text}");
-            assert_eq!(id.to_string(), text, "print gives back what was read");
+            assert_eq!(id.to_string(), text, "printed as it was read");
         }
     }
 
     #[test]
-    fn every_digit_is_read_and_nothing_else() {
+    fn only_lower_case_digits_are_part_of_a_uuid() {
         for at in (0..36).filter(|at| ![8, 13, 18, 23].contains(at)) {
             for byte in 0..=0x7f_u8 {
                 let mut text = UUID.to_owned();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_texts_are_equal_identifiers() {
+    fn identifiers_are_equal_if_their_strings_are() {
         assert_eq!(
             UserId::from(UUID),
             UserId::from(Uuid::parse_str(UUID).unwrap())
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn serde_is_the_text() {
+    fn an_identifier_serializes_as_its_string() {
         for text in [UUID, "auth0|5f7c", ""] {
             let id = ApplicationId::from(text);
             let json = serde_json::to_string(&id).unwrap();

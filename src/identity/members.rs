@@ -1,11 +1,11 @@
-//! Who a session is for: identifiers and the user, read out of a token or made here.
+//! The identity of a session.
 
 use super::{
     id::{ApplicationId, SessionId, TokenId},
     user::User,
 };
 
-/// Identifiers and user of a session, whatever it comes from.
+/// The identifiers and the user of a session, from a token or of a system session.
 #[derive(Clone)]
 pub(crate) struct Members {
     pub(crate) id: SessionId,

@@ -1,4 +1,4 @@
-//! Who: identifiers, the user and access level, and the actors of a nested session. Knows no token.
+//! Identity: identifiers, user and access level, and the actors of a nested session. Knows no token.
 
 mod actor;
 mod id;

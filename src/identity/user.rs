@@ -5,7 +5,7 @@ use std::fmt;
 use smol_str::SmolStr;
 
 use super::id::UserId;
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
 /// The user that a session belongs to.
 ///
@@ -28,7 +28,17 @@ pub struct User {
 }
 
 impl User {
-    /// A user with neither name nor login and with [`AccessLevel::Regular`].
+    /// Creates a user without name and login, with [`AccessLevel::Regular`].
+    ///
+    /// A token can carry an identifier of 1 to 255 bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{User, UserId};
+    ///
+    /// assert_eq!(User::new("auth0|5f7c").id(), &UserId::from("auth0|5f7c"));
+    /// ```
     #[must_use]
     pub fn new(id: impl Into<UserId>) -> Self {
         Self {
@@ -39,7 +49,17 @@ impl User {
         }
     }
 
-    /// Sets the name for display: the claim `name` (OpenID Connect Core §5.1).
+    /// Sets the display name: the claim `name` (OpenID Connect Core §5.1).
+    ///
+    /// A token can carry as many bytes as [`claim_bytes`](crate::Limits::claim_bytes) allows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::User;
+    ///
+    /// assert_eq!(User::new("1").with_name("Иван Петров").name(), Some("Иван Петров"));
+    /// ```
     #[must_use]
     pub fn with_name(mut self, name: impl AsRef<str>) -> Self {
         self.name = Some(SmolStr::new(name));
@@ -47,6 +67,16 @@ impl User {
     }
 
     /// Sets the login: the claim `preferred_username` (OpenID Connect Core §5.1).
+    ///
+    /// A token can carry as many bytes as [`claim_bytes`](crate::Limits::claim_bytes) allows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::User;
+    ///
+    /// assert_eq!(User::new("1").with_login("ann@example.com").login(), Some("ann@example.com"));
+    /// ```
     #[must_use]
     pub fn with_login(mut self, login: impl AsRef<str>) -> Self {
         self.login = Some(SmolStr::new(login));
@@ -54,6 +84,15 @@ impl User {
     }
 
     /// Sets the access level: the claim `access_level`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{AccessLevel, User};
+    ///
+    /// let user = User::new("1").with_access_level(AccessLevel::Administrator);
+    /// assert!(user.is_administrator());
+    /// ```
     #[must_use]
     pub fn with_access_level(mut self, access_level: AccessLevel) -> Self {
         self.access_level = access_level;
@@ -66,20 +105,20 @@ impl User {
         &self.id
     }
 
-    /// The name for display, which may change and need not be unique.
+    /// The display name, which may change and need not be unique.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The login that the user goes by, which may change; never a key to find the user by
-    /// (OpenID Connect Core §5.7).
+    /// The login, which may change: find users by [`id`](Self::id), never by this (OpenID Connect
+    /// Core §5.7).
     #[must_use]
     pub fn login(&self) -> Option<&str> {
         self.login.as_deref()
     }
 
-    /// What the user may do.
+    /// The access level; [`AccessLevel::Regular`] unless the token says otherwise.
     #[must_use]
     pub fn access_level(&self) -> AccessLevel {
         self.access_level
@@ -98,7 +137,7 @@ impl User {
     }
 }
 
-/// Shows the access level alone: who the user is should not end in logs by chance.
+/// Shows the access level alone, since identities must not reach logs by accident.
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("User")
@@ -107,28 +146,28 @@ impl fmt::Debug for User {
     }
 }
 
-/// What a user may do. Levels are ordered: a higher one includes the lower.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[non_exhaustive]
-pub enum AccessLevel {
-    /// No rights beyond those that the application gives the user.
-    #[default]
-    Regular,
-    /// Every right.
-    Administrator,
-}
-
-impl AccessLevel {
-    const ALL: [Self; 2] = [Self::Regular, Self::Administrator];
-
-    /// The level as the claim `access_level` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Regular => "regular",
-            Self::Administrator => "administrator",
-        }
+named_enum! {
+    /// The rights of a user. Levels are ordered: a higher level includes the lower.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::AccessLevel;
+    ///
+    /// assert!(AccessLevel::Administrator > AccessLevel::Regular);
+    /// assert_eq!("administrator".parse(), Ok(AccessLevel::Administrator));
+    /// ```
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[non_exhaustive]
+    pub enum AccessLevel {
+        /// The rights that the application gives to the user.
+        #[default]
+        Regular = "regular",
+        /// All rights.
+        Administrator = "administrator",
     }
+    /// The level as the claim `access_level` spells it: `regular` or `administrator`.
+    as_str
 }
 
 text_enum!(AccessLevel, "regular and administrator");
@@ -138,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn access_levels_are_read_as_they_are_written_and_errors_repeat_nothing() {
+    fn an_access_level_is_parsed_exactly_and_errors_repeat_nothing() {
         for level in [AccessLevel::Regular, AccessLevel::Administrator] {
             assert_eq!(level.to_string().parse(), Ok(level));
             let json = serde_json::to_string(&level).unwrap();

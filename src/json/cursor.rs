@@ -1,11 +1,12 @@
-//! The plain spelling of JSON: what nearly all of a token consists of.
+//! The plain spelling of JSON, without escapes and exponents: nearly all of a token.
 
 use super::span::Span;
 
-/// A position in a JSON text. Each step takes the plain spelling of one thing and moves on, or
-/// takes nothing and stays; [`Reader`](super::Reader) then reads any spelling.
+/// A position in a JSON text.
 ///
-/// A cursor is passed by value and all of it is inlined, so that it stays in registers.
+/// Each method takes one token in its plain spelling and advances, or returns `None` and stays;
+/// then [`Reader`](super::Reader) reads any spelling. All methods are inlined, and out-of-line code
+/// takes a cursor by value, so that it stays in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     json: &'a [u8],
@@ -16,14 +17,14 @@ pub(crate) struct Cursor<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Name {
     pub(crate) span: Span,
-    /// The first eight bytes as a number, with zeros behind a shorter name: by word and length,
-    /// names of up to eight bytes are told apart.
+    /// The first eight bytes as a number, zero-padded; see [`word`]. Names of up to eight bytes are
+    /// equal if their lengths and words are.
     pub(crate) word: u64,
 }
 
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "a position is at most one word behind the text, and digits are numbers"
+    reason = "a position is at most one word past the end, and digits are small"
 )]
 impl<'a> Cursor<'a> {
     pub(super) fn new(json: &'a str) -> Self {
@@ -63,7 +64,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes `byte`, with the white space in front of it.
+    /// Takes `byte` and the white space before it.
     #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> Option<()> {
         if self.peek() != Some(byte) {
@@ -72,7 +73,7 @@ impl<'a> Cursor<'a> {
         self.take_exactly(byte)
     }
 
-    /// A name without escapes, up to its colon and the white space behind it.
+    /// Takes a name without escapes, its colon and the white space after that.
     #[inline(always)]
     pub(super) fn name(&mut self) -> Option<Name> {
         let mut ahead = *self;
@@ -91,7 +92,7 @@ impl<'a> Cursor<'a> {
         Some(Name { span, word })
     }
 
-    /// A string without escapes (RFC 8259 §7).
+    /// Takes a string without escapes (RFC 8259 §7).
     #[inline(always)]
     pub(super) fn string(&mut self) -> Option<Span> {
         let mut ahead = *self;
@@ -104,31 +105,16 @@ impl<'a> Cursor<'a> {
         Some(span)
     }
 
-    /// A number without sign, fraction and exponent (RFC 8259 §6) of at most 19 digits.
+    /// Takes a number without sign, fraction and exponent (RFC 8259 §6) of at most 19 digits.
     #[inline(always)]
     pub(super) fn natural(&mut self) -> Option<u64> {
-        let (number, 0) = self.decimal(0)? else {
-            return None;
-        };
-        Some(number)
+        self.decimal(0).map(|(number, _)| number)
     }
 
-    /// A number without sign and exponent, of at most 19 digits and 9 behind the point: its whole
-    /// part, and its fraction in billionths.
+    /// Takes a number without sign and exponent: its integer of at most 19 digits, and its fraction
+    /// of at most `max_fraction` digits (9 or fewer), in billionths.
     #[inline(always)]
-    pub(super) fn decimal(&mut self, most_behind: usize) -> Option<(u64, u32)> {
-        const BILLIONTHS: [u32; 10] = [
-            1_000_000_000,
-            100_000_000,
-            10_000_000,
-            1_000_000,
-            100_000,
-            10_000,
-            1_000,
-            100,
-            10,
-            1,
-        ];
+    pub(super) fn decimal(&mut self, max_fraction: usize) -> Option<(u64, u32)> {
         let mut ahead = *self;
         let (whole, digits) = ahead.digits()?;
         if digits > 19 || (digits > 1 && self.peek() == Some(b'0')) {
@@ -137,10 +123,11 @@ impl<'a> Cursor<'a> {
         let mut billionths = 0;
         if ahead.take_exactly(b'.').is_some() {
             let (fraction, digits) = ahead.digits()?;
-            if digits > most_behind {
+            if digits > max_fraction {
                 return None;
             }
-            billionths = u32::try_from(fraction).ok()? * BILLIONTHS.get(digits)?;
+            let exponent = u32::try_from(9 - digits).ok()?;
+            billionths = u32::try_from(fraction).ok()? * 10_u32.pow(exponent);
         }
         if matches!(ahead.peek(), Some(b'e' | b'E')) {
             return None;
@@ -149,7 +136,7 @@ impl<'a> Cursor<'a> {
         Some((whole, billionths))
     }
 
-    /// One digit or more: their number, which wraps round behind 19 of them, and how many.
+    /// Takes one digit or more: their value, which wraps after 19 digits, and their count.
     #[inline(always)]
     fn digits(&mut self) -> Option<(u64, usize)> {
         let start = self.at;
@@ -163,18 +150,25 @@ impl<'a> Cursor<'a> {
         (self.at > start).then(|| (number, self.at - start))
     }
 
-    /// Takes digits, one at least.
+    /// Takes one digit or more.
     pub(super) fn skip_digits(&mut self) -> Option<()> {
         self.digits().map(|_| ())
     }
 
-    /// Takes `byte`, and no white space in front of it.
+    /// Takes `byte`, without white space before it.
     #[inline(always)]
     pub(super) fn take_exactly(&mut self, byte: u8) -> Option<()> {
         (self.peek() == Some(byte)).then(|| self.at += 1)
     }
 
-    /// A string, an integer that is not negative, or a truth value.
+    /// Takes one of `bytes` if it comes next, and returns whether it did.
+    pub(super) fn take_any(&mut self, bytes: &[u8]) -> bool {
+        let is_next = self.peek().is_some_and(|byte| bytes.contains(&byte));
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Takes a string, a non-negative integer or a boolean.
     #[inline(always)]
     pub(super) fn scalar(&mut self) -> Option<()> {
         match self.peek()? {
@@ -190,7 +184,7 @@ impl<'a> Cursor<'a> {
         is_there.then(|| self.at += word.len())
     }
 
-    /// The end of the object, and of the text with it.
+    /// Takes the closing brace and the end of the text.
     pub(super) fn end(&mut self) -> Option<()> {
         self.take(b'}')?;
         self.skip_space();
@@ -198,22 +192,27 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The number of a name that is known; see [`Name::word`].
+/// The [`Name::word`] of a name.
+pub(crate) const fn word(name: &str) -> u64 {
+    word_of(name.as_bytes(), name.len())
+}
+
+/// The first eight of the first `len` bytes as a number.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    reason = "it is evaluated when the crate is compiled"
+    reason = "`len` is within `name`, and `at` within both arrays"
 )]
-pub(crate) const fn word(name: &str) -> u64 {
-    let (mut bytes, mut at) = ([0; 8], 0);
-    while at < name.len() && at < 8 {
-        bytes[at] = name.as_bytes()[at];
+const fn word_of(name: &[u8], len: usize) -> u64 {
+    let (mut first, mut at) = ([0; 8], 0);
+    while at < len && at < 8 {
+        first[at] = name[at];
         at += 1;
     }
-    u64::from_le_bytes(bytes)
+    u64::from_le_bytes(first)
 }
 
-/// Length and word of a name that ends within these bytes.
+/// Length and word of a name that ends within `next`.
 #[inline(always)]
 fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
     let ([low, high], []) = next.as_chunks() else {
@@ -223,7 +222,7 @@ fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
     match (specials(low), specials(high)) {
         (0, 0) => None,
         (0, end) => Some((first_byte(end) | 8, low)),
-        // Only what is in front of the end belongs to the name.
+        // The mask keeps the bytes before the end.
         (end, _) => Some((
             first_byte(end),
             low & ((end & end.wrapping_neg()) >> 7).wrapping_sub(1),
@@ -231,30 +230,24 @@ fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
     }
 }
 
-/// Length and word of a name that is long, or near the end of the text.
+/// Length and word of a long name, or of one near the end of the text.
 #[cold]
 fn long_name(rest: &[u8]) -> Option<(usize, u64)> {
     let len = plain_len(rest)?;
-    let mut first = [0; 8];
-    let name = rest.iter().take(len);
-    first
-        .iter_mut()
-        .zip(name)
-        .for_each(|(to, byte)| *to = *byte);
-    Some((len, u64::from_le_bytes(first)))
+    Some((len, word_of(rest, len)))
 }
 
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// Has the high bit set of each byte of `word` that is zero, and of none below the first.
+/// Sets the high bit of the lowest zero byte of `word`, and no lower bit.
 #[inline(always)]
 const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word & HIGH
 }
 
-/// Has the high bit set of the first byte that ends a plain string (a quote) or does not belong
-/// in one (a backslash, a control character), and of none below it.
+/// Sets the high bit of the first byte that ends a plain string (a quote) or is not part of one (a
+/// backslash, a control character), and no lower bit.
 #[inline(always)]
 const fn specials(word: u64) -> u64 {
     let quotes = zeros(word ^ LOW.wrapping_mul(0x22));
@@ -263,15 +256,15 @@ const fn specials(word: u64) -> u64 {
     quotes | backslashes | controls
 }
 
-/// The byte of a word that its lowest bit is in.
+/// The index of the byte that holds the lowest set bit.
 #[inline(always)]
-#[expect(clippy::as_conversions, reason = "it is at most 8")]
+#[expect(clippy::as_conversions, reason = "the index is at most 8")]
 fn first_byte(bits: u64) -> usize {
     (bits.trailing_zeros() / 8) as usize
 }
 
-/// The number of bytes in front of the first quote, backslash or control character.
-#[expect(clippy::arithmetic_side_effects, reason = "`at` is within the text")]
+/// The number of bytes before the first quote, backslash or control character.
+#[expect(clippy::arithmetic_side_effects, reason = "`at` is at most the length")]
 #[inline(always)]
 pub(super) fn plain_len(text: &[u8]) -> Option<usize> {
     let mut at = 0;
@@ -315,6 +308,7 @@ mod tests {
                 let mut first = [0; 8];
                 first.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
                 prop_assert_eq!(read.word, u64::from_le_bytes(first));
+                prop_assert_eq!(read.word, word(&name));
             }
         }
     }

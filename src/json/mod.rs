@@ -1,5 +1,4 @@
-//! JSON objects, read strictly and without copying: one grammar, with a fast way through its plain
-//! spelling. Knows no claim.
+//! Strict, zero-copy reading of JSON objects, with a fast path for plain spellings. Knows no claim.
 
 mod cursor;
 mod names;

@@ -1,4 +1,4 @@
-//! Finds a member name that occurs twice in one object.
+//! Detection of a member name that occurs twice in one object.
 
 use std::hash::BuildHasher;
 
@@ -6,38 +6,40 @@ use foldhash::quality::RandomState;
 
 use super::{reader::Reader, span::Span};
 
-/// The names of an object's members that have no place of their own.
+/// The names of an object's unknown members.
 ///
-/// The first few are compared with each other. Of more, hashes are kept and sorted at the end:
-/// equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for each pair.
+/// Each name is compared with the first eight. Names after these are hashed, and the hashes sorted
+/// at the end: equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for
+/// each pair.
 #[derive(Default)]
 pub(crate) struct Names {
     first: [Option<Span>; 8],
-    len: usize,
     hashes: Vec<u64>,
     random: Option<RandomState>,
 }
 
 impl Names {
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.first[0].is_none()
     }
 
-    /// Adds a name; `None` if it is among the first few already.
+    /// Adds a name; `None` if it is one of the first eight.
     #[inline]
     pub(crate) fn add(&mut self, name: Span, reader: &mut Reader<'_>) -> Option<()> {
         let text = reader.text(name);
-        let mut known = self.first.iter().map_while(|first| *first);
-        if known.any(|known| reader.text(known) == text) {
-            return reader.fail(Reader::DUPLICATE);
-        }
-        match self.first.get_mut(self.len) {
-            Some(place) => {
-                *place = Some(name);
-                self.len = self.len.saturating_add(1);
+        for known in &mut self.first {
+            match known {
+                Some(known) if reader.text(*known) == text => {
+                    return reader.fail(Reader::DUPLICATE);
+                }
+                Some(_) => {}
+                None => {
+                    *known = Some(name);
+                    return Some(());
+                }
             }
-            None => self.add_hash(text, reader),
         }
+        self.add_hash(text, reader);
         Some(())
     }
 
@@ -47,17 +49,13 @@ impl Names {
         reader.push(&mut self.hashes, random.hash_one(name));
     }
 
-    /// `None` if two of the names are the same.
+    /// `None` if two of the hashed names are equal.
     pub(crate) fn check(mut self, reader: &mut Reader<'_>) -> Option<()> {
-        // The first few were compared with the others when these were added.
         self.hashes.sort_unstable();
-        let is_twice = self
-            .hashes
-            .windows(2)
-            .any(|pair| pair.first() == pair.last());
-        if is_twice {
-            return reader.fail(Reader::DUPLICATE);
+        if self.hashes.is_sorted_by(|a, b| a < b) {
+            Some(())
+        } else {
+            reader.fail(Reader::DUPLICATE)
         }
-        Some(())
     }
 }

@@ -1,31 +1,30 @@
-//! JSON in any spelling, read strictly, with a reason for each rejection.
+//! Strict reader of JSON in any spelling, with a reason for each rejection.
 
 use memchr::memchr_iter;
 
 use super::{
-    cursor::{Cursor, Name, plain_len},
+    cursor::{Cursor, Name, plain_len, word},
     span::Span,
 };
 use crate::{error::SessionError, time::NumericDate};
 
-/// Reads one object (RFC 8259): no more and no less than the grammar, no string that is not
-/// Unicode, bounded nesting.
+/// Reads one JSON object: exactly the grammar of RFC 8259, Unicode strings, bounded nesting.
 ///
-/// Each step returns `None` where the text is rejected, and then [`into_reason`](Self::into_reason)
-/// has the reason. The plain spelling is read by the [`Cursor`]; what it does not take is read
-/// here, out of line, so that there is one grammar and nothing is read twice.
+/// A method returns `None` if the text is rejected; [`into_reason`](Self::into_reason) then has the
+/// reason. The [`Cursor`] reads plain spellings inline. All others are read here, out of line, so
+/// that nothing is read twice.
 pub(crate) struct Reader<'a> {
     json: &'a str,
-    /// The strings that are written with escapes.
+    /// The unescaped content of strings with escapes.
     unescaped: String,
     reason: SessionError,
 }
 
-/// What becomes of a value that has the wrong type.
+/// The treatment of a value of the wrong type.
 #[derive(Clone, Copy)]
 pub(crate) enum WrongType {
     Reject(SessionError),
-    /// It counts as absent; it may be nested so many levels deep.
+    /// Skips the value, which may be nested `levels` deep, as if it were absent.
     Ignore {
         levels: usize,
     },
@@ -36,7 +35,7 @@ impl<'a> Reader<'a> {
     const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
     const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
 
-    /// A reader of `json`, which has at most [`Span::MAX`] bytes.
+    /// Creates a reader of `json`, which has at most [`Span::MAX`] bytes.
     pub(crate) fn new(json: &'a str) -> Self {
         Self {
             json,
@@ -49,12 +48,12 @@ impl<'a> Reader<'a> {
         Cursor::new(self.json)
     }
 
-    /// Why a step returned `None`.
+    /// The reason why a method returned `None`.
     pub(crate) fn into_reason(self) -> SessionError {
         self.reason
     }
 
-    /// The strings behind the JSON, for [`Span::of`].
+    /// The unescaped strings, for [`Span::of`].
     pub(crate) fn into_unescaped(self) -> String {
         self.unescaped
     }
@@ -68,8 +67,8 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Appends to a list with an item for some of the JSON's strings. A long list makes room for
-    /// all that can come: growing step by step would allocate several times as much.
+    /// Appends to a list of which each item is from a string of the JSON. A list of 64 reserves
+    /// room for all remaining strings at once: doubling would allocate several times as much.
     pub(crate) fn push<T>(&self, list: &mut Vec<T>, item: T) {
         const LONG: usize = 64;
         if list.len() == LONG {
@@ -78,36 +77,36 @@ impl<'a> Reader<'a> {
         list.push(item);
     }
 
-    /// One level less to go: `None` where none is left.
+    /// The levels left inside an object or array; rejects if there are none.
     pub(crate) fn deeper(&mut self, levels: usize) -> Option<usize> {
         let deeper = levels.checked_sub(1);
         deeper.or_else(|| self.fail(Self::NESTING))
     }
 
-    /// Takes the opening brace; whether there are members.
+    /// Takes the opening brace, and returns whether there are members.
     pub(crate) fn begin(&mut self, cursor: &mut Cursor<'a>) -> Option<bool> {
         cursor.take(b'{')?;
         cursor.skip_space();
         Some(cursor.peek() != Some(b'}'))
     }
 
-    /// Whether another member follows; else the closing brace comes next.
+    /// Takes a comma, and returns whether there was one.
     #[inline(always)]
     pub(crate) fn more(&mut self, cursor: &mut Cursor<'a>) -> bool {
         cursor.take(b',').is_some()
     }
 
-    /// Takes the closing brace of the text's only object.
+    /// Takes the closing brace of the outermost object and the end of the text.
     pub(crate) fn end(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
         cursor.end()
     }
 
-    /// Takes the closing brace of an object inside.
+    /// Takes the closing brace of a nested object.
     pub(crate) fn close(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
         cursor.take(b'}')
     }
 
-    /// A member's name, up to where its value begins.
+    /// Takes a member's name, up to the start of its value.
     #[inline(always)]
     pub(crate) fn name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
         match cursor.name() {
@@ -116,7 +115,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string of at most `max` bytes; `Some(None)` for one that counts as absent.
+    /// Takes a string of at most `max` bytes; `Some(None)` for an ignored value.
     #[inline(always)]
     pub(crate) fn string(
         &mut self,
@@ -136,7 +135,7 @@ impl<'a> Reader<'a> {
         Some(span)
     }
 
-    /// A NumericDate (RFC 7519 §2): an integer or a fraction.
+    /// Takes a NumericDate (RFC 7519 §2), an integer or a fraction.
     #[inline(always)]
     pub(crate) fn date(
         &mut self,
@@ -155,7 +154,7 @@ impl<'a> Reader<'a> {
         Some(date)
     }
 
-    /// Skips a value that may be nested `levels` deep.
+    /// Skips a value, which may be nested `levels` deep.
     #[inline(always)]
     pub(crate) fn skip(&mut self, cursor: &mut Cursor<'a>, levels: usize) -> Option<()> {
         if cursor.scalar().is_none() {
@@ -164,7 +163,7 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    // From here on everything is out of line.
+    // All methods below are out of line.
 
     #[cold]
     #[inline(never)]
@@ -173,16 +172,8 @@ impl<'a> Reader<'a> {
         let span = self.any_string(cursor)?;
         cursor.take(b':')?;
         cursor.skip_space();
-        let mut first = [0; 8];
-        let bytes = self.text(span).bytes();
-        first
-            .iter_mut()
-            .zip(bytes)
-            .for_each(|(to, byte)| *to = byte);
-        Some(Name {
-            span,
-            word: u64::from_le_bytes(first),
-        })
+        let word = word(self.text(span));
+        Some(Name { span, word })
     }
 
     #[cold]
@@ -214,7 +205,7 @@ impl<'a> Reader<'a> {
         mut cursor: Cursor<'a>,
         wrong: SessionError,
     ) -> Option<(NumericDate, Cursor<'a>)> {
-        if !self.is_number(cursor) {
+        if !matches!(cursor.peek(), Some(b'-' | b'0'..=b'9')) {
             self.wrong_type(cursor, WrongType::Reject(wrong))?;
         }
         match NumericDate::from_double(self.number(&mut cursor)?.parse().ok()?) {
@@ -223,7 +214,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An integer (no fraction, no exponent, not `-0`); `Some(None)` for what counts as absent.
+    /// Takes an integer (no fraction, no exponent, not `-0`); `Some(None)` for an ignored value.
     #[inline]
     pub(crate) fn integer(
         &mut self,
@@ -232,25 +223,18 @@ impl<'a> Reader<'a> {
     ) -> Option<Option<i64>> {
         let mut ahead = *cursor;
         let is_negative = ahead.take_exactly(b'-').is_some();
-        if let Some(number) = ahead
+        let number = ahead
             .natural()
-            .and_then(|number| i64::try_from(number).ok())
-            && !(is_negative && number == 0)
-        {
+            .and_then(|number| i64::try_from(number).ok());
+        if let Some(number) = number.filter(|number| !(is_negative && *number == 0)) {
             *cursor = ahead;
-            let number = if is_negative {
-                number.checked_neg()
-            } else {
-                Some(number)
-            };
-            return Some(number);
+            return Some(number.checked_mul(if is_negative { -1 } else { 1 }));
         }
         *cursor = self.wrong_type(*cursor, wrong)?;
         Some(None)
     }
 
-    /// Takes a value of another type than the member has. A scalar has to be well-formed before
-    /// its type is a reason.
+    /// Takes a value of the wrong type. A malformed scalar is rejected for its syntax, not its type.
     #[cold]
     #[inline(never)]
     pub(crate) fn wrong_type(
@@ -259,23 +243,16 @@ impl<'a> Reader<'a> {
         wrong: WrongType,
     ) -> Option<Cursor<'a>> {
         match wrong {
-            WrongType::Reject(reason) if matches!(cursor.peek(), Some(b'[' | b'{')) => {
-                self.fail(reason)
-            }
             WrongType::Reject(reason) => {
-                if self.is_number(cursor) {
-                    self.number(&mut cursor.clone())?;
-                } else {
-                    self.skip_any(cursor, 0)?;
+                match cursor.peek() {
+                    Some(b'[' | b'{') => {}
+                    Some(b'-' | b'0'..=b'9') => _ = self.number(&mut cursor.clone())?,
+                    _ => _ = self.skip_any(cursor, 0)?,
                 }
                 self.fail(reason)
             }
             WrongType::Ignore { levels } => self.skip_any(cursor, levels),
         }
-    }
-
-    fn is_number(&self, cursor: Cursor<'a>) -> bool {
-        matches!(cursor.peek(), Some(b'-' | b'0'..=b'9'))
     }
 
     #[cold]
@@ -310,7 +287,7 @@ impl<'a> Reader<'a> {
             b'f' => cursor.word(b"false")?,
             b'n' => cursor.word(b"null")?,
             _ => {
-                // As serde_json, which the application reads its own claims with.
+                // serde_json, which reads the application's own claims, rejects infinity too.
                 let number: f64 = self.number(&mut cursor)?.parse().ok()?;
                 number.is_finite().then_some(())?;
             }
@@ -318,7 +295,7 @@ impl<'a> Reader<'a> {
         Some(cursor)
     }
 
-    /// An array, each item of which `item` reads.
+    /// Takes an array, calling `item` to take each item.
     pub(crate) fn items(
         &mut self,
         cursor: &mut Cursor<'a>,
@@ -338,30 +315,24 @@ impl<'a> Reader<'a> {
         cursor.take(b']')
     }
 
-    /// A number (RFC 8259 §6).
+    /// Takes a number (RFC 8259 §6).
     fn number(&mut self, cursor: &mut Cursor<'a>) -> Option<&'a str> {
         let start = cursor.at();
-        let _ = cursor.take_exactly(b'-');
-        if cursor.take_exactly(b'0').is_none() {
+        cursor.take_any(b"-");
+        if !cursor.take_any(b"0") {
             cursor.skip_digits()?;
         }
-        if cursor.take_exactly(b'.').is_some() {
+        if cursor.take_any(b".") {
             cursor.skip_digits()?;
         }
-        if cursor
-            .take_exactly(b'e')
-            .or_else(|| cursor.take_exactly(b'E'))
-            .is_some()
-        {
-            let _ = cursor
-                .take_exactly(b'+')
-                .or_else(|| cursor.take_exactly(b'-'));
+        if cursor.take_any(b"eE") {
+            cursor.take_any(b"+-");
             cursor.skip_digits()?;
         }
         self.json.get(start..cursor.at())
     }
 
-    /// A string with or without escapes (RFC 8259 §7).
+    /// Takes a string with or without escapes (RFC 8259 §7).
     fn any_string(&mut self, cursor: &mut Cursor<'a>) -> Option<Span> {
         if let Some(span) = cursor.string() {
             return Some(span);
@@ -384,7 +355,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The character behind a backslash.
+/// Takes the rest of an escape after its backslash.
 fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
     let byte = cursor.peek()?;
     cursor.advance(1);
@@ -402,8 +373,7 @@ fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
                 Err(_) => {
                     cursor.word(b"\\u")?;
                     let pair = [first, code_unit(cursor)?];
-                    let mut chars = char::decode_utf16(pair);
-                    chars.next()?.ok()?
+                    char::decode_utf16(pair).next()?.ok()?
                 }
             }
         }
@@ -411,7 +381,7 @@ fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
     })
 }
 
-/// Four hexadecimal digits.
+/// Takes four hexadecimal digits.
 fn code_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
     let digits: &[u8; 4] = cursor.rest().first_chunk()?;
     cursor.advance(4);
@@ -433,7 +403,7 @@ mod tests {
         "iat":1768478400,"name":"Иван Петров","preferred_username":"\u0418\ud83d\ude00\n","utc_offset":-210,
         "x":{"y":[1,-0.5e3,null],"z":{}},"y":"z","z":true,"realm_access":{"roles":["a","b"]},"w":[]}"#;
 
-    /// The members whose values are strings, and the number of the others.
+    /// The members whose values are strings, and the number of other members.
     fn read(json: &str, levels: usize) -> Result<(Vec<(String, String)>, usize), SessionError> {
         let mut reader = Reader::new(json);
         let mut read = || {
@@ -466,7 +436,7 @@ mod tests {
         read().ok_or_else(|| reader.into_reason())
     }
 
-    /// serde_json is the second opinion on what is an object, and what its strings are.
+    /// Compares with serde_json: which texts are objects, and what their strings are.
     fn check(json: &str) {
         match (
             read(json, 32),

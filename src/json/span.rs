@@ -1,26 +1,24 @@
-//! Where the strings of a JSON text stand in it, so that none of them is copied.
+//! Positions of strings in a JSON text, which make copies unnecessary.
 
 use std::num::NonZeroU32;
 
-/// A string of a JSON text, in bytes from its start.
-///
-/// A string that is written with escapes stands in a second text behind the first one, in which
-/// [`Reader`](super::Reader) collects such strings.
+/// The position of a string: its byte offset and length in the JSON text followed by the strings
+/// that [`Reader`](super::Reader) has unescaped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Span {
-    // In front of each string there is at least a quote, so that `Option<Span>` is as small.
+    // Never zero, since a quote precedes each string: `Option<Span>` is no larger.
     start: NonZeroU32,
     len: u32,
 }
 
 impl Span {
-    /// The longest text that is read, in bytes; with the unescaped strings behind it, it is less
-    /// than twice as long.
+    /// The longest text that can be read, in bytes: together with its unescaped strings, offsets fit
+    /// 32 bits.
     pub(crate) const MAX: usize = 1 << 31;
 
     #[expect(
         clippy::expect_used,
-        reason = "no text is longer than `MAX`, and none begins with a string"
+        reason = "no text is longer than `MAX`, and a quote precedes each string"
     )]
     pub(super) fn new(start: usize, len: usize) -> Self {
         let in_range = "a span is within a text and its unescaped strings";
@@ -39,12 +37,12 @@ impl Span {
         self.len as usize
     }
 
-    /// The string, given the text that was read and its unescaped strings.
+    /// Resolves the span in `json` followed by `unescaped`.
     #[expect(
         clippy::as_conversions,
         clippy::arithmetic_side_effects,
         clippy::string_slice,
-        reason = "a span is used with the text that it was made from"
+        reason = "a span is resolved in the text that it is from"
     )]
     pub(crate) fn of<'a>(self, json: &'a str, unescaped: &'a str) -> &'a str {
         let start = self.start.get() as usize;

@@ -8,20 +8,21 @@ use crate::{error::SessionError, key::SigningKey};
 const BASE64: SessionError = SessionError::malformed("a part is not base64url");
 const PARTS: SessionError = SessionError::malformed("there are not three parts");
 
-/// A token's three parts, still encoded.
+/// The three encoded parts of a token.
 #[derive(Clone, Copy)]
 pub(crate) struct Compact<'a> {
     pub(crate) header: &'a [u8],
     pub(crate) payload: &'a [u8],
     pub(crate) signature: &'a [u8],
-    /// What the signature covers: the first two parts and the dot between (RFC 7515 §5.2).
+    /// The bytes that the signature covers: header, dot and payload (RFC 7515 §5.2).
     pub(crate) signing_input: &'a [u8],
 }
 
 impl<'a> Compact<'a> {
-    /// Splits at the two dots. The parts are base64url; the header is only where it is decoded.
+    /// Splits at the two dots, and checks the base64url of payload and signature; that of the header
+    /// is checked when it is decoded.
     pub(crate) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
-        // The long part is in the middle, so the dots are looked for from both ends.
+        // The payload is the longest part, so the dots are searched from both ends.
         let (header, rest) = split_at_dot(token, memchr(b'.', token)).ok_or(PARTS)?;
         let (payload, signature) = split_at_dot(rest, memrchr(b'.', rest)).ok_or(PARTS)?;
         if memchr(b'.', payload).is_some() {
@@ -30,9 +31,12 @@ impl<'a> Compact<'a> {
         for part in [payload, signature] {
             URL_SAFE_NO_PAD.check(part).or(Err(BASE64))?;
         }
-        let behind = signature.len().checked_add(1);
-        let signed = behind.and_then(|behind| token.len().checked_sub(behind));
-        let signing_input = token.get(..signed.unwrap_or_default()).unwrap_or_default();
+        #[expect(
+            clippy::arithmetic_side_effects,
+            clippy::indexing_slicing,
+            reason = "header, dot and payload are a prefix of the token"
+        )]
+        let signing_input = &token[..header.len() + 1 + payload.len()];
         Ok(Self {
             header,
             payload,
@@ -47,19 +51,19 @@ fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
     Some((before, from.get(1..)?))
 }
 
-/// How many bytes base64url text of this length decodes to, at most.
+/// The number of bytes that `encoded` bytes of base64url decode to, at most.
 #[expect(
     clippy::arithmetic_side_effects,
-    reason = "it is never more than `encoded`"
+    reason = "the result is at most `encoded`"
 )]
 pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded / 4 * 3 + encoded % 4 * 3 / 4
 }
 
-/// Decodes into `buffer`, which has room for it; see [`decoded_len`].
+/// Decodes into `buffer`, which has at least [`decoded_len`] bytes.
 ///
-/// Strict: no padding, no white space, no bits left over at the end (RFC 4648 §3.5), so that one
-/// value has one spelling.
+/// Padding, white space and non-zero trailing bits (RFC 4648 §3.5) are rejected, so that each value
+/// has one encoding.
 pub(crate) fn decode<'b>(encoded: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], SessionError> {
     URL_SAFE_NO_PAD
         .decode(encoded, buffer.as_out())
@@ -67,13 +71,13 @@ pub(crate) fn decode<'b>(encoded: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8
         .map_err(|_| BASE64)
 }
 
-/// Decodes a part, and hands it to `read`: it is on the stack, unless it is very long.
+/// Decodes a part and passes it to `read`. Up to 4,096 bytes are decoded on the stack.
 pub(crate) fn with_decoded<T>(
     encoded: &[u8],
     read: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, SessionError> {
     let len = decoded_len(encoded.len());
-    // The small one is for most, since what is on the stack is first filled with zeros.
+    // Several sizes, since a buffer on the stack is zeroed first.
     let (mut small, mut medium, mut large, mut huge);
     let buffer: &mut [u8] = if len <= 64 {
         small = [0; 64];
@@ -91,7 +95,7 @@ pub(crate) fn with_decoded<T>(
     decode(encoded, buffer).map(read)
 }
 
-/// Decodes text, in one allocation of its size.
+/// Decodes UTF-8, in one allocation of the decoded size.
 pub(crate) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
     let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| BASE64)?;
     String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
@@ -119,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_value_has_one_spelling() {
+    fn each_value_has_one_encoding() {
         let mut buffer = [0; 16];
         for (text, want) in [
             ("", Some(&b""[..])),
@@ -147,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_as_strict_as_short() {
-        // The vectorised code takes another way from some length on.
+    fn long_parts_are_decoded_as_strictly_as_short_ones() {
+        // The vectorised code handles short and long input differently.
         for len in 1..200_usize {
             let bytes = vec![0xff; len];
             let text = URL_SAFE_NO_PAD.encode_to_string(&bytes);
@@ -165,13 +169,13 @@ mod tests {
                 }
             }
             if len % 3 != 0 {
-                // The last character has bits that mean nothing: they have to be zero.
+                // The unused bits of the last character must be zero.
                 let mut text = text.into_bytes();
                 let last = text.len() - 1;
                 text[last] = b'_';
                 assert!(
                     decode(&text, &mut buffer).is_err(),
-                    "left-over bits at {len}"
+                    "trailing bits at {len}"
                 );
             }
         }
@@ -182,13 +186,13 @@ mod tests {
         for len in [0, 1, 64, 65, 1024, 1025, 5000] {
             let bytes = vec![0xa5; len];
             let text = URL_SAFE_NO_PAD.encode_to_string(&bytes);
-            let same = with_decoded(text.as_bytes(), |it| it == bytes);
+            let same = with_decoded(text.as_bytes(), |decoded| decoded == bytes);
             assert_eq!(same, Ok(true), "{len}");
         }
     }
 
     #[test]
-    fn there_are_three_parts() {
+    fn a_token_has_three_parts() {
         for (text, ok) in [
             ("", false),
             ("YQ", false),

@@ -7,7 +7,7 @@ use crate::{
     limits::Limits,
 };
 
-/// The members that decide. All others are ignored: no key and no address in a token is trusted.
+/// The members that are used. All others are ignored: a key or URL in a token is never trusted.
 pub(super) struct JoseHeader<'a> {
     pub(super) alg: &'a str,
     pub(super) kid: Option<&'a str>,
@@ -15,14 +15,14 @@ pub(super) struct JoseHeader<'a> {
 }
 
 pub(crate) fn check_length(encoded: &[u8], limits: &Limits) -> Result<(), SessionError> {
-    match decoded_len(encoded.len()) <= limits.header_bytes() {
-        true => Ok(()),
-        false => Err(SessionError::malformed("the JOSE header is too long")),
+    if decoded_len(encoded.len()) > limits.header_bytes() {
+        return Err(SessionError::malformed("the JOSE header is too long"));
     }
+    Ok(())
 }
 
-/// Decodes the header part and hands it to `read`, since it borrows from a buffer here. Also
-/// whether it is plain: it has no other members, so that no limit decides about it.
+/// Decodes the header and passes it to `read`, with whether it is plain: a header without other
+/// members is valid under any limits.
 pub(super) fn with_header<T>(
     encoded: &[u8],
     limits: &Limits,
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told() {
+    fn each_rejection_of_a_header_has_its_reason() {
         let nested = |levels: usize| {
             let (open, close) = ("[".repeat(levels), "]".repeat(levels));
             format!(r#"{{"alg":"HS256","x":{open}{close}}}"#)
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_on_decoded_bytes() {
+    fn the_limit_applies_to_decoded_bytes() {
         for (limits, len, ok) in [
             (Limits::default(), 4096, true),
             (Limits::default(), 4097, false),

@@ -1,17 +1,16 @@
-//! JOSE headers of tokens whose signature held: the next token with the same header, byte for
-//! byte, needs no reading of it.
+//! Cache of JOSE headers: a token with the same encoded header as a verified one skips parsing.
 
 use std::sync::OnceLock;
 
 use super::token_type::TokenType;
 use crate::key::VerifyingKey;
 
-/// The first few that a set of keys met. They are never replaced: an issuer has few. One with other
-/// members than `alg`, `kid` and `typ` is read each time.
+/// The first four headers that a set of keys verified. They are never evicted, since an issuer has
+/// few. Headers with members other than `alg`, `kid` and `typ` are not cached.
 #[derive(Default)]
 pub(crate) struct KnownHeaders([OnceLock<KnownHeader>; 4]);
 
-/// What a header said.
+/// A cached header: its encoding, and the key and type that it selects.
 pub(crate) struct KnownHeader {
     encoded: Box<[u8]>,
     pub(crate) key: VerifyingKey,
@@ -19,22 +18,22 @@ pub(crate) struct KnownHeader {
 }
 
 impl KnownHeaders {
-    /// The longest that is remembered, in encoded bytes.
+    /// The longest cached header, in encoded bytes.
     const MAX_BYTES: usize = 256;
 
     pub(crate) fn find(&self, encoded: &[u8]) -> Option<&KnownHeader> {
         let mut known = self.0.iter().map_while(OnceLock::get);
-        known.find(|it| *it.encoded == *encoded)
+        known.find(|header| *header.encoded == *encoded)
     }
 
-    /// Remembers what a header said that a signature of `key` covered.
+    /// Caches a header that a signature of `key` covers.
     pub(crate) fn remember(&self, encoded: &[u8], key: &VerifyingKey, token_type: TokenType) {
         if encoded.len() > Self::MAX_BYTES {
             return;
         }
-        for place in &self.0 {
-            // Another thread may be the first, and with the same.
-            let known = place.get_or_init(|| KnownHeader {
+        for slot in &self.0 {
+            // Another thread may fill the slot first, perhaps with the same header.
+            let known = slot.get_or_init(|| KnownHeader {
                 encoded: encoded.into(),
                 key: key.clone(),
                 token_type,
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_several_threads_meet_first_takes_one_place() {
+    fn a_header_that_several_threads_cache_takes_one_slot() {
         let key = VerifyingKey::hs256([7; 32]).unwrap();
         for _ in 0..200 {
             let (known, start) = (KnownHeaders::default(), Barrier::new(4));
@@ -65,19 +64,19 @@ mod tests {
                     });
                 }
             });
-            let taken = known.0.iter().filter(|it| it.get().is_some());
+            let taken = known.0.iter().filter(|slot| slot.get().is_some());
             assert_eq!(taken.count(), 1);
         }
     }
 
     #[test]
-    fn the_first_few_are_remembered_once_each() {
+    fn the_first_four_headers_are_cached_once_each() {
         let known = KnownHeaders::default();
         let key = |id: &str| VerifyingKey::hs256([7; 32]).unwrap().with_id(id);
         for header in ["a", "b", "a", "c", "d", "e"] {
             known.remember(header.as_bytes(), &key(header), TokenType::Jwt);
         }
-        let id = |header: &str| known.find(header.as_bytes()).map(|it| it.key.id().unwrap());
+        let id = |header: &str| Some(known.find(header.as_bytes())?.key.id().unwrap());
         for header in ["a", "b", "c", "d"] {
             assert_eq!(id(header), Some(header));
         }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_one_is_not_kept() {
+    fn a_long_header_is_not_cached() {
         let known = KnownHeaders::default();
         let key = VerifyingKey::hs256([7; 32]).unwrap();
         for (len, kept) in [(256, true), (257, false)] {

@@ -1,4 +1,4 @@
-//! A set of keys that is replaced while requests run.
+//! Store of the keys in force, which can be replaced at any time.
 
 use std::{
     fmt,
@@ -16,10 +16,10 @@ use crate::{
     key::{KeySet, VerifyingKey},
 };
 
-/// The set of keys in force, which is replaced as a whole while requests run.
+/// A store of the keys in force, which can be replaced as a whole while requests are served.
 ///
-/// A clone is the same store: one goes to the verifier and one stays where keys are rotated.
-/// Readers take no lock. A token whose verification begins after [`replace`](Self::replace) has
+/// A clone is a handle to the same store: give one to the verifier, and rotate keys with another.
+/// Verification takes no lock. A token whose verification begins after [`replace`](Self::replace) has
 /// returned is verified with the new set.
 ///
 /// # Examples
@@ -44,18 +44,18 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct KeyStore {
-    shared: Arc<Shared>,
+    inner: Arc<KeyStoreInner>,
 }
 
-struct Shared {
+struct KeyStoreInner {
     current: ArcSwap<CurrentKeys>,
-    /// That of `current`, or of the one before while a swap is under way.
+    /// The generation of `current`, or the previous one during a swap.
     generation: AtomicU64,
-    /// Held by writers, so that generations follow each other.
+    /// Held by writers, so that generations are consecutive.
     writing: Mutex<()>,
 }
 
-/// A set, its generation, and what was learned of its tokens, which belong together.
+/// A set with its generation and the headers of tokens that it verified.
 pub(crate) struct CurrentKeys {
     set: KeySet,
     generation: u64,
@@ -85,11 +85,21 @@ impl CurrentKeys {
 }
 
 impl KeyStore {
-    /// A store of this set, which is generation 1.
+    /// Creates a store of this set, which has generation 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{KeySet, KeyStore, VerifyingKey};
+    ///
+    /// let store = KeyStore::new(KeySet::new([VerifyingKey::hs256([1; 32])?])?);
+    /// assert_eq!(store.generation(), 1);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn new(set: KeySet) -> Self {
         Self {
-            shared: Arc::new(Shared {
+            inner: Arc::new(KeyStoreInner {
                 current: ArcSwap::from_pointee(CurrentKeys::new(set, 1)),
                 generation: AtomicU64::new(1),
                 writing: Mutex::new(()),
@@ -97,7 +107,7 @@ impl KeyStore {
         }
     }
 
-    /// The set in force. It costs two reference counts.
+    /// The set in force. The call increments two reference counts.
     ///
     /// # Examples
     ///
@@ -114,13 +124,13 @@ impl KeyStore {
         self.load().set.clone()
     }
 
-    /// Puts `set` in force, and returns its generation.
+    /// Replaces the set in force by `set`, and returns the generation in force.
     ///
-    /// This empties the verifiers' caches: each token is verified again. If `set` is equal to the
-    /// set in force, nothing happens, so that keys can be fetched and replaced at any interval; of
-    /// two equal sets the older one stays, with what it [skipped](KeySet::skipped).
+    /// This invalidates the token caches of all verifiers with this store: each token is verified
+    /// again. A set equal to the one in force changes nothing, not even
+    /// [`skipped`](KeySet::skipped), so keys can be polled at any interval.
     ///
-    /// A request that is being verified at the same time may still see the previous set.
+    /// A request in the middle of verification may still use the previous set.
     ///
     /// # Examples
     ///
@@ -135,7 +145,7 @@ impl KeyStore {
     /// ```
     pub fn replace(&self, set: KeySet) -> u64 {
         let _writing = self
-            .shared
+            .inner
             .writing
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -144,23 +154,23 @@ impl KeyStore {
             return generation;
         }
         let generation = generation.wrapping_add(1);
-        self.shared
+        self.inner
             .current
             .store(Arc::new(CurrentKeys::new(set, generation)));
-        // From here on no session of the previous set is taken from a cache.
-        self.shared.generation.store(generation, Ordering::SeqCst);
+        // From here on, no cache returns a session of the previous set.
+        self.inner.generation.store(generation, Ordering::SeqCst);
         generation
     }
 
-    /// The number of the set in force: 1 for the first, and one more with each
-    /// [`replace`](Self::replace) by another set.
+    /// The generation of the set in force: 1 at first, incremented by each
+    /// [`replace`](Self::replace) with a different set.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.shared.generation.load(Ordering::SeqCst)
+        self.inner.generation.load(Ordering::SeqCst)
     }
 
     pub(crate) fn load(&self) -> Guard<Arc<CurrentKeys>> {
-        self.shared.current.load()
+        self.inner.current.load()
     }
 }
 
@@ -233,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn replacing_a_set_by_an_equal_one_does_nothing() {
+    fn replacing_a_set_by_an_equal_one_changes_nothing() {
         let key = |byte, id: &str| VerifyingKey::hs256([byte; 32]).unwrap().with_id(id);
         let set = |keys: &[(u8, &str)]| {
             KeySet::new(keys.iter().map(|(byte, id)| key(*byte, id))).unwrap()

@@ -1,5 +1,4 @@
-//! JWS: the compact form of a token, its JOSE header, type and signature, and the keys in force.
-//! Knows no claim.
+//! JWS: compact form, JOSE header, token type, signature, and the keys in force. Knows no claim.
 
 pub(crate) mod compact;
 mod header;

@@ -1,48 +1,43 @@
-//! The types of token: what the JOSE header's `typ` says.
+//! Types of tokens: the header parameter `typ`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::error::ParseError;
+use crate::{error::ParseError, serde_text::named_enum};
 
-/// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
-///
-/// A service accepts [`Session`](Self::Session) alone unless
-/// [`accept_type`](crate::SessionVerifierBuilder::accept_type) says otherwise, and no type is
-/// ever taken for another.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum TokenType {
-    /// `session+jwt`: a session token.
-    Session,
-    /// `nested-session+jwt`: a session token minted inside a session for another user.
-    NestedSession,
-    /// `at+jwt`: an OAuth access token (RFC 9068).
-    AccessToken,
-    /// `JWT`, or no `typ` at all: what most identity providers mint.
-    Jwt,
+named_enum! {
+    /// The type of a token, which decides which claims it must have (RFC 8725 §3.11).
+    ///
+    /// A verifier accepts [`Session`](Self::Session) alone unless
+    /// [`accept_type`](crate::SessionVerifierBuilder::accept_type) says otherwise, and never treats
+    /// one type as another. Parsing ignores case and the prefix `application/`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::TokenType;
+    ///
+    /// assert_eq!("application/AT+JWT".parse(), Ok(TokenType::AccessToken));
+    /// assert_eq!(TokenType::AccessToken.as_str(), "at+jwt");
+    /// assert!("".parse::<TokenType>().is_err());
+    /// ```
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum TokenType {
+        /// `session+jwt`: a session token.
+        Session = "session+jwt",
+        /// `nested-session+jwt`: a session token minted inside a session for another user.
+        NestedSession = "nested-session+jwt",
+        /// `at+jwt`: an OAuth access token (RFC 9068).
+        AccessToken = "at+jwt",
+        /// `JWT`, or no `typ`: the type of most identity providers.
+        Jwt = "JWT",
+    }
+    /// The type as `typ` spells it (RFC 7515 §4.1.9).
+    as_str
 }
 
 impl TokenType {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Session,
-        Self::NestedSession,
-        Self::AccessToken,
-        Self::Jwt,
-    ];
-
-    /// The type as `typ` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Session => "session+jwt",
-            Self::NestedSession => "nested-session+jwt",
-            Self::AccessToken => "at+jwt",
-            Self::Jwt => "JWT",
-        }
-    }
-
-    /// Reads `typ`: a media type without regard to case, with `application/` left out or not
-    /// (RFC 7515 §4.1.9).
+    /// Parses `typ`: a media type in any case, with or without `application/` (RFC 7515 §4.1.9).
     pub(crate) fn of_typ(typ: Option<&str>) -> Option<Self> {
         const PREFIX: &str = "application/";
         let Some(typ) = typ else {
@@ -52,19 +47,17 @@ impl TokenType {
             Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
             _ => typ,
         };
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str().eq_ignore_ascii_case(name))
+        let mut types = Self::ALL.iter().copied();
+        types.find(|token_type| token_type.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// How long a token of the type may last where the service does not say: seven days, or
-    /// without end.
+    /// The longest lifetime unless the service sets one: seven days, or `None` for any.
     pub(crate) fn default_max_lifetime(self) -> Option<Duration> {
         const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
         self.is_ours().then_some(WEEK)
     }
 
-    /// Whether this project's issuers mint it, so that it has to be complete and exact.
+    /// Whether this crate mints the type, so that its claims must be complete and exact.
     pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Session | Self::NestedSession)
     }
@@ -91,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_printed_as_typ_spells_it() {
+    fn a_type_is_printed_and_parsed_as_its_typ() {
         for (token_type, typ) in [
             (TokenType::Session, "session+jwt"),
             (TokenType::NestedSession, "nested-session+jwt"),
@@ -104,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn typ_is_a_media_type() {
+    fn typ_is_parsed_as_a_media_type() {
         for (typ, want) in [
             (Some("session+jwt"), Some(TokenType::Session)),
             (Some("Application/Session+JWT"), Some(TokenType::Session)),

@@ -1,4 +1,4 @@
-//! The signature of a token: bytes and keys in, type and signed payload out.
+//! Verification of a token's form, type and signature.
 
 use super::{
     compact::{self, Compact},
@@ -12,8 +12,8 @@ use crate::{
     limits::Limits,
 };
 
-/// Verifies size, form, JOSE header, key, type and signature, and returns the type and the payload,
-/// still encoded: all that comes before the claims.
+/// Verifies size, form, JOSE header, key, type and signature, but no claim. Returns the type and the
+/// encoded payload.
 pub(crate) fn verify<'t>(
     keys: &CurrentKeys,
     accepted: &[TokenType],
@@ -50,7 +50,7 @@ fn accept_type(
         .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
 }
 
-/// The key that the header's `kid` and `alg` name (RFC 7517 §4.5, RFC 8725 §3.1).
+/// The key that `kid` and `alg` of the header select (RFC 7517 §4.5, RFC 8725 §3.1).
 fn select_key<'k>(
     keys: &'k KeySet,
     header: &JoseHeader<'_>,
@@ -82,7 +82,7 @@ mod tests {
     use crate::jws::KeyStore;
 
     #[test]
-    fn the_header_of_a_forged_token_is_not_remembered() {
+    fn the_header_of_a_forged_token_is_not_cached() {
         let key = VerifyingKey::hs256([7; 32]).unwrap();
         let keys = KeyStore::new(KeySet::new([key]).unwrap()).load();
         // {"alg":"HS256","typ":"session+jwt"}

@@ -1,51 +1,56 @@
-//! The algorithms of signatures.
+//! Signature algorithms.
 
-use crate::serde_text::text_enum;
+use crate::serde_text::{named_enum, text_enum};
 
-/// The algorithm of a key, fixed when the key is made (RFC 8725 §3.1): a token whose `alg` names
-/// another is rejected.
-///
-/// # Examples
-///
-/// ```
-/// use tower_session_token::Algorithm;
-///
-/// assert_eq!("ES256".parse::<Algorithm>()?, Algorithm::ES256);
-/// assert!("none".parse::<Algorithm>().is_err());
-/// # Ok::<(), tower_session_token::ParseError>(())
-/// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// HMAC with SHA-256 (RFC 7518 §3.2).
-    HS256,
-    /// HMAC with SHA-384.
-    HS384,
-    /// HMAC with SHA-512.
-    HS512,
-    /// ECDSA with P-256 and SHA-256 (RFC 7518 §3.4).
-    ES256,
-    /// ECDSA with P-384 and SHA-384.
-    ES384,
-    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
-    RS256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    RS384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    RS512,
-    /// RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
-    PS256,
-    /// RSASSA-PSS with SHA-384.
-    PS384,
-    /// RSASSA-PSS with SHA-512.
-    PS512,
-    /// EdDSA with Ed25519, by its older name (RFC 8037 §3.1).
-    EdDSA,
-    /// EdDSA with Ed25519, by its newer name (RFC 9864 §2.2). Neither name stands for the other.
-    Ed25519,
+named_enum! {
+    /// The signature algorithm of a key, fixed when the key is created (RFC 8725 §3.1).
+    ///
+    /// A token with another `alg` is rejected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::Algorithm;
+    ///
+    /// assert_eq!("ES256".parse::<Algorithm>()?, Algorithm::ES256);
+    /// assert!("none".parse::<Algorithm>().is_err());
+    /// # Ok::<(), tower_session_token::ParseError>(())
+    /// ```
+    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum Algorithm {
+        /// HMAC with SHA-256 (RFC 7518 §3.2).
+        HS256 = "HS256",
+        /// HMAC with SHA-384.
+        HS384 = "HS384",
+        /// HMAC with SHA-512.
+        HS512 = "HS512",
+        /// ECDSA with P-256 and SHA-256 (RFC 7518 §3.4).
+        ES256 = "ES256",
+        /// ECDSA with P-384 and SHA-384.
+        ES384 = "ES384",
+        /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3).
+        RS256 = "RS256",
+        /// RSASSA-PKCS1-v1_5 with SHA-384.
+        RS384 = "RS384",
+        /// RSASSA-PKCS1-v1_5 with SHA-512.
+        RS512 = "RS512",
+        /// RSASSA-PSS with SHA-256 (RFC 7518 §3.5).
+        PS256 = "PS256",
+        /// RSASSA-PSS with SHA-384.
+        PS384 = "PS384",
+        /// RSASSA-PSS with SHA-512.
+        PS512 = "PS512",
+        /// EdDSA with Ed25519, by its older name (RFC 8037 §3.1).
+        EdDSA = "EdDSA",
+        /// EdDSA with Ed25519, by its newer name (RFC 9864 §2.2). A key has one of the two names.
+        Ed25519 = "Ed25519",
+    }
+    /// The algorithm as `alg` spells it (RFC 7518 §3.1).
+    as_str
 }
 
-/// What an algorithm is made of, apart from its hash.
+/// The family of an algorithm: all but its hash.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     Hmac,
@@ -61,7 +66,7 @@ impl Family {
         matches!(self, Self::RsaPkcs1 | Self::RsaPss)
     }
 
-    /// The length of a coordinate of the curve, and of a scalar, in bytes.
+    /// The length of a coordinate and of a scalar of the curve, in bytes.
     pub(super) const fn coordinate_len(self) -> usize {
         match self {
             Self::P384 => 48,
@@ -71,43 +76,7 @@ impl Family {
 }
 
 impl Algorithm {
-    const ALL: [Self; 13] = [
-        Self::HS256,
-        Self::HS384,
-        Self::HS512,
-        Self::ES256,
-        Self::ES384,
-        Self::RS256,
-        Self::RS384,
-        Self::RS512,
-        Self::PS256,
-        Self::PS384,
-        Self::PS512,
-        Self::EdDSA,
-        Self::Ed25519,
-    ];
-
-    /// The algorithm as `alg` spells it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::HS256 => "HS256",
-            Self::HS384 => "HS384",
-            Self::HS512 => "HS512",
-            Self::ES256 => "ES256",
-            Self::ES384 => "ES384",
-            Self::RS256 => "RS256",
-            Self::RS384 => "RS384",
-            Self::RS512 => "RS512",
-            Self::PS256 => "PS256",
-            Self::PS384 => "PS384",
-            Self::PS512 => "PS512",
-            Self::EdDSA => "EdDSA",
-            Self::Ed25519 => "Ed25519",
-        }
-    }
-
-    /// The least length of an HMAC secret: that of the hash, in bytes (RFC 7518 §3.2).
+    /// The minimum length of an HMAC secret, that of the hash, in bytes (RFC 7518 §3.2).
     pub(super) const fn secret_len(self) -> Option<usize> {
         match self {
             Self::HS256 => Some(32),

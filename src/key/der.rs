@@ -1,4 +1,4 @@
-//! As much DER (X.690) as the keys need that the backends do not parse themselves.
+//! Minimal DER (X.690): the key structures that the backends do not parse.
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -24,14 +24,14 @@ pub(super) fn private_info(der: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((algorithm, key))
 }
 
-/// The integers of a sequence of `N` positive ones, without leading zeros: an `RSAPublicKey` or an
-/// `RSAPrivateKey` of two primes (RFC 8017 §A.1).
+/// The integers of a sequence of `N` non-negative integers, without leading zeros: an `RSAPublicKey`
+/// or an `RSAPrivateKey` of two primes (RFC 8017 §A.1).
 pub(super) fn integers<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     let mut rest = whole(der)?;
     let mut integers = [der; N];
     for integer in &mut integers {
         (*integer, rest) = value(INTEGER, rest)?;
-        // Neither negative nor longer than need be.
+        // Non-negative, and in the shortest encoding.
         *integer = match integer {
             [0, high, ..] if *high >= 0x80 => integer.get(1..)?,
             [0] => &[],
@@ -42,20 +42,20 @@ pub(super) fn integers<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     rest.is_empty().then_some(integers)
 }
 
-/// The scalar of an `ECPrivateKey` (RFC 5915), which is as long as a coordinate of its curve.
+/// The scalar of an `ECPrivateKey` (RFC 5915), as long as a coordinate of its curve.
 pub(super) fn ec_private(der: &[u8]) -> Option<&[u8]> {
     let (_version, rest) = value(INTEGER, whole(der)?)?;
     let (scalar, _) = value(OCTET_STRING, rest)?;
     Some(scalar)
 }
 
-/// The content of the one sequence that this is.
+/// The content of a sequence that spans all of `der`.
 fn whole(der: &[u8]) -> Option<&[u8]> {
     let (content, rest) = value(SEQUENCE, der)?;
     rest.is_empty().then_some(content)
 }
 
-/// The content of a value with this tag, and what follows it.
+/// The content of a value with this tag, and the bytes after it.
 fn value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (&[found, first], rest) = der.split_first_chunk::<2>()?;
     let (len, rest) = if first < 0x80 {
@@ -65,7 +65,7 @@ fn value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
         let len = digits.iter().try_fold(0_usize, |len, digit| {
             len.checked_mul(256)?.checked_add(usize::from(*digit))
         })?;
-        // The shortest form is the only one (X.690 §10.1).
+        // DER requires the shortest form (X.690 §10.1).
         let is_shortest = len >= 0x80 && *digits.first()? != 0;
         is_shortest.then_some((len, rest))?
     };

@@ -1,10 +1,10 @@
-//! Points of small order, which are rejected with both backends.
+//! Rejection of Ed25519 points of small order.
 //!
-//! Such a point makes signatures that are valid for any message (as key), or for any key (as R), by
-//! the equation of RFC 8032 §5.1.7. ed25519-dalek rejects them in its strict mode; AWS-LC accepts
-//! them.
+//! By the equation of RFC 8032 §5.1.7, such a point as a key verifies a signature for any message,
+//! and as R makes a signature that is valid for several keys. ed25519-dalek rejects these points in
+//! strict mode, AWS-LC accepts them.
 
-/// Whether the encoding is one of a point whose order divides 8, whichever the sign of its x.
+/// Whether a point's order divides 8, for either sign of its x coordinate.
 pub(super) fn is_small_order(point: &[u8; 32]) -> bool {
     let [low @ .., last] = point;
     SMALL_ORDER
@@ -12,7 +12,7 @@ pub(super) fn is_small_order(point: &[u8; 32]) -> bool {
         .any(|[same @ .., top]| same == low && *top == last & 0x7f)
 }
 
-/// Their y coordinates: 0, 1, the two of order 8, −1; then 0 and 1 with the prime added.
+/// Their y coordinates: 0, 1, two of order 8, −1, and the non-canonical encodings of 0 and 1.
 #[rustfmt::skip]
 const SMALL_ORDER: [[u8; 32]; 7] = [
     [0; 32],
@@ -31,7 +31,7 @@ const SMALL_ORDER: [[u8; 32]; 7] = [
     PRIME_PLUS[0], PRIME_PLUS[1], PRIME_PLUS[2],
 ];
 
-/// The prime 2^255 − 19, less 1, plus 0, plus 1.
+/// The prime p = 2^255 − 19, as p − 1, p and p + 1.
 const PRIME_PLUS: [[u8; 32]; 3] = {
     let mut prime = [0xff; 32];
     prime[0] = 0xed;
@@ -48,7 +48,7 @@ mod tests {
     use crate::key::{Algorithm, VerifyingKey, encoded_key::EncodedPublicKey};
 
     #[test]
-    fn no_point_of_small_order_is_a_key() {
+    fn a_point_of_small_order_is_rejected_as_a_key() {
         for point in SMALL_ORDER {
             for sign in [0, 0x80] {
                 let mut point = point;
@@ -60,10 +60,10 @@ mod tests {
         }
     }
 
-    /// The equation holds for this signature: R is the neutral point and S the product of the
-    /// hash and the private scalar, which it gives away.
+    /// The signature satisfies the equation: R is the neutral point, and S the product of the hash
+    /// and the private scalar.
     #[test]
-    fn no_point_of_small_order_is_in_a_signature() {
+    fn a_point_of_small_order_is_rejected_in_a_signature() {
         const SIGNATURE: &str = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB\
                                  iIwPyFtp9Vti1GTyJ4oVes-J6JtG2YT6qIvSjqTu1Bg";
         let jwk =

@@ -1,4 +1,4 @@
-//! Encodings of keys in front of the backends, and the rules that reject weak keys.
+//! Encodings of keys, independent of the backend, and the rejection of weak keys.
 
 use super::{Algorithm, algorithm::Family, der, ed25519};
 
@@ -7,24 +7,24 @@ use super::{Algorithm, algorithm::Family, der, ed25519};
 pub(super) enum EncodedPublicKey {
     /// An uncompressed point (SEC 1 §2.3.3).
     Ec(Vec<u8>),
-    /// RFC 8032 §5.1.5.
+    /// A compressed point (RFC 8032 §5.1.5).
     Ed25519([u8; 32]),
     /// Modulus and exponent, big-endian without leading zeros.
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
-/// A private key, as the backends parse it.
+/// A private key in the encodings that the backends parse.
 pub(super) enum EncodedPrivateKey<'a> {
     /// `PrivateKeyInfo` (RFC 5208) of an EC or Ed25519 key, DER.
     Pkcs8(&'a [u8]),
     /// `ECPrivateKey` (RFC 5915), DER.
     Sec1(&'a [u8]),
-    /// A scalar and the point that belongs to it.
+    /// A scalar and its public point.
     Ec {
         d: &'a [u8],
         point: &'a [u8],
     },
-    /// A seed and the public key that belongs to it.
+    /// A seed and its public key.
     Ed25519 {
         seed: &'a [u8],
         public: &'a [u8],
@@ -40,21 +40,21 @@ pub(super) const UNFIT: &str = "the key does not fit the algorithm";
 pub(super) const INVALID: &str = "the key is invalid";
 
 impl EncodedPublicKey {
-    /// From `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), DER.
+    /// Decodes the DER of a `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7).
     pub(super) fn from_spki(algorithm: Algorithm, der: &[u8]) -> Result<Self, &'static str> {
         let (identifier, key) = der::public_info(der).ok_or(INVALID)?;
         check_identifier(identifier, algorithm.family())?;
         Self::from_bits(algorithm, key)
     }
 
-    /// From the `subjectPublicKey` of the algorithm's family: a point, a raw Ed25519 key, or
-    /// `RSAPublicKey` (RFC 8017 §A.1.1), DER.
+    /// Decodes the `subjectPublicKey` of the algorithm's family: a point, a raw Ed25519 key, or the
+    /// DER of an `RSAPublicKey` (RFC 8017 §A.1.1).
     pub(super) fn from_bits(algorithm: Algorithm, key: &[u8]) -> Result<Self, &'static str> {
         let family = algorithm.family();
         match (family, key) {
             (Family::P256 | Family::P384, [4, coordinates @ ..]) => {
-                let len = coordinates.len();
-                let is_point = len.checked_div(2) == Some(family.coordinate_len()) && len % 2 == 0;
+                let (x, y) = coordinates.split_at(coordinates.len() / 2);
+                let is_point = [x.len(), y.len()] == [family.coordinate_len(); 2];
                 is_point.then(|| Self::Ec(key.into())).ok_or(INVALID)
             }
             (Family::P256 | Family::P384, [2 | 3, ..]) => {
@@ -86,7 +86,7 @@ impl EncodedPublicKey {
 }
 
 impl<'a> EncodedPrivateKey<'a> {
-    /// From `PrivateKeyInfo`, DER.
+    /// Decodes the DER of a `PrivateKeyInfo`.
     pub(super) fn from_pkcs8(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
         let (identifier, key) = der::private_info(der).ok_or(INVALID)?;
         check_identifier(identifier, algorithm.family())?;
@@ -97,7 +97,7 @@ impl<'a> EncodedPrivateKey<'a> {
         }
     }
 
-    /// From `RSAPrivateKey` (RFC 8017 §A.1.2), DER.
+    /// Decodes the DER of an `RSAPrivateKey` (RFC 8017 §A.1.2).
     pub(super) fn from_pkcs1(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
         if !algorithm.family().is_rsa() {
             return Err(UNFIT);
@@ -115,36 +115,29 @@ impl<'a> EncodedPrivateKey<'a> {
         Ok(Self::Rsa(components.map(without_zeros)))
     }
 
-    /// From `ECPrivateKey`, DER.
+    /// Decodes the DER of an `ECPrivateKey`.
     pub(super) fn from_sec1(algorithm: Algorithm, der: &'a [u8]) -> Result<Self, &'static str> {
         let family = algorithm.family();
         if !matches!(family, Family::P256 | Family::P384) {
             return Err(UNFIT);
         }
         let scalar = der::ec_private(der).ok_or(INVALID)?;
-        if scalar.len() == family.coordinate_len() {
-            Ok(Self::Sec1(der))
-        } else {
-            Err(UNFIT)
-        }
+        let is_of_curve = scalar.len() == family.coordinate_len();
+        is_of_curve.then_some(Self::Sec1(der)).ok_or(UNFIT)
     }
 }
 
-/// Rejects an `AlgorithmIdentifier` that is not the one of this family's keys.
+/// Rejects an `AlgorithmIdentifier` of another family.
 fn check_identifier(identifier: &[u8], family: Family) -> Result<(), &'static str> {
     let expected = match family {
         Family::P256 => alg_id::ECDSA_P256,
         Family::P384 => alg_id::ECDSA_P384,
         Family::Ed25519 => alg_id::ED25519,
-        // Not the identifier of PSS alone, which binds a key to a hash.
+        // The identifier of PSS, which binds a key to a hash, is not accepted.
         Family::RsaPkcs1 | Family::RsaPss => alg_id::RSA_ENCRYPTION,
         Family::Hmac => return Err(UNFIT),
     };
-    if identifier == expected {
-        Ok(())
-    } else {
-        Err(UNFIT)
-    }
+    (identifier == expected).then_some(()).ok_or(UNFIT)
 }
 
 /// Contents of `AlgorithmIdentifier`s (RFC 5480 §2.1.1, RFC 8410 §3, RFC 8017 §A.1), DER.
@@ -162,16 +155,15 @@ mod alg_id {
     ];
 }
 
-/// Rejects a weak or odd RSA key: under 2,048 or over 8,192 bits, an even modulus, an exponent
-/// that is even, under 3 or over 32 bits.
+/// Rejects a weak or invalid RSA key: under 2,048 or over 8,192 bits, an even modulus, or an
+/// exponent that is even, under 3 or over 32 bits.
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), &'static str> {
     let (n, e) = (without_zeros(n), without_zeros(e));
     let is_even = |number: &[u8]| number.last().is_none_or(|last| last % 2 == 0);
-    match (n.len(), n.first()) {
-        (257.., _) | (256, Some(0x80..)) => {}
-        _ => return Err("the RSA key is under 2,048 bits"),
-    }
     match e {
+        _ if n.len() < 256 || (n.len() == 256 && n.first() < Some(&0x80)) => {
+            Err("the RSA key is under 2,048 bits")
+        }
         _ if n.len() > 1024 => Err("the RSA key is over 8,192 bits"),
         _ if is_even(n) => Err("the RSA modulus is even"),
         [] | [1] => Err("the RSA exponent is under 3"),
@@ -194,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_is_uncompressed_and_of_its_curve() {
+    fn a_point_must_be_uncompressed_and_of_its_curve() {
         let from_bits =
             |algorithm, point: &[u8]| EncodedPublicKey::from_bits(algorithm, point).err();
         let point = |form: u8, len: usize| [&[form][..], &vec![7; len]].concat();

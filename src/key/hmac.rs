@@ -1,4 +1,4 @@
-//! HMAC (RFC 2104) for the HS algorithms, with the secret prepared once.
+//! HMAC (RFC 2104) for the HS algorithms, with a prepared secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use memchr::memmem;
@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 use super::{Algorithm, Reason};
 use crate::constant_time;
 
-/// A prepared secret: the states of the hash after the padded secret. They are as sensitive as the
-/// secret, and zeroed on drop.
+/// A prepared secret: the midstates of the hash. They are as sensitive as the secret, and zeroed on
+/// drop.
 pub(super) enum HmacKey {
     Sha256(Hmac<Sha256>),
     Sha384(Hmac<Sha384>),
@@ -38,7 +38,7 @@ impl HmacKey {
         key.or(Err("the secret is invalid".into()))
     }
 
-    /// Takes a time that depends on the lengths alone.
+    /// Verifies in a time that depends on the lengths alone.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         self.with_tag(message, |tag| constant_time::is_same(tag, signature))
     }
@@ -59,14 +59,14 @@ impl HmacKey {
     }
 }
 
-/// Compares in constant time, by the tags of one message: the states are not accessible.
+/// Compares in constant time, by the tags of one message, since the midstates are not accessible.
 impl PartialEq for HmacKey {
     fn eq(&self, other: &Self) -> bool {
         self.verify(b"", &other.sign(b""))
     }
 }
 
-/// Whether a secret is text that holds a key: PEM, SSH or JWK. A public key used as an HMAC secret
+/// Whether a secret contains an encoded key: PEM, SSH or JWK. A public key used as an HMAC secret
 /// lets anyone sign (RFC 8725 §2.1).
 fn looks_like_key(secret: &[u8]) -> bool {
     // Ignores the zeros of UTF-16 and C strings, white space, and the escapes of quoted JSON.
@@ -75,7 +75,7 @@ fn looks_like_key(secret: &[u8]) -> bool {
     text.extend(secret.iter().copied().filter(is_kept));
     let has = |mark: &[u8]| memmem::find(&text, mark).is_some();
     let is_pem = has(b"-----BEGIN") || has(b"----BEGIN");
-    // A key type, and the length of that type in base64.
+    // The key type, and the base64 of its length.
     let is_ssh = has(b"AAAA") && (has(b"ssh-") || has(b"ecdsa-sha2-"));
     let is_jwk = has(b"\"kty\":") || has(b"\"keys\":");
     is_pem || is_ssh || is_jwk
@@ -92,7 +92,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn tags_are_those_of_another_implementation(
+        fn tags_equal_those_of_another_implementation(
             secret in prop::collection::vec(any::<u8>(), 64..300),
             message in prop::collection::vec(any::<u8>(), 0..300),
         ) {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_long_enough_and_no_key() {
+    fn a_short_secret_and_an_encoded_key_are_rejected() {
         let long = |text: &str| format!("{text}{}", "x".repeat(64)).into_bytes();
         for (algorithm, least) in [
             (Algorithm::HS256, 32),
@@ -166,7 +166,7 @@ mod tests {
             }
             let jwks = format!("{{\"keys\":[\"{}\"]}}", "x".repeat(64));
             assert!(HmacKey::new(algorithm, jwks.as_bytes()).is_err());
-            assert!(HmacKey::new(algorithm, &long("{")).is_ok(), "it is no JSON");
+            assert!(HmacKey::new(algorithm, &long("{")).is_ok(), "not JSON");
         }
         assert!(HmacKey::new(Algorithm::ES256, &[0; 64]).is_err());
     }

@@ -15,12 +15,13 @@ use super::{
 use crate::error::ConfigError;
 
 impl VerifyingKey {
-    /// Decodes a JSON Web Key (RFC 7517 §4) with `alg`, or of a curve that has one algorithm only.
-    /// Its `kid` becomes the id.
+    /// Decodes a JSON Web Key (RFC 7517 §4); its `kid` becomes the id.
+    ///
+    /// The key needs an `alg`, unless its curve implies one: ES256, ES384 or EdDSA.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is not such a key, or the key is weak or not for verifying
+    /// [`ConfigError`] if the text is not such a key, or the key is weak or not for verification
     /// (`use`, `key_ops`).
     ///
     /// # Examples
@@ -63,10 +64,10 @@ impl VerifyingKey {
         Some(to_json(public, self.algorithm(), self.id()))
     }
 
-    /// The SHA-256 thumbprint of the public key (RFC 7638), in base64url: the same for each
-    /// algorithm and id. It makes a good id.
+    /// The SHA-256 thumbprint of the public key in base64url (RFC 7638), which makes a good id.
     ///
-    /// `None` for an HMAC secret, whose thumbprint would help to guess it.
+    /// It does not depend on algorithm and id. `None` for an HMAC secret, since its thumbprint would
+    /// help to guess the secret.
     ///
     /// # Examples
     ///
@@ -88,13 +89,14 @@ impl VerifyingKey {
 }
 
 impl SigningKey {
-    /// Decodes a private JSON Web Key (RFC 7517 §4, RFC 7518 §6) with `alg`, or of a curve that has
-    /// one algorithm only. Its `kid` becomes the id.
+    /// Decodes a private JSON Web Key (RFC 7517 §4, RFC 7518 §6); its `kid` becomes the id.
+    ///
+    /// The key needs an `alg`, unless its curve implies one: ES256, ES384 or EdDSA.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] if the text is not such a key, or the key is weak or not for signing (`use`,
-    /// `key_ops`), or its private and public parts do not belong together.
+    /// `key_ops`), or its private and public parts do not match.
     ///
     /// # Examples
     ///
@@ -115,14 +117,14 @@ impl SigningKey {
     }
 }
 
-/// JSON whose strings are wiped on drop, since there may be secrets among them.
+/// A JSON value whose strings are zeroed on drop, since some may be secrets.
 pub(super) struct Json(Value);
 
 impl Json {
     /// Parses JSON. A byte order mark in front is ignored (RFC 8259 §8.1).
     pub(super) fn parse(json: &[u8]) -> Result<Self, Reason> {
         let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
-        // serde's error would quote the input.
+        // The error of serde would quote the input.
         let value = serde_json::from_slice(json);
         value.map(Self).or(Err("the text is not JSON".into()))
     }
@@ -147,7 +149,7 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// Parses one key and hands it to `read`.
+/// Parses one key and passes it to `read`.
 pub(super) fn with<T>(
     json: &[u8],
     read: impl FnOnce(&Jwk<'_>) -> Result<T, Reason>,
@@ -156,14 +158,14 @@ pub(super) fn with<T>(
     read(&Jwk::of(json.get())?)
 }
 
-/// A public key with its algorithm and id, which [`Jwk`] reads back.
+/// Encodes a public key with its algorithm and id, so that [`Jwk`] can read it.
 pub(super) fn to_json(key: &EncodedPublicKey, algorithm: Algorithm, id: Option<&str>) -> String {
     let id = id.map_or_else(String::new, |id| format!(r#","kid":{}"#, Value::from(id)));
     let members = required_members(key);
     format!(r#"{{{members},"alg":"{algorithm}","use":"sig"{id}}}"#)
 }
 
-/// RFC 7638 §3, with SHA-256.
+/// The thumbprint of RFC 7638 §3, with SHA-256.
 pub(super) fn thumbprint(key: &EncodedPublicKey) -> String {
     let digest = Sha256::digest(format!("{{{}}}", required_members(key)));
     URL_SAFE_NO_PAD.encode_to_string(digest)
@@ -174,8 +176,11 @@ fn required_members(key: &EncodedPublicKey) -> String {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
     match key {
         EncodedPublicKey::Ec(point) => {
-            // The first byte says that both coordinates follow.
-            let coordinates = point.get(1..).unwrap_or_default();
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "a byte 4 precedes both coordinates"
+            )]
+            let coordinates = &point[1..];
             let (x, y) = coordinates.split_at(coordinates.len() / 2);
             let crv = if x.len() == 48 { "P-384" } else { "P-256" };
             let (x, y) = (encode(x), encode(y));
@@ -190,10 +195,9 @@ fn required_members(key: &EncodedPublicKey) -> String {
     }
 }
 
-/// One key, with its members unchecked.
+/// A JSON Web Key whose members are not checked yet.
 ///
-/// A member that is `null` counts as absent, and one that is not of the key's type is not read
-/// (RFC 7517 §4).
+/// A `null` member counts as absent, and members of other key types are ignored (RFC 7517 §4).
 pub(super) struct Jwk<'a>(&'a Map<String, Value>);
 
 impl<'a> Jwk<'a> {
@@ -202,7 +206,7 @@ impl<'a> Jwk<'a> {
         Ok(Self(members))
     }
 
-    /// The key as one that verifies. `fallback` is for keys that name no algorithm.
+    /// Converts to a key that verifies. A key without `alg` takes its algorithm from `fallback`.
     pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Reason> {
         self.check_use("verify")?;
         let algorithm = self.algorithm(fallback)?;
@@ -224,7 +228,7 @@ impl<'a> Jwk<'a> {
         })
     }
 
-    /// The key as one that signs.
+    /// Converts to a key that signs.
     pub(super) fn signing_key(&self) -> Result<SigningKey, Reason> {
         self.check_use("sign")?;
         let algorithm = self.algorithm(&[])?;
@@ -263,7 +267,7 @@ impl<'a> Jwk<'a> {
         })
     }
 
-    /// Checks that `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation, and agree.
+    /// Checks that `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation and are consistent.
     fn check_use(&self, operation: &str) -> Result<(), Reason> {
         let is_for_signatures = match self.text("use")? {
             None => false,
@@ -292,7 +296,7 @@ impl<'a> Jwk<'a> {
         Ok(())
     }
 
-    /// Rejects a key of more than two primes: an implementation without multi-prime RSA must not
+    /// Rejects a key with more than two primes: an implementation without multi-prime RSA must not
     /// use a key with `oth`, even to verify (RFC 7518 §6.3.2.7).
     fn check_two_primes(&self) -> Result<(), Reason> {
         match self.0.get("oth") {
@@ -302,8 +306,8 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// The algorithm that the key names, or that the caller names for its type, or that its curve
-    /// has.
+    /// The algorithm: the key's `alg`, else the one of `fallback` for its type, else the one of its
+    /// curve.
     fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Reason> {
         let (families, of_curve): (&[_], _) = match self.text("kty")? {
             Some("oct") => (&[Family::Hmac], None),
@@ -358,7 +362,7 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// The decoded bytes, which may be a key's private part.
+    /// Decodes a member from base64url; it may be private.
     fn bytes(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, Reason> {
         let text = self.text(name)?.ok_or(format!("`{name}` is missing"))?;
         let bytes = URL_SAFE_NO_PAD.decode_to_vec(text);
@@ -375,7 +379,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_texts_are_wiped() {
+    fn all_strings_are_zeroed() {
         let mut jwks = json!({ "keys": [{ "k": "c2VjcmV0", "x": [["a"], { "y": "b" }], "n": 1 }] });
         wipe(&mut jwks);
         let wiped = json!({ "keys": [{ "k": "", "x": [[""], { "y": "" }], "n": 1 }] });

@@ -1,7 +1,6 @@
-//! Constructors that `SigningKey` and `VerifyingKey` have in common, by way of their private
-//! `hmac` and `pem`.
+//! The constructors that `SigningKey` and `VerifyingKey` share.
 
-/// The named constructors of a key type; `$half` is `private` or `public`.
+/// Defines the constructors of a key type by its `hmac` and `pem`; `$half` is `private` or `public`.
 macro_rules! named_constructors {
     ($type:ident, $half:literal) => {
         $crate::key::macros::named_constructors! {
@@ -24,14 +23,14 @@ macro_rules! named_constructors {
         }
     };
     (@secret $type:ident, $($name:ident: $algorithm:ident $bytes:literal,)*) => {$(
-        #[doc = concat!("A secret of at least ", $bytes, " bytes for ", stringify!($algorithm), " (RFC 7518 §3.2).")]
+        #[doc = concat!("Creates a key for ", stringify!($algorithm), " from a secret of ", $bytes, " bytes or more (RFC 7518 §3.2).")]
         ///
         /// Anyone who can verify with this secret can also sign.
         ///
         /// # Errors
         ///
-        /// [`ConfigError`] if the secret is shorter than the hash, or is the text of a key (PEM,
-        /// SSH, JWK), which is never a secret.
+        /// [`ConfigError`] if the secret is shorter than the hash, or is an encoded key (PEM, SSH,
+        /// JWK), since a public key is not a secret (RFC 8725 §2.1).
         ///
         /// # Examples
         ///
@@ -50,11 +49,11 @@ macro_rules! named_constructors {
         }
     )*};
     (@pem $type:ident, $half:literal, $($name:ident: $algorithm:ident $file:literal,)*) => {$(
-        #[doc = concat!("A key for ", stringify!($algorithm), " from PEM; see [`from_pem`](Self::from_pem).")]
+        #[doc = concat!("Decodes a key for ", stringify!($algorithm), " from PEM; see [`from_pem`](Self::from_pem).")]
         ///
         /// # Errors
         ///
-        /// As [`from_pem`](Self::from_pem).
+        /// The same as of [`from_pem`](Self::from_pem).
         ///
         /// # Examples
         ///

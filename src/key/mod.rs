@@ -1,6 +1,6 @@
-//! Keys: one algorithm each, in sets that are replaced as a whole.
+//! Keys of one algorithm each, and sets of keys.
 //!
-//! The only place that names a crypto backend. HMAC is the same with both of them.
+//! No other module names a crypto backend. HMAC does not depend on the backend.
 
 use std::borrow::Cow;
 
@@ -30,5 +30,5 @@ pub use set::{KeySet, SkippedKey};
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
 
-/// Why a key is rejected. It names members and lengths, never a value.
+/// The reason why a key is rejected, with names and lengths but no values.
 type Reason = Cow<'static, str>;

@@ -1,4 +1,4 @@
-//! PEM (RFC 7468): which key a text holds.
+//! Decoding of keys from PEM (RFC 7468).
 
 use std::str;
 
@@ -12,7 +12,7 @@ use super::{
 
 const BEGIN: &str = "-----BEGIN ";
 
-/// Decodes the public key of a PEM text.
+/// Decodes a public key.
 pub(super) fn public(algorithm: Algorithm, pem: &[u8]) -> Result<EncodedPublicKey, &'static str> {
     let (label, der) = section(pem)?;
     match label {
@@ -29,7 +29,7 @@ pub(super) fn public(algorithm: Algorithm, pem: &[u8]) -> Result<EncodedPublicKe
     }
 }
 
-/// Decodes the private key of a PEM text and hands it to `read`.
+/// Decodes a private key and passes it to `read`.
 pub(super) fn with_private<T>(
     algorithm: Algorithm,
     pem: &[u8],
@@ -47,8 +47,8 @@ pub(super) fn with_private<T>(
     }?)
 }
 
-/// The label and content of the text's only section. Which one of several is meant would be
-/// unclear; the parameters that OpenSSL writes in front of an EC key do not count.
+/// The label and decoded content of the only section. Several sections are rejected as ambiguous,
+/// apart from the parameters that OpenSSL writes before an EC key.
 fn section(pem: &[u8]) -> Result<(&str, Zeroizing<Vec<u8>>), &'static str> {
     const MISSING: &str = "there is no PEM section `PUBLIC KEY` or `PRIVATE KEY`";
     const BROKEN: &str = "the PEM text is broken";

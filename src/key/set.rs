@@ -9,11 +9,11 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// The keys that a verifier trusts, found by id and algorithm.
+/// The keys that a verifier trusts, selected by id and algorithm.
 ///
-/// With one key in the set, a token need not name it; with several, the token's `kid` and `alg`
-/// together select one (RFC 7517 §4.5). A clone costs two reference counts. Sets are equal if their
-/// keys are, in any order and whatever was [skipped](Self::skipped).
+/// A token need not name the only key of a set. In a set of several keys, the token's `kid` and
+/// `alg` select one (RFC 7517 §4.5). A clone increments two reference counts. Sets are equal if
+/// their keys are, in any order; [skipped](Self::skipped) keys are not compared.
 ///
 /// # Examples
 ///
@@ -38,7 +38,7 @@ pub struct KeySet {
     skipped: Arc<[SkippedKey]>,
 }
 
-/// A key of a JWK Set that cannot be used, and why.
+/// An unusable key of a JWK Set, with the reason.
 ///
 /// # Examples
 ///
@@ -63,13 +63,13 @@ pub struct SkippedKey {
 }
 
 impl SkippedKey {
-    /// The key's position in the set's `keys`, counted from 1.
+    /// The position of the key in `keys`, from 1.
     #[must_use]
     pub fn position(&self) -> usize {
         self.position
     }
 
-    /// Why the key is skipped, without any of its values.
+    /// The reason why the key is skipped, without any of its values.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -82,7 +82,7 @@ impl fmt::Display for SkippedKey {
     }
 }
 
-/// Why a set has no key for a token.
+/// The reason why a set has no key for a token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SelectError {
     /// The token has no `kid`, and the set has several keys.
@@ -94,11 +94,11 @@ pub(crate) enum SelectError {
 }
 
 impl KeySet {
-    /// A set of these keys.
+    /// Creates a set of these keys.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there are none, or if there are several and one has no id or two have the
+    /// [`ConfigError`] if there is no key, if one of several keys has no id, or if two keys have the
     /// same id and algorithm.
     ///
     /// # Examples
@@ -134,19 +134,23 @@ impl KeySet {
         Err(ConfigError::new("key", reason))
     }
 
-    /// The keys of a JWK Set (RFC 7517 §5).
+    /// Decodes a JWK Set (RFC 7517 §5).
     ///
-    /// A key that cannot be used is [skipped](Self::skipped): one that names no algorithm and has
-    /// no curve that implies it, one for encryption, one that is weak or broken, the second of two
-    /// with one `kid` and one `alg`, and, of several, one without a `kid`. A member that is `null`
-    /// counts as absent, and a byte order mark in front is ignored.
+    /// An unusable key is [skipped](Self::skipped):
     ///
-    /// aws-lc-rs does not tell whether the `x` of an Ed25519 key is a point of the curve: if it is
-    /// not, the key is used, and verifies nothing.
+    /// - without `alg`, and without a curve that implies it;
+    /// - for encryption, weak, or invalid;
+    /// - with the `kid` and `alg` of an earlier key;
+    /// - without `kid`, if other keys are usable.
+    ///
+    /// A `null` member counts as absent, and a leading byte order mark is ignored.
+    ///
+    /// aws-lc-rs does not check that the `x` of an Ed25519 key is on the curve. Such a key is
+    /// included, and verifies no signature.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the text is not a JWK Set, or none of its keys can be used.
+    /// [`ConfigError`] if the text is not a JWK Set, or none of its keys is usable.
     ///
     /// # Examples
     ///
@@ -162,15 +166,16 @@ impl KeySet {
         Self::from_jwks_with_algorithms(json, &[])
     }
 
-    /// The keys of a JWK Set, where a key that names no algorithm gets the one of these that fits
-    /// its type. Several large providers publish RSA keys without `alg`.
+    /// Decodes a JWK Set, with default algorithms for keys without `alg`.
     ///
-    /// This is not a list of what is allowed: a key that names an algorithm, or has a curve that
-    /// implies one, is used with that.
+    /// Such a key gets the algorithm of its type, if there is one in `algorithms`. Several large
+    /// providers publish RSA keys without `alg`. This is not an allow list: a key with another
+    /// `alg`, or with a curve that implies one, is included too.
     ///
     /// # Errors
     ///
-    /// As [`from_jwks`](Self::from_jwks); also if two of the algorithms are for one type of key.
+    /// The same as of [`from_jwks`](Self::from_jwks); also if two of the algorithms are for the same
+    /// type of key.
     ///
     /// # Examples
     ///
@@ -223,7 +228,7 @@ impl KeySet {
             let anonymous = used.extract_if(.., |(_, key)| key.id().is_none());
             skipped.extend(anonymous.map(|(position, _)| SkippedKey {
                 position,
-                reason: "without `kid` it cannot be told from the others".into(),
+                reason: "it has no `kid`, and other keys are usable".into(),
             }));
         }
         skipped.sort_by_key(SkippedKey::position);
@@ -238,11 +243,9 @@ impl KeySet {
         })
     }
 
-    /// The public keys as a JWK Set (RFC 7517 §5), for others to verify with, such as at a
-    /// `jwks_uri`.
+    /// The public keys as a JWK Set (RFC 7517 §5), to be published at a `jwks_uri`.
     ///
-    /// HMAC secrets are left out: they have no public part. A set of secrets alone gives an empty
-    /// `keys`.
+    /// HMAC secrets are omitted, so that a set of secrets has empty `keys`.
     ///
     /// # Examples
     ///
@@ -260,21 +263,21 @@ impl KeySet {
         format!(r#"{{"keys":[{}]}}"#, keys.join(","))
     }
 
-    /// The keys of the JWK Set that are not used, in its order.
+    /// The unusable keys of the JWK Set, in its order.
     #[must_use]
     pub fn skipped(&self) -> &[SkippedKey] {
         &self.skipped
     }
 
-    /// The number of keys that are used; at least one.
+    /// The number of usable keys, at least one.
     #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// The key that a token's `kid` and `alg` name (RFC 7517 §4.5). A token need not name the only
-    /// key; `alg` is the key's own in any case (RFC 8725 §3.1).
+    /// The key that `kid` and `alg` of a token select (RFC 7517 §4.5). The only key needs no `kid`,
+    /// but `alg` must always be the key's (RFC 8725 §3.1).
     pub(crate) fn select(
         &self,
         kid: Option<&str>,
@@ -302,12 +305,13 @@ impl KeySet {
     }
 }
 
-/// The names that select a key.
+/// The id and algorithm that select a key.
 fn name_of(key: &VerifyingKey) -> (Option<&str>, &'static str) {
     (key.id(), key.algorithm().as_str())
 }
 
-/// Whether each algorithm is for another type of key: else a key without `alg` had two.
+/// Whether no two algorithms are for the same type of key, between which a key without `alg` could
+/// not choose.
 fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
     let mut types = HashSet::new();
     algorithms.iter().all(|algorithm| {
@@ -318,13 +322,13 @@ fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
     })
 }
 
-/// Why no key of a set can be used, with the first few reasons.
+/// The reason why a set has no usable key, with the first five reasons of its keys.
 fn no_key(skipped: &[SkippedKey]) -> Reason {
     let reasons: Vec<_> = skipped.iter().take(5).map(ToString::to_string).collect();
     if reasons.is_empty() {
         "there is no key in the set".into()
     } else {
-        format!("no key of the set can be used: {}", reasons.join("; ")).into()
+        format!("no key of the set is usable: {}", reasons.join("; ")).into()
     }
 }
 

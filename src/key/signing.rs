@@ -13,9 +13,9 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// A key that signs with one algorithm, prepared once.
+/// A key that signs with one algorithm.
 ///
-/// A clone costs a reference count. `Debug` shows the algorithm and the id alone.
+/// A clone increments reference counts. `Debug` shows the algorithm and the id alone.
 ///
 /// # Examples
 ///
@@ -29,11 +29,11 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub struct SigningKey {
     verifying: VerifyingKey,
-    /// `None`: the secret that verifies signs too.
+    /// `None` for HMAC: the secret of `verifying` signs too.
     private: Option<Arc<PrivateKey>>,
 }
 
-/// The key failed, which a prepared one does only where the machine has no randomness.
+/// The failure of a prepared key, which only a lack of random data causes.
 #[derive(Debug)]
 pub(crate) struct SigningFailed;
 
@@ -48,8 +48,7 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`ConfigError`] if the text is something else, or the key is weak or of another algorithm,
-    /// or its private and public parts do not belong together; also for HMAC, whose secrets are
-    /// not PEM.
+    /// or its private and public parts do not match; also for HMAC, whose secrets are not PEM.
     ///
     /// # Examples
     ///
@@ -65,13 +64,13 @@ impl SigningKey {
         Self::pem(algorithm, pem.as_ref()).map_err(|reason| ConfigError::new("from_pem", reason))
     }
 
-    /// Generates a key without an id: an RSA key of 2,048 bits, an HMAC secret as long as the hash.
+    /// Generates a random key without an id: RSA of 2,048 bits, HMAC of the length of the hash.
     ///
-    /// The private part cannot be exported: the key lives as long as the process does.
+    /// The private part cannot be exported, so the key is lost when the process ends.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the machine has no randomness.
+    /// [`ConfigError`] if the system has no random data.
     ///
     /// # Examples
     ///
@@ -94,7 +93,7 @@ impl SigningKey {
         };
         generate().ok_or(ConfigError::new(
             "generate",
-            "the machine has no randomness",
+            "the system has no random data",
         ))
     }
 
@@ -141,7 +140,7 @@ impl SigningKey {
         self
     }
 
-    /// The key's only algorithm.
+    /// The algorithm, which is the only one of the key.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
@@ -153,7 +152,7 @@ impl SigningKey {
         self.verifying.id()
     }
 
-    /// The key that verifies what this one signs, with the same id.
+    /// The key that verifies signatures of this one, with the same id.
     ///
     /// # Examples
     ///

@@ -1,4 +1,4 @@
-//! Keys from text, and what is refused.
+//! Decoding of keys, and rejection of weak and invalid ones.
 
 use std::{fs, path::Path};
 
@@ -18,7 +18,7 @@ pub(super) fn jwk(name: &str) -> Value {
     serde_json::from_str(&file(&format!("{name}.jwk.json"))).unwrap()
 }
 
-/// Changes members of a JWK; `null` takes one away.
+/// Changes members of a JWK; `null` removes one.
 fn with(mut jwk: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -62,10 +62,10 @@ fn verifying_constructors() -> Vec<(Algorithm, &'static str, FromPem<VerifyingKe
     ]
 }
 
-const MESSAGE: &[u8] = b"what is signed";
+const MESSAGE: &[u8] = b"a message";
 
 #[test]
-fn what_a_private_key_signs_its_public_key_verifies() {
+fn a_public_key_verifies_signatures_of_its_private_key() {
     let pairs = signing_constructors()
         .into_iter()
         .zip(verifying_constructors());
@@ -99,17 +99,17 @@ fn what_a_private_key_signs_its_public_key_verifies() {
     }
 }
 
-/// RFC 8017 §5.2.2 (1): a number beyond the modulus, of which it leaves the same rest, is no
-/// signature. One token would have two spellings.
+/// RFC 8017 §5.2.2 (1): a signature plus the modulus is not a signature, or a token would have two
+/// encodings.
 #[test]
-fn a_signature_of_rsa_is_less_than_the_modulus() {
+fn an_rsa_signature_above_the_modulus_is_rejected() {
     let modulus = octets(&jwk("rsa.public"), "n");
     for (algorithm, name, sign) in signing_constructors() {
         if name != "rsa" {
             continue;
         }
         let key = sign(file("rsa.private.pem")).unwrap();
-        // About one sum in two is too long, and depends on the message or the salt.
+        // About one sum in two is too long, depending on the message and the salt.
         let (message, sum) = (0..200_u8)
             .find_map(|at| {
                 let signature = key.sign(&[at]).unwrap();
@@ -132,9 +132,9 @@ fn a_signature_of_rsa_is_less_than_the_modulus() {
     }
 }
 
-/// R and S are as long as a coordinate each, also when they begin with zeros (RFC 7518 §3.4).
+/// R and S each have the length of a coordinate, even if they begin with zeros (RFC 7518 §3.4).
 #[test]
-fn a_signature_of_ecdsa_keeps_its_leading_zeros() {
+fn an_ecdsa_signature_keeps_its_leading_zeros() {
     let es256: FromPem<SigningKey> = SigningKey::es256_pem;
     for (name, new, len) in [("p256", es256, 32), ("p384", SigningKey::es384_pem, 48)] {
         let key = new(file(&format!("{name}.private.pem"))).unwrap();
@@ -181,7 +181,7 @@ fn the_older_form_of_a_public_key_is_the_same_key() {
 }
 
 #[test]
-fn secrets_sign_what_they_verify() {
+fn a_secret_verifies_its_own_signatures() {
     for (algorithm, key) in [
         (Algorithm::HS256, SigningKey::hs256([1; 32])),
         (Algorithm::HS384, SigningKey::hs384([1; 48])),
@@ -204,7 +204,7 @@ fn secrets_sign_what_they_verify() {
 }
 
 #[test]
-fn a_key_is_of_the_kind_that_its_algorithm_needs() {
+fn a_pem_key_must_fit_its_constructor() {
     let garbage = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
     let cut = file("p256.public.pem").replace("-----END PUBLIC KEY-----", "");
     let two = file("p256.public.pem") + &file("p256.public.pem");
@@ -250,7 +250,7 @@ fn a_key_is_of_the_kind_that_its_algorithm_needs() {
 }
 
 #[test]
-fn weak_rsa_keys_are_refused() {
+fn weak_rsa_keys_are_rejected() {
     let weak = |error: ConfigError| {
         assert!(error.to_string().contains("2,048 bits"), "{error}");
     };
@@ -277,7 +277,7 @@ fn base64url(bytes: &[u8]) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// What the one section of a PEM file holds.
+/// The decoded content of a PEM file.
 pub(super) fn der(name: &str) -> Vec<u8> {
     let text = file(name);
     let lines = text.lines().filter(|line| !line.starts_with("-----"));
@@ -300,7 +300,10 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 fn why<K: std::fmt::Debug>(result: Result<K, ConfigError>) -> String {
-    let error = result.map_or_else(|error| error.to_string(), |key| format!("{key:?} is taken"));
+    let error = result.map_or_else(
+        |error| error.to_string(),
+        |key| format!("{key:?} is accepted"),
+    );
     error
         .split_once("_pem: ")
         .map_or(error.clone(), |(_, why)| why.to_owned())
@@ -310,7 +313,7 @@ const UNFIT: &str = "the key does not fit the algorithm";
 const INVALID: &str = "the key is invalid";
 
 #[test]
-fn a_pem_section_holds_what_its_label_says() {
+fn a_pem_section_with_the_wrong_label_is_rejected() {
     let spki = |name: &str| der(&format!("{name}.public.pem"));
     let pkcs8 = |name: &str| der(&format!("{name}.private.pem"));
     let and_more = |der: Vec<u8>| [der, vec![0]].concat();
@@ -377,7 +380,7 @@ fn a_pem_section_holds_what_its_label_says() {
 }
 
 #[test]
-fn a_point_of_small_order_does_not_hide_behind_a_byte() {
+fn a_point_of_small_order_with_a_trailing_byte_is_rejected() {
     let own = der("ed25519.public.pem");
     let neutral = [&[1][..], &[0; 31]].concat();
     let spki = replaced(&own, &octets(&jwk("ed25519.public"), "x"), &neutral);
@@ -387,7 +390,7 @@ fn a_point_of_small_order_does_not_hide_behind_a_byte() {
 }
 
 #[test]
-fn a_key_of_another_kind_does_not_fit() {
+fn a_key_of_another_algorithm_does_not_fit() {
     for (algorithm, own, new) in verifying_constructors() {
         for name in ["rsa", "p256", "p384", "ed25519"] {
             if name != own {
@@ -395,7 +398,7 @@ fn a_key_of_another_kind_does_not_fit() {
                 assert_eq!(why, UNFIT, "{name} for {algorithm}");
             }
         }
-        // An RSA key for PSS with SHA-512 alone is for no algorithm here.
+        // An RSA key restricted to PSS with SHA-512 fits no algorithm.
         let why = why(new(file("rsa_pss.public.pem")));
         assert_eq!(why, UNFIT, "{algorithm}");
     }
@@ -419,7 +422,7 @@ fn a_key_of_another_kind_does_not_fit() {
 }
 
 #[test]
-fn the_parts_of_a_private_pem_belong_together() {
+fn a_private_pem_with_mismatched_parts_is_rejected() {
     let (own, other) = (jwk("p256.private"), der("p256_other.public.pem"));
     let point = [octets(&own, "x"), octets(&own, "y")].concat();
     let rsa = jwk("rsa.private");
@@ -443,8 +446,8 @@ fn the_parts_of_a_private_pem_belong_together() {
     }
 }
 
-/// Why a public JWK is refused; empty if it is not.
-fn refusal(jwk: &Value) -> String {
+/// The reason why a public JWK is rejected; empty if it is accepted.
+fn rejection(jwk: &Value) -> String {
     VerifyingKey::from_jwk(jwk.to_string())
         .map_or_else(|error| error.to_string(), |_| String::new())
 }
@@ -545,7 +548,7 @@ fn a_public_jwk_is_read_strictly() {
         (&secret, json!({ "alg": null }), "names no algorithm"),
         (&secret, json!({ "k": null }), "`k` is missing"),
     ] {
-        let got = refusal(&with(jwk.clone(), &changes));
+        let got = rejection(&with(jwk.clone(), &changes));
         assert_eq!(got.is_empty(), why.is_empty(), "{changes}: {got}");
         assert!(got.contains(why), "{changes}: {got}");
     }
@@ -563,9 +566,9 @@ fn a_public_jwk_is_read_strictly() {
     }
 }
 
-/// Of two members of one name the last is read (RFC 7517 §4), by all parsers of JSON alike.
+/// The last of two members with one name is used (RFC 7517 §4).
 #[test]
-fn the_last_of_two_members_of_a_jwk_is_read() {
+fn the_last_of_two_equal_members_of_a_jwk_is_used() {
     let good = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
     let key = |first, last| format!(r#"{{"kty":"oct","alg":"HS256","k":"{first}","k":"{last}"}}"#);
     assert!(VerifyingKey::from_jwk(key("AQ", good)).is_ok());
@@ -576,7 +579,7 @@ fn the_last_of_two_members_of_a_jwk_is_read() {
 }
 
 #[test]
-fn the_parts_of_a_private_jwk_belong_together() {
+fn a_private_jwk_with_mismatched_parts_is_rejected() {
     let (rsa, p256, ed) = (
         jwk("rsa.private"),
         jwk("p256.private"),
@@ -643,7 +646,7 @@ fn an_unusable_key_of_a_set_is_skipped_and_reported() {
         [
             "key 1 is skipped: its `use` is not `sig`",
             "key 3 is skipped: a key before it has the same `kid` and `alg`",
-            "key 4 is skipped: without `kid` it cannot be told from the others",
+            "key 4 is skipped: it has no `kid`, and other keys are usable",
             "key 5 is skipped: it is not a JSON object",
         ]
     );
@@ -656,7 +659,7 @@ fn an_unusable_key_of_a_set_is_skipped_and_reported() {
     let more = json!({ "keys": [ed], "ours": { "keys": [] } }).to_string();
     assert_eq!(KeySet::from_jwks(more).unwrap().len(), 1);
 
-    // What is left counts: a single key needs no `kid`.
+    // A single usable key needs no `kid`.
     let one = set(
         &[with(p256.clone(), &json!({ "kid": null })), json!({})],
         &[],
@@ -666,7 +669,7 @@ fn an_unusable_key_of_a_set_is_skipped_and_reported() {
 }
 
 #[test]
-fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
+fn a_key_without_alg_gets_the_default_of_its_type() {
     let rsa = with(jwk("rsa.public"), &json!({ "alg": null }));
     let p256 = with(jwk("p256.public"), &json!({ "alg": null }));
     assert!(set(std::slice::from_ref(&rsa), &[]).is_err());
@@ -691,7 +694,7 @@ fn keys_without_an_algorithm_get_the_one_that_is_named_for_their_type() {
 }
 
 #[test]
-fn a_set_that_ends_empty_says_why() {
+fn a_set_without_usable_keys_is_rejected_with_reasons() {
     let keys = [
         json!({ "kty": "oct", "k": "c2VjcmV0", "alg": "HS256" }),
         json!({ "kty": "XX" }),
@@ -731,7 +734,7 @@ fn a_set_that_ends_empty_says_why() {
 }
 
 #[test]
-fn a_set_of_keys_tells_them_apart() {
+fn keys_of_a_set_must_be_distinguishable() {
     let key = |id: &str| VerifyingKey::hs256([1; 32]).unwrap().with_id(id);
     let anonymous = VerifyingKey::hs256([1; 32]).unwrap();
     for (keys, why) in [
@@ -746,7 +749,7 @@ fn a_set_of_keys_tells_them_apart() {
 }
 
 #[test]
-fn a_hundred_thousand_keys_are_a_set_too() {
+fn a_set_can_have_a_hundred_thousand_keys() {
     let secret = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
     let keys: Vec<_> = (0..100_000)
         .map(|number| json!({ "kty": "oct", "k": secret, "alg": "HS256", "kid": number.to_string() }))
@@ -802,7 +805,7 @@ fn kid_and_alg_together_select_a_key() {
 }
 
 #[test]
-fn keys_of_one_kid_and_several_algorithms_of_a_set_are_all_used() {
+fn keys_with_one_kid_and_different_algorithms_are_all_usable() {
     let rsa = jwk("rsa.public");
     let of = |algorithm: &str| with(rsa.clone(), &json!({ "alg": algorithm }));
     let keys = set(&[of("RS256"), of("RS512"), of("RS256")], &[]).unwrap();
@@ -832,7 +835,7 @@ fn a_member_that_is_null_counts_as_absent() {
         assert_eq!(key.id(), None, "{name}");
         let null = with(nulls, &json!({ "kty": "RSA" })).to_string();
         let null = null.replace(r#""kty":"RSA""#, r#""kty":null"#);
-        assert!(refusal(&serde_json::from_str(&null).unwrap()).contains("`kty` is missing"));
+        assert!(rejection(&serde_json::from_str(&null).unwrap()).contains("`kty` is missing"));
     }
 }
 
@@ -896,7 +899,7 @@ fn an_exported_jwk_has_public_members_only() {
 }
 
 #[test]
-fn an_exported_set_leaves_secrets_out() {
+fn an_exported_set_omits_secrets() {
     let secret = VerifyingKey::hs256([1; 32]).unwrap().with_id("secret");
     let public = VerifyingKey::es256_pem(file("p256.public.pem"))
         .unwrap()
@@ -910,7 +913,7 @@ fn an_exported_set_leaves_secrets_out() {
 
 /// RFC 7638 §3.1, RFC 8037 §A.3.
 #[test]
-fn thumbprints_are_those_of_the_specifications() {
+fn thumbprints_equal_those_of_the_specifications() {
     let rsa = json!({
         "kty": "RSA",
         "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tS\
@@ -932,7 +935,7 @@ fn thumbprints_are_those_of_the_specifications() {
         let key = VerifyingKey::from_jwk(jwk.to_string()).unwrap();
         assert_eq!(key.thumbprint().as_deref(), Some(thumbprint));
     }
-    // The thumbprint is of the key alone.
+    // The thumbprint does not depend on algorithm and id.
     let key = |algorithm| VerifyingKey::from_pem(algorithm, file("rsa.public.pem")).unwrap();
     let (one, other) = (key(Algorithm::RS256), key(Algorithm::PS512).with_id("a"));
     assert_eq!(one.thumbprint(), other.thumbprint());
@@ -970,7 +973,7 @@ fn keys_are_equal_by_algorithm_id_and_material() {
 }
 
 #[test]
-fn a_pem_key_is_for_the_algorithm_that_is_named() {
+fn a_pem_key_gets_the_named_algorithm() {
     for (algorithm, name, _) in verifying_constructors() {
         let public = file(&format!("{name}.public.pem"));
         let private = file(&format!("{name}.private.pem"));
@@ -989,7 +992,7 @@ fn a_pem_key_is_for_the_algorithm_that_is_named() {
 }
 
 #[test]
-fn what_surrounds_a_pem_key_is_ignored() {
+fn text_around_a_pem_key_is_ignored() {
     let key = file("p256.sec1.private.pem");
     let parameters =
         "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";

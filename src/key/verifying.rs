@@ -8,9 +8,9 @@ use super::{
 };
 use crate::error::ConfigError;
 
-/// A key that verifies signatures of one algorithm, prepared once.
+/// A key that verifies signatures of one algorithm.
 ///
-/// A clone costs a reference count. `Debug` shows the algorithm and the id alone. Keys are equal
+/// A clone increments reference counts. `Debug` shows the algorithm and the id alone. Keys are equal
 /// if their algorithms, ids and key material are; secrets are compared in constant time.
 ///
 /// # Examples
@@ -30,10 +30,7 @@ pub struct VerifyingKey {
     prepared: Arc<PreparedKey>,
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it is behind an `Arc`, one for each key"
-)]
+#[allow(clippy::large_enum_variant, reason = "each key has one, in an `Arc`")]
 enum PreparedKey {
     Hmac(HmacKey),
     Public(PublicKey, EncodedPublicKey),
@@ -109,7 +106,7 @@ impl VerifyingKey {
         self
     }
 
-    /// The key's only algorithm.
+    /// The algorithm, which is the only one of the key.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -128,7 +125,7 @@ impl VerifyingKey {
         }
     }
 
-    /// The tag of a secret; a public key signs nothing.
+    /// The HMAC tag of a message; `None` for a public key.
     pub(super) fn hmac_tag(&self, message: &[u8]) -> Option<Vec<u8>> {
         match &*self.prepared {
             PreparedKey::Hmac(key) => Some(key.sign(message)),
@@ -136,7 +133,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether `signature` is one of `message`.
+    /// Whether `signature` is a valid signature of `message`.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &*self.prepared {
             PreparedKey::Hmac(key) => key.verify(message, signature),

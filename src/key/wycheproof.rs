@@ -1,4 +1,4 @@
-//! Wycheproof's raw signatures and key policies, against the backend of this build.
+//! Wycheproof's vectors of raw signatures and key policies, for the backend of this build.
 
 use std::{fs, path::Path};
 
@@ -30,15 +30,14 @@ struct Case {
     expected: String,
 }
 
-/// Judges all cases of a file; gives how many there were, and the ids of those whose key is
-/// refused.
+/// Verifies all cases of a file. Returns their number, and the ids of cases whose key is rejected.
 fn run(name: &str) -> (usize, Vec<u32>) {
     let file: File = read(name);
     let algorithm: Algorithm = file.algorithm.parse().unwrap();
-    let (mut judged, mut unusable, mut failures) = (0, Vec::new(), Vec::new());
+    let (mut verified, mut unusable, mut failures) = (0, Vec::new(), Vec::new());
     for group in &file.groups {
         for case in &group.cases {
-            judged += 1;
+            verified += 1;
             let key = match (&case.key, &group.key) {
                 (Some(secret), _) => VerifyingKey::hmac(algorithm, &hex(secret)),
                 (None, Some(jwk)) => {
@@ -66,32 +65,32 @@ fn run(name: &str) -> (usize, Vec<u32>) {
         }
     }
     assert!(failures.is_empty(), "{name}: {failures:#?}");
-    (judged, unusable)
+    (verified, unusable)
 }
 
 #[test]
-fn hmac() {
-    // Three keys are shorter than the hash: an error of configuration here.
+fn hmac_signatures_verify_as_expected() {
+    // Three keys are shorter than the hash, which is a `ConfigError`.
     assert_eq!(run("wycheproof-hmac-hs256.json"), (87, vec![163, 164, 165]));
 }
 
 #[test]
-fn ecdsa() {
+fn ecdsa_signatures_verify_as_expected() {
     assert_eq!(run("wycheproof-ecdsa-es256.json"), (262, vec![]));
 }
 
 #[test]
-fn ed25519() {
+fn ed25519_signatures_verify_as_expected() {
     assert_eq!(run("wycheproof-ed25519-eddsa.json"), (151, vec![]));
 }
 
 #[test]
-fn rsa_pkcs1() {
+fn rsa_pkcs1_signatures_verify_as_expected() {
     assert_eq!(run("wycheproof-rsa-rs256.json"), (259, vec![]));
 }
 
 #[test]
-fn rsa_pss() {
+fn rsa_pss_signatures_verify_as_expected() {
     assert_eq!(run("wycheproof-rsa-ps256.json"), (108, vec![]));
 }
 
@@ -110,7 +109,7 @@ struct Policy {
     expected: String,
 }
 
-/// Cases that are decided otherwise, with the reason. All are a choice of the project.
+/// Cases with another result by choice of this project, with the reason.
 const DEVIATIONS: &[(u32, &str)] = &[
     (
         1,
@@ -127,7 +126,7 @@ const DEVIATIONS: &[(u32, &str)] = &[
 ];
 
 #[test]
-fn key_policies() {
+fn key_policies_decide_as_expected() {
     let file: Policies = read("wycheproof-jwk.json");
     assert_eq!(file.cases.len(), 26);
     let mut decided = Vec::new();

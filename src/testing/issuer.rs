@@ -231,7 +231,7 @@ impl TestIssuer {
     /// ```
     #[must_use]
     pub fn verifier(&self) -> SessionVerifier {
-        let types = TokenType::ALL.into_iter();
+        let types = TokenType::ALL.iter().copied();
         types
             .fold(self.verifier_builder(), SessionVerifierBuilder::accept_type)
             .build()

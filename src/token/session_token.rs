@@ -200,6 +200,12 @@ impl SessionToken {
         claims.iat.min(authenticated_at.or(claims.iat))
     }
 
+    /// When an actor's session began, as far as that is known; not by another issuer's word, as
+    /// above.
+    pub(crate) fn actor_began_at(&self, actor: &Actor) -> Option<NumericDate> {
+        actor.authenticated_at.filter(|_| self.token_type.is_ours())
+    }
+
     /// The payload as it was signed, or is to be.
     pub(crate) fn json(&self) -> &str {
         self.payload.json()

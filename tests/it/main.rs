@@ -18,7 +18,6 @@ mod rejections;
 mod requirements;
 mod revocation;
 mod rotation;
-mod second_opinion;
 mod secrecy;
 mod session;
 mod sources;

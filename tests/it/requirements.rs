@@ -162,17 +162,19 @@ fn every_attack_is_shown_by_tests_that_exist() {
 }
 
 /// Whether the module file that a path names has this test. The first name is that of a file or
-/// folder in `tests`, or of a module of the library.
+/// folder in `tests`, of the package in `lab` that tests against another crate, or of a module of the
+/// library.
 fn is_test(test: &str) -> bool {
     let names: Vec<_> = test.split("::").collect();
     let Some((function, modules)) = names.split_last() else {
         return false;
     };
-    let root = match path(&format!("tests/{}/main.rs", names[0])).exists() {
-        true => "tests",
-        false if path(&format!("tests/{}.rs", names[0])).exists() => "tests",
-        false => "src",
-    };
+    let roots = ["tests", "lab/second_opinion/tests"];
+    let root = roots.into_iter().find(|root| {
+        let stem = format!("{root}/{}", names[0]);
+        path(&format!("{stem}/main.rs")).exists() || path(&format!("{stem}.rs")).exists()
+    });
+    let root = root.unwrap_or("src");
     // What is no file is a module inside of one.
     let file = (1..=modules.len()).rev().find_map(|count| {
         let stem = format!("{root}/{}", modules[..count].join("/"));

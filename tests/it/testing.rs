@@ -100,11 +100,16 @@ fn each_code_has_a_knob_that_gives_exactly_it() {
 #[test]
 fn the_kinds_tested_here_are_all_kinds() {
     let source = include_str!("../../src/error.rs");
-    let (_, rest) = source.split_once("pub enum SessionErrorKind {\n").unwrap();
-    let (variants, _) = rest.split_once("\n}").unwrap();
-    let names = variants
-        .lines()
-        .filter_map(|line| line.trim().strip_suffix(','));
+    // A row of the table begins with the kind and the name of its status.
+    let (_, rows) = source.split_once("\nsession_error_kinds! {\n").unwrap();
+    let (rows, _) = rows.split_once("\n}").unwrap();
+    let names = rows.lines().filter_map(|line| {
+        let (name, status) = line.trim().split_once(' ')?;
+        let is_status = status
+            .chars()
+            .all(|char| char == '_' || char.is_ascii_uppercase());
+        is_status.then_some(name)
+    });
     let tested = KINDS.map(|kind| format!("{kind:?}"));
     assert_eq!(names.collect::<Vec<_>>(), tested);
 }

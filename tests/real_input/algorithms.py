@@ -6,7 +6,7 @@ from bench import Bench
 from keys import Key
 from peers import Peer
 from refusals import expect_bare
-from report import expect_same
+from report import expect, expect_same
 from server import ExampleServer
 from session import expected_session, full_claims
 from tokens import tamper_signature
@@ -52,6 +52,10 @@ def _check_open_routes(bench: Bench, server: ExampleServer) -> None:
         for path, status in {"/desktop": 200, "/admin": 200, "/web": 403}.items():
             reply = server.get(path, [("Authorization", f"bearer {token}")])
             expect_same({path: reply.status}, {path: status})
-    with bench.report.check("routes: /optional and /healthz need no token"):
+    with bench.report.check("routes: some need no token"):
         expect_same(server.get("/optional").json(), {"session": None})
-        expect_same(server.get("/healthz").status, 200)
+        for path in ("/", "/healthz", "/readyz"):
+            expect_same({path: server.get(path).status}, {path: 200})
+        routes = server.get("/").body.decode()
+        for path in ("/session", "/nested", "/time", "/readyz"):
+            expect(path in routes, f"{path} is not in {routes!r}")

@@ -39,12 +39,11 @@ class Bench:
 
     def jwks_server(self, name: str, *options: str) -> ExampleServer:
         """A server that trusts the key of every algorithm."""
-        return self._server(name, "--jwks", str(self.jwks), *options)
+        return self.file_server(name, self.jwks, *options)
 
-    def rotating_server(self, name: str, file: str) -> ExampleServer:
-        """A server that trusts the keys of a file of its own, one to begin with."""
-        path = keys.write_jwks(self.directory / file, [self.keys["ES256"]])
-        return self._server(name, "--jwks", str(path))
+    def file_server(self, name: str, path: Path, *options: str) -> ExampleServer:
+        """A server that trusts the keys of a file."""
+        return self._server(name, "--jwks", str(path), *options)
 
     def secret_server(self, name: str, *options: str) -> ExampleServer:
         """A server that verifies and signs with one HS256 secret."""

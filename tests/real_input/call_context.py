@@ -129,7 +129,7 @@ def _check_time(bench: Bench, server: ExampleServer) -> None:
         reply = server.session(_mint(bench, claims))
         expect_same(reply.status, 200)
         expect_same(reply.json(), expected)
-    with bench.report.check("/time tells the client's time"):
+    with bench.report.check("/time has the client's time"):
         token = _mint(bench, full_claims(**times))
         answer = server.get("/time", bearer(token)).json()
         moments = [datetime.fromisoformat(answer[name]) for name in ("utc", "client")]

@@ -22,9 +22,10 @@ def run(bench: Bench) -> None:
     for name, options, named in _bad_starts(bench):
         with bench.report.check(f"start: {name} is refused"):
             _expect_refused_start(bench.server_binary, options, named)
-    with bench.rotating_server("reads its keys again", "rotated") as server:
+    rotated = keys.write_jwks(bench.directory / "rotated", [bench.keys["ES256"]])
+    with bench.file_server("reads its keys again", rotated) as server:
         with bench.report.check("keys: a signal has them read again"):
-            _check_rotation(bench, server)
+            _check_rotation(bench, server, rotated)
     revoked = bench.directory / "revoked"
     revoked.touch()
     options = ["--revoked-sessions", str(revoked)]
@@ -88,8 +89,7 @@ def _expect_refused_start(binary: str, options: list[str], named: str) -> None:
     expect("panicked" not in done.stderr, f"it panicked: {done.stderr!r}")
 
 
-def _check_rotation(bench: Bench, server: ExampleServer) -> None:
-    path = bench.directory / "rotated"
+def _check_rotation(bench: Bench, server: ExampleServer, path: Path) -> None:
     old, new = (bench.keys[name] for name in ("ES256", "EdDSA"))
 
     def statuses() -> list[int]:

@@ -1,12 +1,13 @@
 """Nested sessions: in process, as a signed token, and at another server."""
 
+import time
 import uuid
 from typing import Any
 
 from bench import Bench
 from refusals import expect_bare
 from report import expect, expect_same
-from server import ExampleServer
+from server import ExampleServer, bearer
 from session import (
     AUDIENCE,
     ISSUER,
@@ -19,7 +20,7 @@ from session import (
 TYP = "nested-session+jwt"
 INHERITED = (
     *("iss", "client_id", "client_kind", "locale", "ui_locale"),
-    *("utc_offset", "zoneinfo", "server", "instance"),
+    *("utc_offset", "zoneinfo", "server", "instance", "auth_time"),
 )
 MOST_ACTORS = 4
 
@@ -29,6 +30,7 @@ def run(bench: Bench) -> None:
     with bench.secret_server("signs nested tokens") as server:
         token = _check_nesting(bench, server)
         _check_refusals(bench, server)
+        _check_leeway(bench, server)
         with bench.report.check("nested: refused where it is not accepted by name"):
             expect_bare(server.session(token), 401, "token_unacceptable")
     with bench.secret_server("accepts nested tokens", "--accept-type", TYP) as server:
@@ -64,7 +66,7 @@ def _expect_claims(
     inherited = {name: claims.get(name) for name in INHERITED}
     expect_same(inherited, {name: parent[name] for name in INHERITED})
     expect_same(audience_list(claims["aud"]), audience_list(parent["aud"]))
-    expect_same(claims["act"], _actor(parent))
+    expect_same(claims["act"], _actor(parent, "auth_time"))
     named = {name: claims.get(name) for name in ("sub", "name")}
     expect_same(named, {name: user[name] for name in ("sub", "name")})
     expect_same(claims.get("access_level", "regular"), user["access_level"])
@@ -79,10 +81,28 @@ def _check_refusals(bench: Bench, server: ExampleServer) -> None:
         ("a level above the parent's", _user("Eve", "administrator"), 403),
         ("a body without a user", {"name": "Eve"}, 400),
         ("a body that is no object", ["Eve"], 400),
+        ("a user that is a number", {"sub": 7}, 400),
+        ("an unknown access level", _user("Eve", "root"), 400),
+        ("an unknown member", _user("Eve", "regular") | {"elevated": True}, 400),
     ]
     for name, body, status in cases:
         with bench.report.check(f"nested: {name} is refused"):
             expect_same(server.post_json("/nested", token, body).status, status)
+    with bench.report.check("nested: a body that is no JSON is rejected"):
+        reply = server.send("POST", "/nested", bearer(token), "{")
+        expect_same(reply.status, 400)
+
+
+def _check_leeway(bench: Bench, server: ExampleServer) -> None:
+    now = int(time.time())
+    for age, session, nested in ((20, 200, 200), (90, 401, 401)):
+        with bench.report.check(f"nested: a parent that expired {age} s ago"):
+            begin = now - 600
+            claims = full_claims(exp=now - age, iat=begin, nbf=begin)
+            token = _mint(bench, claims)
+            expect_same(server.session(token).status, session)
+            reply = server.post_json("/nested", token, _user("late", "regular"))
+            expect_same(reply.status, nested)
 
 
 def _check_accepted(bench: Bench, server: ExampleServer, token: str) -> None:
@@ -133,8 +153,8 @@ def _expected_user(user: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _actor(parent: dict[str, Any]) -> dict[str, str]:
-    return {name: parent[name] for name in ("sub", "sid", "client_id")}
+def _actor(parent: dict[str, Any], *more: str) -> dict[str, Any]:
+    return {name: parent[name] for name in ("sub", "sid", "client_id", *more)}
 
 
 def _mint(bench: Bench, claims: dict[str, Any]) -> str:

@@ -13,9 +13,12 @@ from pathlib import Path
 import algorithms
 import bench
 import call_context
+import cultures_and_zones
 import issuer
+import key_sets
 import lifecycle
 import nested
+import other_issuers
 import refusals
 import sources
 import token_types
@@ -25,8 +28,11 @@ GROUPS = (
     algorithms,
     refusals,
     token_types,
+    other_issuers,
+    key_sets,
     sources,
     call_context,
+    cultures_and_zones,
     nested,
     issuer,
     lifecycle,

@@ -35,6 +35,8 @@ def full_claims(**changes: Any) -> dict[str, Any]:
         "server": SERVER,
         "instance": INSTANCE,
         "scope": "orders:read orders:write",
+        "roles": ["clerk", "Leitung"],
+        "auth_time": now - 3600,
     } | changes
 
 
@@ -68,6 +70,8 @@ def expected_session(
         "client_time_zone": sourced(claims.get("zoneinfo")),
         "server_code": claims.get("server"),
         "instance_name": claims.get("instance"),
+        "roles": claims.get("roles", []),
+        "scope": scope_words(claims.get("scope", [])),
         "actor": expected_actor(claims.get("act")),
         "token": {
             "id": claims.get("jti"),
@@ -98,6 +102,11 @@ def audience_list(audience: str | list[str]) -> list[str]:
     return [audience] if isinstance(audience, str) else audience
 
 
+def scope_words(scope: str | list[str]) -> list[str]:
+    """Both forms of `scope` as a list."""
+    return scope.split() if isinstance(scope, str) else scope
+
+
 def offset_text(minutes: int) -> str:
     """RFC 3339's numeric offset."""
     sign = "-" if minutes < 0 else "+"
@@ -105,9 +114,11 @@ def offset_text(minutes: int) -> str:
     return f"{sign}{hours:02}:{rest:02}"
 
 
-def instant_text(seconds: int | None) -> str | None:
-    """RFC 3339 in UTC, whole seconds."""
+def instant_text(seconds: float | None) -> str | None:
+    """RFC 3339 in UTC, with milliseconds where there are some."""
     if seconds is None:
         return None
-    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+    milliseconds = round(seconds * 1000)
+    instant = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    timespec = "milliseconds" if milliseconds % 1000 else "seconds"
+    return instant.isoformat(timespec=timespec).replace("+00:00", "Z")

@@ -297,7 +297,7 @@ impl Layered {
             _ if unavailable => return Err("revocation_unavailable"),
             (0, ..) if self.optional => return Ok(Expected::default()),
             (0, ..) => return Err("token_missing"),
-            _ => verified[0].as_ref().err().expect("none verifies"),
+            _ => verified[0].as_ref().expect_err("none verifies"),
         };
         if self.optional {
             Ok(Expected {

@@ -91,7 +91,7 @@ type Row = (
 );
 
 static TOKENS: LazyLock<Vec<Token>> = LazyLock::new(|| {
-    let outer = Some(("bob", "s1", -12));
+    let outer = Some(("bob", "s1", -18));
     let rows: [Row; 8] = [
         (Some(0), 0, "session+jwt", "ann", "s0", None, None, 0, 600),
         (
@@ -135,7 +135,7 @@ static TOKENS: LazyLock<Vec<Token>> = LazyLock::new(|| {
             "cid",
             "s4",
             outer,
-            Some(-8),
+            Some(-2),
             0,
             600,
         ),

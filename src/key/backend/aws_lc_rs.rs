@@ -50,7 +50,7 @@ impl PublicKey {
     }
 
     pub(in crate::key) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // AWS-LC accepts an R of small order, which the other backend does not.
+        // Unlike the other backend, AWS-LC accepts an R of small order.
         if self.is_ed25519 && signature.first_chunk().is_none_or(ed25519::is_small_order) {
             return false;
         }
@@ -58,7 +58,7 @@ impl PublicKey {
     }
 }
 
-/// How an RSA algorithm verifies and signs.
+/// The parameters by which an RSA algorithm verifies and signs.
 fn rsa_scheme(
     algorithm: Algorithm,
 ) -> Result<(&'static RsaParameters, &'static dyn RsaEncoding), &'static str> {
@@ -81,7 +81,7 @@ fn ec_scheme(family: Family) -> Option<&'static EcdsaSigningAlgorithm> {
     }
 }
 
-/// A prepared private key; its zeroing is the backend's.
+/// A prepared private key, which the backend zeroes on drop.
 pub(in crate::key) enum PrivateKey {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
@@ -159,7 +159,7 @@ impl PrivateKey {
         }
     }
 
-    /// The public key that belongs to this one.
+    /// The public key of this private key.
     pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Option<EncodedPublicKey> {
         let bits = match self {
             Self::Ec(pair) => pair.public_key().as_ref(),
@@ -170,7 +170,7 @@ impl PrivateKey {
     }
 }
 
-/// Fills `bytes` from the system's randomness.
+/// Fills `bytes` with random data of the system.
 pub(in crate::key) fn fill_random(bytes: &mut [u8]) -> Option<()> {
     rand::fill(bytes).ok()
 }

@@ -1,6 +1,6 @@
-//! The crypto backend: asymmetric keys, parsed once.
+//! Crypto backends for asymmetric keys.
 //!
-//! Both have the same items: `PublicKey` with `new` and `verify`; `PrivateKey` with `new`,
+//! Both export the same items: `PublicKey` with `new` and `verify`; `PrivateKey` with `new`,
 //! `generate`, `sign` and `public`; and `fill_random`.
 
 #[cfg(feature = "aws_lc_rs")]

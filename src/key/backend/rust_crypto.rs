@@ -59,7 +59,7 @@ impl PublicKey {
             Self::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
             Self::Rsa(key, algorithm) => {
-                // RFC 8017 §5.2.2 rejects a number beyond the modulus.
+                // RFC 8017 §5.2.2 rejects a number that is not below the modulus.
                 let is_below_modulus = BoxedUint::from_be_slice_vartime(signature) < **key.n();
                 is_below_modulus && verify_rsa(key, *algorithm, message, signature)
             }
@@ -67,7 +67,7 @@ impl PublicKey {
     }
 }
 
-/// Calls `$key.$method(…, scheme, digest, …)` with padding and hash of an RSA algorithm. The salt
+/// Evaluates `$call` with the padding scheme of an RSA algorithm and the message's digest. The salt
 /// of PSS is as long as the hash (RFC 7518 §3.5).
 macro_rules! with_rsa_scheme {
     ($algorithm:expr, $message:expr, |$scheme:ident, $digest:ident| $call:expr) => {
@@ -96,7 +96,7 @@ fn verify_rsa(key: &RsaPublicKey, algorithm: Algorithm, message: &[u8], signatur
     })
 }
 
-/// A prepared private key; each of these types zeroes itself.
+/// A prepared private key. Each variant zeroes itself on drop.
 pub(in crate::key) enum PrivateKey {
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
@@ -180,14 +180,14 @@ impl PrivateKey {
                 Some(signature.to_bytes().to_vec())
             }
             Self::Ed25519(key) => Some(key.try_sign(message).ok()?.to_bytes().to_vec()),
-            // Blinded with this randomness.
+            // The random numbers are for blinding.
             Self::Rsa(key, algorithm) => with_rsa_scheme!(*algorithm, message, |scheme, digest| {
                 key.sign_with_rng(&mut SysRng, scheme, &digest).ok()
             }),
         }
     }
 
-    /// The public key that belongs to this one.
+    /// The public key of this private key.
     pub(in crate::key) fn public(&self, algorithm: Algorithm) -> Option<EncodedPublicKey> {
         let bits = match self {
             Self::P256(key) => key.verifying_key().to_sec1_bytes(),
@@ -205,14 +205,14 @@ fn rsa_key(components: &RsaComponents<'_>) -> Option<RsaPrivateKey> {
     let primes = vec![(*p).clone(), (*q).clone()];
     let key =
         RsaPrivateKey::from_components((*n).clone(), (*e).clone(), (*d).clone(), primes).ok()?;
-    // The crate derives these itself: what is given has to agree.
+    // The crate derives these itself; the given numbers must be equal.
     let agree = key.dp() == Some(&dp)
         && key.dq() == Some(&dq)
         && key.crt_coefficient() == Some((*qi).clone());
     agree.then_some(key)
 }
 
-/// Fills `bytes` from the system's randomness.
+/// Fills `bytes` with random data of the system.
 pub(in crate::key) fn fill_random(bytes: &mut [u8]) -> Option<()> {
     getrandom::fill(bytes).ok()
 }

@@ -174,7 +174,7 @@ impl Table {
         }
         let mut is_known = true;
         for hash in [hash, hash >> 32] {
-            let word = hash as usize / 64 & (self.seen.len() - 1);
+            let word = (hash as usize / 64) & (self.seen.len() - 1);
             let bit = 1 << (hash % 64);
             is_known &= self.seen[word] & bit != 0;
             self.seen[word] |= bit;

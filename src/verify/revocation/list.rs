@@ -188,7 +188,7 @@ impl RevocationCheck for RevocationList {
             || is_revoked_before(Some(session.user().id()), began_at)
             || is_revoked_before(None, began_at)
             || outer.any(|actor| {
-                let began_at = began_at.min(actor.authenticated_at.or(began_at));
+                let began_at = began_at.min(token.actor_began_at(actor).or(began_at));
                 actor.session_id().is_some_and(is_revoked_session)
                     || is_revoked_before(Some(actor.user_id()), began_at)
             });
