@@ -1,4 +1,4 @@
-//! Whether the time of a refusal tells how much of a forged signature, or of a token that is in the
+//! Whether the time of a rejection tells how much of a forged signature, or of a token that is in the
 //! cache, was right: dudect's method (Reparaz, Balasch, Verbauwhede, 2017).
 //!
 //! ```text
@@ -77,15 +77,15 @@ fn hmac() -> f64 {
     forged(|_, _| false)
 }
 
-/// The signature's first letter is wrong, or its last but three; `more` is done when it was refused,
+/// The signature's first letter is wrong, or its last but three; `more` is done when it was rejected,
 /// and knows the right token.
 fn forged(more: impl Fn(&[u8], &[u8]) -> bool) -> f64 {
     let token = token(Algorithm::HS256).into_bytes();
     let verifier = verifier(Algorithm::HS256, 0);
     let places = [token.len() - SIGNATURE, token.len() - 4];
     measure(&token, places, |input| {
-        let refused = verifier.verify(input).expect_err("it is forged");
-        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        let rejected = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(rejected.kind(), SessionErrorKind::SignatureInvalid);
         !more(input, &token)
     })
 }
@@ -105,8 +105,8 @@ fn cache() -> f64 {
     }
     assert_eq!(verifier.cache_stats().hits, 1);
     let t = measure(&token, [payload + 4, token.len() - 60], |input| {
-        let refused = verifier.verify(input).expect_err("it is forged");
-        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        let rejected = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(rejected.kind(), SessionErrorKind::SignatureInvalid);
         true
     });
     verifier.verify(&token).expect("it is good");

@@ -65,17 +65,17 @@ fn accepted() -> (Idle, Request<()>) {
     prepared(Some(&bearer), StatusCode::OK)
 }
 
-fn refused(token: &str) -> (Idle, Request<()>) {
+fn rejected(token: &str) -> (Idle, Request<()>) {
     let bearer = format!("Bearer {token}");
     prepared(Some(&bearer), StatusCode::UNAUTHORIZED)
 }
 
 /// A good token with another header.
-fn refused_with(header: &str) -> (Idle, Request<()>) {
+fn rejected_with(header: &str) -> (Idle, Request<()>) {
     let token = token(Algorithm::HS256);
     let (_, rest) = token.split_once('.').expect("three parts");
     let header = base64_simd::URL_SAFE_NO_PAD.encode_to_string(header);
-    refused(&format!("{header}.{rest}"))
+    rejected(&format!("{header}.{rest}"))
 }
 
 fn absent() -> (Idle, Request<()>) {
@@ -85,9 +85,9 @@ fn absent() -> (Idle, Request<()>) {
 #[library_benchmark]
 #[bench::cached(args = [], setup = accepted, config = at_most(3_684))]
 #[bench::absent(args = [], setup = absent, config = at_most(1_772))]
-#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = refused, config = at_most(3_668))]
-#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = refused_with, config = at_most(3_870))]
-#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = refused_with, config = at_most(4_182))]
+#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = rejected, config = at_most(3_668))]
+#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = rejected_with, config = at_most(3_870))]
+#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = rejected_with, config = at_most(4_182))]
 fn layer((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     let response = run(black_box(&mut service).call(black_box(request)));
     // What is returned is dropped uncounted.

@@ -1,4 +1,4 @@
-//! What a request pays for the layer: accepted, refused, without a token. The unit is the bare
+//! What a request pays for the layer: accepted, rejected, without a token. The unit is the bare
 //! check of the same signature with a prepared key; the same call without a layer is taken off.
 //!
 //! ```text

@@ -23,7 +23,7 @@ fn cached_verifier() -> SessionVerifier {
 #[derive(Default)]
 struct Judge {
     too_much: Vec<String>,
-    refused: Vec<Kind>,
+    rejected: Vec<Kind>,
     accepted: usize,
 }
 
@@ -33,7 +33,7 @@ impl Judge {
         let mut outcome = None;
         let allocated = allocation_counter::measure(|| outcome = f()).bytes_total;
         match outcome {
-            Some(kind) => self.refused.push(kind),
+            Some(kind) => self.rejected.push(kind),
             None => self.accepted += 1,
         }
         let bound = 4 * length + 4096;
@@ -44,13 +44,13 @@ impl Judge {
         outcome.is_none()
     }
 
-    /// More than `accepted` were, and `refused` are kinds that came up: so the inputs came as far
+    /// More than `accepted` were, and `rejected` are kinds that came up: so the inputs came as far
     /// as they should.
-    fn finish(self, accepted: usize, refused: &[Kind]) {
+    fn finish(self, accepted: usize, rejected: &[Kind]) {
         assert!(self.too_much.is_empty(), "{:#?}", self.too_much);
         assert!(self.accepted > accepted, "{}", self.accepted);
-        for kind in refused {
-            assert!(self.refused.contains(kind), "{kind:?}");
+        for kind in rejected {
+            assert!(self.rejected.contains(kind), "{kind:?}");
         }
     }
 }

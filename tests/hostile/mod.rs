@@ -473,7 +473,7 @@ pub(crate) fn layer(verifier: SessionVerifier) -> SessionLayer {
         .client_headers(ClientHeaders::all())
 }
 
-/// Sends a request through the layer, and says why it was refused.
+/// Sends a request through the layer, and says why it was rejected.
 pub(crate) fn send<S>(service: &mut S, headers: HeaderMap) -> Option<Kind>
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,

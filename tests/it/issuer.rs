@@ -8,7 +8,7 @@ use tower_session_token::{
     User, VerifyingKey,
 };
 
-use crate::support::{AUDIENCE, ISSUER, now, refusal, signing_key};
+use crate::support::{AUDIENCE, ISSUER, now, rejection, signing_key};
 
 fn token(token_type: TokenType) -> SessionToken {
     SessionToken::builder(User::new("ann").with_name("Анна"))
@@ -89,7 +89,7 @@ fn neither_name_of_ed25519_stands_for_the_other() {
                 .build()
                 .unwrap();
             let want = (signed != configured).then_some(Kind::TokenUnacceptable);
-            assert_eq!(refusal(&verifier, &text), want, "{signed} at {configured}");
+            assert_eq!(rejection(&verifier, &text), want, "{signed} at {configured}");
         }
     }
 }

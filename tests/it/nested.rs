@@ -1,4 +1,4 @@
-//! Nested tokens: what they inherit, and what is refused.
+//! Nested tokens: what they inherit, and what is rejected.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    NOW, bearer, builder, now, refusal, request, see_session, send, session, signing_key, token,
+    NOW, bearer, builder, now, rejection, request, see_session, send, session, signing_key, token,
     verifier,
 };
 
@@ -164,7 +164,7 @@ fn it_never_outlives_its_parent() {
     assert_eq!(build(Duration::from_secs(60)), NOW + 60);
     assert_eq!(build(Duration::from_secs(86_400)), NOW + 3600);
     assert_eq!(build(Duration::MAX), NOW + 3600);
-    // Nor so long that a service with defaults would refuse it.
+    // Nor so long that a service with defaults would reject it.
     let long = builder()
         .accept_type(TokenType::AccessToken)
         .build()
@@ -323,11 +323,11 @@ fn access_is_decided_by_the_nested_user_alone() {
         SessionLayer::new(receiver.clone()),
         RequireAccessLevel::new(AccessLevel::Administrator),
     );
-    let refused = send(&guarded, bearer(&text)).error.unwrap();
-    assert_eq!(refused.kind(), Kind::AccessLevelInsufficient);
+    let rejected = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(rejected.kind(), Kind::AccessLevelInsufficient);
     let guarded = (SessionLayer::new(receiver), RequireScope::new("a").unwrap());
-    let refused = send(&guarded, bearer(&text)).error.unwrap();
-    assert_eq!(refused.kind(), Kind::ScopeInsufficient);
+    let rejected = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(rejected.kind(), Kind::ScopeInsufficient);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn there_are_four_actors_at_most() {
 fn a_nested_token_travels_under_its_own_type() {
     let issuer = SessionIssuer::new(signing_key());
     let text = issuer.issue(&nest(&session(&json!({})), "bob")).unwrap();
-    assert_eq!(refusal(&verifier(), &text), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier(), &text), Some(Kind::TokenUnacceptable));
 
     let receiver = builder()
         .accept_type(TokenType::NestedSession)
@@ -363,7 +363,7 @@ fn a_nested_token_travels_under_its_own_type() {
     assert_eq!(session.user().id().to_string(), "bob");
     assert_eq!(session.actor().unwrap().chain().count(), 1);
     let good = crate::support::good_token();
-    assert_eq!(refusal(&receiver, &good), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&receiver, &good), Some(Kind::TokenUnacceptable));
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn actors_of_a_received_token_are_read_strictly() {
     ] {
         let claims = crate::support::claims(&json!({ "act": act }));
         let token = crate::support::sign(&header, &claims.to_string());
-        assert_eq!(refusal(&receiver, &token), want, "{act}");
+        assert_eq!(rejection(&receiver, &token), want, "{act}");
     }
 }
 
@@ -412,7 +412,7 @@ fn the_limit_of_actors_can_be_moved_both_ways() {
             let claims = crate::support::claims(&json!({ "act": act }));
             let token = crate::support::sign(&header, &claims.to_string());
             let want = (actors > limit).then_some(Kind::ClaimInvalid);
-            assert_eq!(refusal(&receiver, &token), want, "{actors} of {limit}");
+            assert_eq!(rejection(&receiver, &token), want, "{actors} of {limit}");
         }
     }
 }
@@ -481,5 +481,5 @@ fn what_is_built_here_keeps_the_rules_of_what_is_received() {
     let text = SessionIssuer::new(signing_key())
         .issue(&good().build().unwrap())
         .unwrap();
-    assert_eq!(refusal(&verifier(), &text), None);
+    assert_eq!(rejection(&verifier(), &text), None);
 }

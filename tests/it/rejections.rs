@@ -594,13 +594,13 @@ fn a_name_is_not_another_that_begins_as_it_does() {
     let payload = claims(&json!({})).to_string();
     let in_header = sign_raw(with_nul, payload.as_bytes());
     assert_eq!(
-        crate::support::refusal(&verifier(), &in_header),
+        crate::support::rejection(&verifier(), &in_header),
         Some(Kind::TokenMalformed)
     );
     let payload = payload.replace("\"name\"", "\"name\0\"");
     let in_claims = sign(&json!({ "alg": "HS256", "typ": "session+jwt" }), &payload);
     assert_eq!(
-        crate::support::refusal(&verifier(), &in_claims),
+        crate::support::rejection(&verifier(), &in_claims),
         Some(Kind::TokenMalformed)
     );
 }

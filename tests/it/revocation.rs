@@ -35,15 +35,15 @@ fn is_revoked(list: &RevocationList, changes: &serde_json::Value) -> bool {
 }
 
 #[test]
-fn a_revoked_session_is_refused_from_the_call_s_return_on() {
+fn a_revoked_session_is_rejected_from_the_call_s_return_on() {
     let list = list();
     let layer = SessionLayer::new(builder().revocation(list.clone()).build().unwrap());
     let mine = json!({});
     let another = json!({ "sid": "another" });
     assert!(see_session(&layer, bearer(&token(&mine))).is_ok());
     list.revoke(&Revocation::session(ISSUER, session(&mine).id(), until()));
-    let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
-    assert_eq!(refused, Kind::SessionRevoked);
+    let rejected = see_session(&layer, bearer(&token(&mine))).unwrap_err();
+    assert_eq!(rejected, Kind::SessionRevoked);
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
 }
 
@@ -64,8 +64,8 @@ fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
         (json!({ "aud": "x" }), Kind::AudienceInvalid),
         (json!({ "sid": 1 }), Kind::ClaimInvalid),
     ] {
-        let refused = see_session(&layer, bearer(&token(&changes))).unwrap_err();
-        assert_eq!(refused, want);
+        let rejected = see_session(&layer, bearer(&token(&changes))).unwrap_err();
+        assert_eq!(rejected, want);
     }
 }
 

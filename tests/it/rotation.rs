@@ -11,7 +11,7 @@ use tower_session_token::{
     User, VerifyingKey, testing::TestIssuer,
 };
 
-use crate::support::{AUDIENCE, ISSUER, claims, now, refusal, sign};
+use crate::support::{AUDIENCE, ISSUER, claims, now, rejection, sign};
 
 fn key(id: &str) -> SigningKey {
     let byte = id.bytes().next().unwrap();
@@ -62,7 +62,7 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
     let strict = strict.build().unwrap();
     let issuer = TestIssuer::with_key(key("a"));
     let signed = |header: &str| issuer.sign_raw(header, claims(&json!({})).to_string());
-    for (header, refused) in [
+    for (header, rejected) in [
         (
             r#"{"alg":"HS256","typ":"JWT","kid":"a"}"#,
             Kind::TokenUnacceptable,
@@ -74,8 +74,8 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
     ] {
         let token = signed(header);
         for _ in 0..2 {
-            assert_eq!(refusal(&lenient, &token), None, "{header}");
-            assert_eq!(refusal(&strict, &token), Some(refused), "{header}");
+            assert_eq!(rejection(&lenient, &token), None, "{header}");
+            assert_eq!(rejection(&strict, &token), Some(rejected), "{header}");
         }
     }
 }
@@ -85,15 +85,15 @@ fn old_both_new() {
     let store = KeyStore::new(set(&["old"]));
     let verifier = verifier(&store);
     let (old, new) = (token("old"), token("new"));
-    assert_eq!(refusal(&verifier, &old), None);
-    assert_eq!(refusal(&verifier, &new), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &old), None);
+    assert_eq!(rejection(&verifier, &new), Some(Kind::TokenUnacceptable));
     let first = store.generation();
     store.replace(set(&["old", "new"]));
-    assert_eq!(refusal(&verifier, &old), None);
-    assert_eq!(refusal(&verifier, &new), None);
+    assert_eq!(rejection(&verifier, &old), None);
+    assert_eq!(rejection(&verifier, &new), None);
     store.replace(set(&["new"]));
-    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
-    assert_eq!(refusal(&verifier, &new), None);
+    assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &new), None);
     assert_eq!(store.generation(), first + 2);
 }
 
@@ -109,11 +109,11 @@ fn an_algorithm_is_changed_as_a_key_is() {
     let store = KeyStore::new(of(&[&old, &new]));
     let verifier = verifier(&store);
     let [of_old, of_new] = [&old, &new].map(|key| issue(key.clone()));
-    assert_eq!(refusal(&verifier, &of_old), None);
-    assert_eq!(refusal(&verifier, &of_new), None);
+    assert_eq!(rejection(&verifier, &of_old), None);
+    assert_eq!(rejection(&verifier, &of_new), None);
     store.replace(of(&[&new]));
-    assert_eq!(refusal(&verifier, &of_old), Some(Kind::TokenUnacceptable));
-    assert_eq!(refusal(&verifier, &of_new), None);
+    assert_eq!(rejection(&verifier, &of_old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &of_new), None);
 }
 
 #[test]
@@ -126,11 +126,11 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..2000 {
-                    // Read before the request: what is withdrawn by now must be refused.
+                    // Read before the request: what is withdrawn by now must be rejected.
                     let after = withdrawn.load(Ordering::SeqCst);
-                    let refused = refusal(&verifier, &old);
-                    assert!(!after || refused == Some(Kind::TokenUnacceptable));
-                    assert_eq!(refusal(&verifier, &new), None);
+                    let rejected = rejection(&verifier, &old);
+                    assert!(!after || rejected == Some(Kind::TokenUnacceptable));
+                    assert_eq!(rejection(&verifier, &new), None);
                 }
             });
         }
@@ -141,7 +141,7 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
         store.replace(set(&["new"]));
         withdrawn.store(true, Ordering::SeqCst);
     });
-    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn kid_selects_the_key() {
             header["kid"] = json!(kid);
         }
         let token = sign(&header, &claims(&json!({})).to_string());
-        assert_eq!(refusal(&verifier(store), &token), want, "{name}, {kid:?}");
+        assert_eq!(rejection(&verifier(store), &token), want, "{name}, {kid:?}");
     }
     let detail = |store: &KeyStore, header: Value| {
         let token = sign(&header, &claims(&json!({})).to_string());

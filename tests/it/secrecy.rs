@@ -227,7 +227,7 @@ fn marked_claims(more: &Value) -> Value {
     claims
 }
 
-/// Good tokens, and such as are refused for each reason that is found after the signature.
+/// Good tokens, and such as are rejected for each reason that is found after the signature.
 #[test]
 fn nothing_of_a_signed_token_is_shown() {
     let past = json!({ "exp": crate::support::NOW - 3600, "iat": crate::support::NOW - 7200 });

@@ -10,7 +10,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    AUDIENCE, ISSUER, NOW, builder, claims, good_token, header, now, refusal, session, sign,
+    AUDIENCE, ISSUER, NOW, builder, claims, good_token, header, now, rejection, session, sign,
     sign_raw, token, verifier,
 };
 
@@ -120,7 +120,7 @@ fn escapes_are_texts_like_others() {
 }
 
 #[test]
-fn a_bad_claim_is_refused_for_its_reason() {
+fn a_bad_claim_is_rejected_for_its_reason() {
     let long = |len: usize| "x".repeat(len);
     for (changes, want) in [
         (json!({}), None),
@@ -209,7 +209,7 @@ fn a_bad_claim_is_refused_for_its_reason() {
             Some(Kind::TokenUnacceptable),
         ),
     ] {
-        assert_eq!(refusal(&verifier(), &token(&changes)), want, "{changes}");
+        assert_eq!(rejection(&verifier(), &token(&changes)), want, "{changes}");
     }
 }
 
@@ -241,7 +241,7 @@ fn every_claim_that_a_type_needs_is_missed() {
             claims.as_object_mut().unwrap().remove(name);
             let token = sign(&json!({ "alg": "HS256", "typ": typ }), &claims.to_string());
             let want = required.contains(&name).then_some(Kind::ClaimInvalid);
-            assert_eq!(refusal(&accepting, &token), want, "{typ} without {name}");
+            assert_eq!(rejection(&accepting, &token), want, "{typ} without {name}");
         }
     }
 }
@@ -277,7 +277,7 @@ fn null_is_a_wrong_type() {
         claims[name] = Value::Null;
         let token = sign(&header(), &claims.to_string());
         assert_eq!(
-            refusal(&verifier(), &token),
+            rejection(&verifier(), &token),
             Some(Kind::ClaimInvalid),
             "{name}"
         );
@@ -296,7 +296,7 @@ fn a_claim_occurs_once() {
         let payload = format!("{},{extra}}}", payload.strip_suffix('}').unwrap());
         let token = sign(&header(), &payload);
         assert_eq!(
-            refusal(&verifier(), &token),
+            rejection(&verifier(), &token),
             Some(Kind::TokenMalformed),
             "{extra}"
         );
@@ -368,7 +368,7 @@ fn a_payload_is_strict_json() {
         ("nothing", Vec::new(), Some(Kind::TokenMalformed)),
     ] {
         let token = sign_raw(&header().to_string(), &payload);
-        assert_eq!(refusal(&verifier(), &token), want, "{name}");
+        assert_eq!(rejection(&verifier(), &token), want, "{name}");
     }
 }
 
@@ -395,7 +395,7 @@ fn a_token_is_taken_for_its_type_alone() {
             };
             let want = (typ != accepted).then_some(Kind::TokenUnacceptable);
             assert_eq!(
-                refusal(&verifier, &typed(typ, &changes)),
+                rejection(&verifier, &typed(typ, &changes)),
                 want,
                 "{typ} at {accepted}"
             );
@@ -406,7 +406,7 @@ fn a_token_is_taken_for_its_type_alone() {
         .build()
         .unwrap();
     assert_eq!(
-        refusal(&nested, &typed("nested-session+jwt", &json!({}))),
+        rejection(&nested, &typed("nested-session+jwt", &json!({}))),
         Some(Kind::ClaimInvalid)
     );
 }
@@ -429,12 +429,12 @@ fn what_a_header_says_of_keys_and_content_is_ignored() {
         let mut header = header();
         header[name] = value;
         let token = sign(&header, &claims(&json!({})).to_string());
-        assert_eq!(refusal(&verifier(), &token), None, "{name}");
+        assert_eq!(rejection(&verifier(), &token), None, "{name}");
     }
 }
 
 #[test]
-fn a_bound_token_is_refused_whatever_its_type() {
+fn a_bound_token_is_rejected_whatever_its_type() {
     for typ in ["session+jwt", "nested-session+jwt", "at+jwt", "JWT"] {
         let accepting = builder().accept_type(typ.parse().unwrap());
         let changes = match typ {
@@ -443,8 +443,8 @@ fn a_bound_token_is_refused_whatever_its_type() {
         };
         let header = json!({ "alg": "HS256", "typ": typ });
         let token = sign(&header, &claims(&changes).to_string());
-        let refused = refusal(&accepting.build().unwrap(), &token);
-        assert_eq!(refused, Some(Kind::TokenUnacceptable), "{typ}");
+        let rejected = rejection(&accepting.build().unwrap(), &token);
+        assert_eq!(rejected, Some(Kind::TokenUnacceptable), "{typ}");
     }
 }
 
@@ -457,19 +457,19 @@ fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
         ("JWT", false),
     ] {
         let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
-        let refused = |seconds: i64| {
+        let rejected = |seconds: i64| {
             let mut changes = json!({ "iat": NOW, "exp": NOW + seconds });
             if typ == "nested-session+jwt" {
                 changes["act"] = json!({ "sub": "x" });
             }
             let header = json!({ "alg": "HS256", "typ": typ });
-            refusal(&accepting, &sign(&header, &claims(&changes).to_string()))
+            rejection(&accepting, &sign(&header, &claims(&changes).to_string()))
         };
         let week = 7 * 86_400;
-        assert_eq!(refused(week), None, "{typ}");
+        assert_eq!(rejected(week), None, "{typ}");
         let want = is_ours.then_some(Kind::TokenUnacceptable);
-        assert_eq!(refused(week + 1), want, "{typ}");
-        assert_eq!(refused(1000 * week), want, "{typ}");
+        assert_eq!(rejected(week + 1), want, "{typ}");
+        assert_eq!(rejected(1000 * week), want, "{typ}");
     }
 }
 
@@ -602,7 +602,7 @@ fn a_lifetime_without_iat_counts_from_now() {
     ] {
         let claims = claims(&json!({ "iat": null, "exp": exp }));
         let token = sign(&json!({ "alg": "HS256" }), &claims.to_string());
-        assert_eq!(refusal(&verifier, &token), want, "{exp}");
+        assert_eq!(rejection(&verifier, &token), want, "{exp}");
     }
 }
 
@@ -684,7 +684,7 @@ fn the_first_step_that_fails_decides() {
             Kind::AudienceInvalid,
         ),
     ] {
-        assert_eq!(refusal(&ours, &token), Some(want), "{name}");
+        assert_eq!(rejection(&ours, &token), Some(want), "{name}");
     }
 }
 
@@ -702,8 +702,8 @@ fn server_and_instance_are_compared_where_both_name_them() {
         (json!({ "server": "Main" }), Some(Kind::ServerMismatch)),
         (json!({ "instance": "" }), Some(Kind::ServerMismatch)),
     ] {
-        assert_eq!(refusal(&ours, &token(&changes)), want, "{changes}");
-        assert_eq!(refusal(&plain, &token(&changes)), None, "{changes}");
+        assert_eq!(rejection(&ours, &token(&changes)), want, "{changes}");
+        assert_eq!(rejection(&plain, &token(&changes)), None, "{changes}");
     }
 }
 
@@ -717,15 +717,15 @@ fn any_issuer_and_any_audience_are_said_by_name() {
         .build()
         .unwrap();
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": null, "aud": null }))),
+        rejection(&verifier, &token(&json!({ "iss": null, "aud": null }))),
         None
     );
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": "x", "aud": "y" }))),
+        rejection(&verifier, &token(&json!({ "iss": "x", "aud": "y" }))),
         None
     );
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": 1 }))),
+        rejection(&verifier, &token(&json!({ "iss": 1 }))),
         Some(Kind::ClaimInvalid)
     );
 }
@@ -735,15 +735,15 @@ fn limits_can_be_moved_both_ways() {
     let with = |limits| builder().limits(limits).build().unwrap();
     let token = good_token();
     let exact = with(Limits::default().with_token_bytes(token.len()));
-    assert_eq!(refusal(&exact, &token), None);
+    assert_eq!(rejection(&exact, &token), None);
     let short = with(Limits::default().with_token_bytes(token.len() - 1));
-    assert_eq!(refusal(&short, &token), Some(Kind::TokenMalformed));
+    assert_eq!(rejection(&short, &token), Some(Kind::TokenMalformed));
     let narrow = with(Limits::default().with_claim_bytes(10));
-    assert_eq!(refusal(&narrow, &token), Some(Kind::ClaimInvalid));
+    assert_eq!(rejection(&narrow, &token), Some(Kind::ClaimInvalid));
     let large = crate::support::token(&json!({ "tenant": "x".repeat(20_000) }));
-    assert_eq!(refusal(&verifier(), &large), Some(Kind::TokenMalformed));
+    assert_eq!(rejection(&verifier(), &large), Some(Kind::TokenMalformed));
     assert_eq!(
-        refusal(&with(Limits::default().with_token_bytes(65_536)), &large),
+        rejection(&with(Limits::default().with_token_bytes(65_536)), &large),
         None
     );
 }
@@ -754,9 +754,9 @@ fn a_token_has_8192_bytes_at_most() {
     let mut lengths = Vec::new();
     for pad in 5_670..5_700 {
         let text = token(&json!({ "tenant": "x".repeat(pad) }));
-        let refused = refusal(&verifier(), &text);
+        let rejected = rejection(&verifier(), &text);
         let want = (text.len() > 8192).then_some(Kind::TokenMalformed);
-        assert_eq!(refused, want, "{} bytes", text.len());
+        assert_eq!(rejected, want, "{} bytes", text.len());
         lengths.push(text.len());
     }
     assert!(
@@ -819,9 +819,9 @@ fn each_limit_of_claims_can_be_moved_both_ways() {
         (Limits::default(), tag(64), tag(66), Kind::ClaimInvalid),
     ] {
         let verifier = builder().limits(limits.clone()).build().unwrap();
-        assert_eq!(refusal(&verifier, &token(&inside)), None, "{limits:?}");
-        let refused = refusal(&verifier, &token(&outside));
-        assert_eq!(refused, Some(want), "{limits:?}");
+        assert_eq!(rejection(&verifier, &token(&inside)), None, "{limits:?}");
+        let rejected = rejection(&verifier, &token(&outside));
+        assert_eq!(rejected, Some(want), "{limits:?}");
     }
 }
 
@@ -865,7 +865,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_is_refused(at in 0..700_usize, with in any::<u8>()) {
+    fn a_changed_byte_is_rejected(at in 0..700_usize, with in any::<u8>()) {
         let mut token = good_token().into_bytes();
         let at = at % token.len();
         prop_assume!(token[at] != with);

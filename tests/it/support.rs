@@ -97,8 +97,8 @@ pub(crate) fn session(changes: &Value) -> Session {
     verifier().verify(token(changes).as_bytes()).unwrap()
 }
 
-/// Why a verifier refuses a token.
-pub(crate) fn refusal(verifier: &SessionVerifier, token: &str) -> Option<SessionErrorKind> {
+/// Why a verifier rejects a token.
+pub(crate) fn rejection(verifier: &SessionVerifier, token: &str) -> Option<SessionErrorKind> {
     verifier
         .verify(token.as_bytes())
         .err()

@@ -134,7 +134,7 @@ mod tests {
                         let accepted = verify(&store, &mut cache, OLD);
                         let before = !begun.load(Ordering::Acquire);
                         assert!(!(after && accepted), "a withdrawn key was accepted");
-                        assert!(!before || accepted, "a good key was refused");
+                        assert!(!before || accepted, "a good key was rejected");
                     }
                 })
             };
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_key_is_refused_from_the_swap_s_return_on() {
+    fn a_withdrawn_key_is_rejected_from_the_swap_s_return_on() {
         swap_while_verifying(OURS);
     }
 
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_session_is_refused_from_the_call_s_return_on() {
+    fn a_revoked_session_is_rejected_from_the_call_s_return_on() {
         revoke_first(true);
     }
 

@@ -189,7 +189,7 @@ fn no_layer<'a, B: Default + 'a>(name: &str, tokens: &'a Tokens) -> Case<'a> {
     )
 }
 
-/// A layer, which is first seen to accept the good token and to refuse all others. `user` tells
+/// A layer, which is first seen to accept the good token and to reject all others. `user` tells
 /// what it hands to handlers.
 fn peer<'a, B, L>(
     name: &str,
