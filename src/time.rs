@@ -92,6 +92,23 @@ impl From<DateTime<Utc>> for NumericDate {
     }
 }
 
+/// The instants from `from` on and before `until`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Validity {
+    pub(crate) from: NumericDate,
+    pub(crate) until: NumericDate,
+}
+
+impl Validity {
+    pub(crate) fn contains(&self, now: NumericDate) -> bool {
+        self.from <= now && !self.is_over(now)
+    }
+
+    pub(crate) fn is_over(&self, now: NumericDate) -> bool {
+        self.until <= now
+    }
+}
+
 /// The largest leeway that a verifier takes.
 pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 

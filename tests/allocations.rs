@@ -28,6 +28,11 @@ fn key() -> SigningKey {
     SigningKey::hs256([7; 32]).unwrap()
 }
 
+/// `cache_bytes` that gives each thread so many.
+fn bytes_per_thread(bytes: usize) -> usize {
+    bytes * thread::available_parallelism().unwrap().get()
+}
+
 /// With a cache of so many bytes; 0 is none.
 fn verifier(cache_bytes: usize) -> SessionVerifier {
     SessionVerifier::builder()
@@ -142,7 +147,7 @@ fn the_cache_uses_no_more_than_it_says() {
 
 /// Without `sid`, `jti` is two identifiers; they are read after the session was kept.
 #[test]
-fn what_a_kept_session_reads_later_is_counted() {
+fn strings_that_a_cached_session_allocates_later_are_counted() {
     const MAX_BYTES: usize = 4 << 20;
     let issuer = TestIssuer::with_key(key());
     let token = |at: usize| {
@@ -247,19 +252,24 @@ fn long_lists_of_languages_are_refused_before_they_are_joined() {
 }
 
 #[test]
-fn what_a_verifier_kept_goes_after_it() {
+fn the_sessions_of_a_dropped_verifier_are_freed_at_the_next_use_of_any_cache() {
     let (other, mine) = (verifier(1 << 20), token());
-    other.verify(mine.as_bytes()).unwrap();
+    for _ in 0..2 {
+        other.verify(mine.as_bytes()).unwrap();
+    }
     let tokens: Vec<_> = (0..100).map(|_| token()).collect();
     let left = allocation_counter::measure(|| {
-        let gone = verifier(1 << 20);
+        let gone = verifier(bytes_per_thread(1 << 20));
         for token in tokens.iter().chain(&tokens) {
             gone.verify(token.as_bytes()).unwrap();
         }
-        assert_eq!(gone.cache_stats().sessions, 100);
+        // A pair of sets may fill up: where tokens go is random.
+        assert!(gone.cache_stats().sessions > 80);
         drop(gone);
-        // At the next token that another verifier does not know.
-        other.verify(tokens[0].as_bytes()).unwrap();
+        // Even by a hit.
+        let hits = other.cache_stats().hits;
+        other.verify(mine.as_bytes()).unwrap();
+        assert_eq!(other.cache_stats().hits, hits + 1);
     });
     assert!(left.bytes_current < 10_000, "{left:?}");
     assert!(left.bytes_max > 100_000, "{left:?}");
@@ -287,8 +297,8 @@ fn a_refused_token_costs_nothing() {
 }
 
 #[test]
-fn a_token_that_was_verified_before_costs_nothing() {
-    let (verifier, token) = (verifier(1 << 20), token());
+fn a_hit_allocates_nothing() {
+    let (verifier, token) = (verifier(bytes_per_thread(1 << 20)), token());
     let count = allocations_at_the_third_time(|| {
         verifier.verify(token.as_bytes()).unwrap();
     });
@@ -301,7 +311,7 @@ const EXTENSIONS: u64 = 3;
 
 #[test]
 fn the_layer_allocates_for_the_extensions_alone() {
-    for (cache_bytes, own) in [(0, 2), (1 << 20, 0)] {
+    for (cache_bytes, own) in [(0, 2), (bytes_per_thread(1 << 20), 0)] {
         let verifier = verifier(cache_bytes);
         let layer = SessionLayer::new(verifier);
         let mut service = layer.layer(service_fn(|request: Request<()>| {
@@ -353,7 +363,7 @@ fn what_requests_leave_behind_does_not_add_up() {
         .revocation(revoked.clone())
         .issuer("https://id.example.com")
         .audience("orders")
-        .cache_bytes(1 << 14)
+        .cache_bytes(bytes_per_thread(1 << 13))
         .clock(now.clone())
         .build()
         .unwrap();

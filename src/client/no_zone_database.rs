@@ -17,6 +17,10 @@ pub(super) fn offset_at(zone: Zone, _: i64) -> FixedOffset {
     match zone {}
 }
 
+pub(super) fn next_change(zone: Zone, _: i64) -> Option<i64> {
+    match zone {}
+}
+
 pub(super) fn release() -> &'static str {
     "none"
 }

@@ -68,11 +68,12 @@ impl ClientDefaults {
         context
     }
 
-    /// Whether [`resolve_token`](Self::resolve_token) gives the same at every instant.
-    pub(crate) fn is_steady(&self, token: &ClientHints) -> bool {
-        let defaults = &self.defaults;
-        let by_default = defaults.utc_offset.is_some() || defaults.time_zone.is_none();
-        token.utc_offset.is_some() || (token.time_zone.is_none() && by_default)
+    /// The zone that the offset of [`resolve_token`](Self::resolve_token) is computed from, so that it
+    /// changes with time; `None` if the offset is fixed.
+    pub(crate) fn zone_of_offset(&self, token: &ClientHints) -> Option<ClientTimeZone> {
+        let is_silent = token.utc_offset.is_none() && token.time_zone.is_none();
+        let hints = if is_silent { &self.defaults } else { token };
+        hints.time_zone.filter(|_| hints.utc_offset.is_none())
     }
 
     /// Resolves a call's hints, then what `base` has of the token, then `Accept-Language`, then

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, FixedOffset};
 
 use super::zone_database;
-use crate::{error::ParseError, serde_text::serde_as_text};
+use crate::{error::ParseError, serde_text::serde_as_text, time::NumericDate};
 
 /// The longest name that is well-formed, in bytes. The longest of the IANA database has 32.
 const MAX_BYTES: usize = 64;
@@ -68,6 +68,13 @@ impl ClientTimeZone {
     #[must_use]
     pub fn offset_at<Tz: chrono::TimeZone>(self, instant: &DateTime<Tz>) -> FixedOffset {
         zone_database::offset_at(self.0, instant.timestamp())
+    }
+
+    /// The next instant after `now` from which the offset may differ; `None` if it never changes again.
+    pub(crate) fn next_change(self, now: NumericDate) -> Option<NumericDate> {
+        let seconds = i64::try_from(now.seconds()).ok()?;
+        let change = zone_database::next_change(self.0, seconds)?;
+        NumericDate::new(u64::try_from(change).ok()?, 0)
     }
 
     /// The IANA release of the database in force and where it comes from, such as
@@ -247,6 +254,48 @@ mod tests {
                 let instant: DateTime<Utc> = instant.parse().unwrap();
                 let got = zone.offset_at(&instant);
                 assert_eq!(got.to_string(), want, "{name} at {instant}");
+            }
+        }
+
+        #[test]
+        fn the_next_change_of_a_zone_is_where_its_offset_differs() {
+            for (name, now, want) in [
+                (
+                    "Europe/Berlin",
+                    "2026-01-15T12:00:00Z",
+                    Some("2026-03-29T01:00:00Z"),
+                ),
+                (
+                    "Europe/Berlin",
+                    "2026-03-29T00:59:59.9Z",
+                    Some("2026-03-29T01:00:00Z"),
+                ),
+                (
+                    "Europe/Berlin",
+                    "2026-03-29T01:00:00Z",
+                    Some("2026-10-25T01:00:00Z"),
+                ),
+                (
+                    "Europe/Berlin",
+                    "2026-03-29T01:00:00.5Z",
+                    Some("2026-10-25T01:00:00Z"),
+                ),
+                (
+                    "Europe/Berlin",
+                    "2400-01-01T00:00:00Z",
+                    Some("2400-03-26T01:00:00Z"),
+                ),
+                ("Asia/Tokyo", "2026-01-15T12:00:00Z", None),
+                ("UTC", "2026-01-15T12:00:00Z", None),
+                ("Etc/GMT+5", "9999-12-31T23:59:59Z", None),
+            ] {
+                let zone: ClientTimeZone = name.parse().unwrap();
+                let instant = |text: &str| text.parse::<DateTime<Utc>>().unwrap().into();
+                assert_eq!(
+                    zone.next_change(instant(now)),
+                    want.map(instant),
+                    "{name} at {now}"
+                );
             }
         }
 

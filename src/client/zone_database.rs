@@ -109,15 +109,22 @@ pub(super) fn name(zone: Zone) -> &'static str {
     &get(zone).0
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "both values are clamped to the range of their type"
-)]
-pub(super) fn offset_at(zone: Zone, seconds: i64) -> FixedOffset {
+#[expect(clippy::expect_used, reason = "clamped to the range of timestamps")]
+fn timestamp(seconds: i64) -> Timestamp {
     let seconds = seconds.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-    let instant = Timestamp::from_second(seconds).expect("within the range of timestamps");
-    let offset = get(zone).1.to_offset(instant).seconds();
+    Timestamp::from_second(seconds).expect("within the range of timestamps")
+}
+
+#[expect(clippy::expect_used, reason = "clamped to less than a day")]
+pub(super) fn offset_at(zone: Zone, seconds: i64) -> FixedOffset {
+    let offset = get(zone).1.to_offset(timestamp(seconds)).seconds();
     FixedOffset::east_opt(offset.clamp(-86_399, 86_399)).expect("less than a day")
+}
+
+/// In seconds, as `after`.
+pub(super) fn next_change(zone: Zone, after: i64) -> Option<i64> {
+    let mut changes = get(zone).1.following(timestamp(after));
+    Some(changes.next()?.timestamp().as_second())
 }
 
 pub(super) fn release() -> &'static str {

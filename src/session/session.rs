@@ -10,7 +10,7 @@ use crate::{
     error::TokenError,
     identity::{Actor, ApplicationId, Members, SessionId, User},
     serde_text::text_enum,
-    time::{Clock, NumericDate},
+    time::{Clock, NumericDate, Validity},
     token::SessionToken,
 };
 
@@ -40,13 +40,18 @@ pub struct Session {
     call_context: Option<Arc<ClientContext>>,
 }
 
-struct SessionInner {
-    origin: Origin,
-    context: ClientContext,
+/// What all clones share. The validity comes first: the cache of verified tokens reads it at each
+/// hit, and the reference count before it.
+#[repr(C)]
+pub(crate) struct SessionInner {
+    /// The instants at which the verifier would make the same session: none if no verifier did.
+    pub(crate) validity: Validity,
     /// The instant from which on the verifier rejects the token, leeway included.
     valid_until: NumericDate,
     /// The clock of that verifier.
     clock: Clock,
+    origin: Origin,
+    context: ClientContext,
 }
 
 #[expect(
@@ -58,26 +63,51 @@ enum Origin {
     System(Members),
 }
 
+impl SessionInner {
+    /// Bytes of heap memory, estimated from above.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
+        let token = match &self.origin {
+            Origin::Token(token) => token.heap_bytes(),
+            Origin::System(_) => 0,
+        };
+        token.saturating_add(COUNTED)
+    }
+}
+
 impl Session {
     #[inline]
     pub(crate) fn new(
         token: SessionToken,
         context: ClientContext,
         valid_until: NumericDate,
+        validity: Validity,
         clock: Clock,
     ) -> Self {
-        Self::of(Origin::Token(token), context, valid_until, clock)
+        Self::of(Origin::Token(token), context, valid_until, validity, clock)
     }
 
     #[inline]
-    fn of(origin: Origin, context: ClientContext, valid_until: NumericDate, clock: Clock) -> Self {
+    fn of(
+        origin: Origin,
+        context: ClientContext,
+        valid_until: NumericDate,
+        validity: Validity,
+        clock: Clock,
+    ) -> Self {
+        Self::from_inner(Arc::new(SessionInner {
+            validity,
+            valid_until,
+            clock,
+            origin,
+            context,
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn from_inner(inner: Arc<SessionInner>) -> Self {
         Self {
-            inner: Arc::new(SessionInner {
-                origin,
-                context,
-                valid_until,
-                clock,
-            }),
+            inner,
             call_context: None,
         }
     }
@@ -114,7 +144,8 @@ impl Session {
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         let context = ClientDefaults::default().resolve_token(&hints, issued_at);
         let valid_until = token.expires_at().into();
-        Self::new(token, context, valid_until, Clock::System)
+        let validity = Validity::default();
+        Self::new(token, context, valid_until, validity, Clock::System)
     }
 
     /// The session of work that no token stands behind: a start-up task, a timer, a queue's
@@ -141,9 +172,9 @@ impl Session {
             application_id: None,
             token_id: None,
         };
-        let (never, clock) = (NumericDate::default(), Clock::System);
-        let origin = Origin::System(members);
-        Self::of(origin, ClientContext::default(), never, clock)
+        let (never, validity) = (NumericDate::default(), Validity::default());
+        let (origin, context) = (Origin::System(members), ClientContext::default());
+        Self::of(origin, context, never, validity, Clock::System)
     }
 
     /// The same session with the context that the headers of one call gave it.
@@ -168,11 +199,9 @@ impl Session {
         self.inner.clock.exactly_now().to_date_time()
     }
 
-    /// How much memory its clones share, generously counted.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
-        let token = self.token().map_or(0, SessionToken::heap_bytes);
-        token.saturating_add(COUNTED)
+    /// What all clones share.
+    pub(crate) fn inner(&self) -> &Arc<SessionInner> {
+        &self.inner
     }
 
     fn members(&self) -> &Members {

@@ -137,7 +137,7 @@ impl Value<'_, '_> {
             let span = self.string(wrong, max)?;
             return Some(span.map(Strings::one));
         }
-        let words = self.strings(wrong, max, max)?;
+        let words = self.strings(wrong, max, usize::MAX)?;
         // As long as if they were one string.
         let bytes: usize = words.spans().map(|word| word.len().saturating_add(1)).sum();
         if bytes > max.saturating_add(1) {
@@ -316,6 +316,24 @@ mod tests {
             let limits = Limits::default().with_nesting(4);
             let refused = read_claims(json, true, &limits).err();
             assert_eq!(refused, want, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_scope_array_is_as_long_as_its_words_joined_by_spaces() {
+        let limits = Limits::default().with_scope_bytes(3);
+        let scope = Some(SessionError::claim("scope"));
+        for (json, want) in [
+            (r#"{"scope":[]}"#, None),
+            (r#"{"scope":["a","b"]}"#, None),
+            (r#"{"scope":["abc"]}"#, None),
+            (r#"{"scope":["abcd"]}"#, scope),
+            (r#"{"scope":["a","bc"]}"#, scope),
+            (r#"{"scope":["","","",""]}"#, None),
+            (r#"{"scope":["","","","",""]}"#, scope),
+        ] {
+            let rejected = read_claims(json, false, &limits).err();
+            assert_eq!(rejected, want, "{json}");
         }
     }
 

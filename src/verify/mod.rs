@@ -3,7 +3,6 @@
 
 mod cache;
 mod revocation;
-mod verified;
 mod verifier;
 mod verifier_builder;
 

@@ -5,7 +5,6 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     cache::{CacheStats, TokenCache},
     revocation::{RevocationCheck, RevocationStatus},
-    verified::{Validity, Verified},
 };
 use crate::{
     client::{ClientContext, ClientDefaults, ClientHints},
@@ -13,7 +12,7 @@ use crate::{
     jws::{self, KeyStore, TokenType, compact},
     limits::Limits,
     session::Session,
-    time::{Clock, NumericDate},
+    time::{Clock, NumericDate, Validity},
     token::{ClaimRules, Claims, Payload},
 };
 
@@ -77,9 +76,9 @@ impl SessionVerifier {
     /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is read before the
     /// signature is verified.
     ///
-    /// A token that this thread has verified twice is taken from a
-    /// [cache](crate::SessionVerifierBuilder::cache_bytes) where it is still there, all of it is the same,
-    /// the set of keys is too, and its times still hold.
+    /// The session of a token that this thread has verified twice comes from a
+    /// [cache](crate::SessionVerifierBuilder::cache_bytes) while the entry is there, the key set is the
+    /// same and the token is valid.
     ///
     /// # Errors
     ///
@@ -92,22 +91,20 @@ impl SessionVerifier {
 
     fn verify_token(&self, token: &[u8]) -> Result<Session, SessionError> {
         let rules = &*self.rules;
+        let now = rules.clock.now();
         let Some(cache) = &rules.cache else {
-            return rules.verify(token).map(|verified| verified.session);
+            return Ok(rules.verify(token, now)?.0);
         };
-        let generation = rules.keys.generation();
-        let now = || rules.clock.now();
-        let holds = |it: &Session, validity: &Validity, now| rules.holds(it, validity, now);
-        if let Some(session) = cache.get(token, generation, now, holds) {
+        if let Some(session) = cache.get(token, rules.keys.generation(), now) {
             return Ok(session);
         }
-        let verified = rules.verify(token)?;
-        cache.note(token, &verified);
-        Ok(verified.session)
+        let (session, generation) = rules.verify(token, now)?;
+        cache.note(token, &session, generation, now);
+        Ok(session)
     }
 
-    /// How often the cache of verified tokens was of use, and how large it is; all 0 where it is
-    /// [turned off](crate::SessionVerifierBuilder::cache_bytes).
+    /// Hit, miss and eviction counts of the cache of verified tokens, and its current size; all 0 if it
+    /// is [turned off](crate::SessionVerifierBuilder::cache_bytes).
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         let cache = self.rules.cache.as_ref();
@@ -132,38 +129,29 @@ impl SessionVerifier {
 }
 
 impl Rules {
-    fn verify(&self, token: &[u8]) -> Result<Verified, SessionError> {
+    /// The session, and the generation of the key set that verified it.
+    fn verify(&self, token: &[u8], now: NumericDate) -> Result<(Session, u64), SessionError> {
         let keys = self.keys.load();
         let (token_type, payload) = jws::verify(&keys, &self.accepted, &self.limits, token)?;
         let json = compact::decode_text(payload)?;
         let payload = Payload::parse(json, token_type.is_ours(), &self.limits)?;
         let (token, hints) = self.form.check(token_type, payload)?;
         let claims = &token.payload().claims;
-        let now = self.clock.now();
         self.check_time(token_type, claims, now)?;
         self.check_origin(token.payload())?;
         let context = self.clients.resolve_token(&hints, || now.to_date_time());
-        let validity = self.validity(token_type, claims, &hints);
-        Ok(Verified {
-            session: Session::new(token, context, validity.until, self.clock.clone()),
-            validity,
-            generation: keys.generation(),
-            at: now,
-        })
-    }
-
-    /// Whether a session that was verified before would be the same now.
-    fn holds(&self, session: &Session, validity: &Validity, now: NumericDate) -> bool {
-        validity.holds(now) && (validity.is_steady || self.has_same_context(session, now))
-    }
-
-    fn has_same_context(&self, session: &Session, now: NumericDate) -> bool {
-        session.token().is_some_and(|token| {
-            token.client_hints().is_ok_and(|hints| {
-                let context = self.clients.resolve_token(&hints, || now.to_date_time());
-                context == *session.client_context()
-            })
-        })
+        let validity = self.validity(token_type, claims);
+        let valid_until = validity.until;
+        // The session is another one from the next change of the offset on, and was before the last.
+        let validity = match self.clients.zone_of_offset(&hints) {
+            None => validity,
+            Some(zone) => Validity {
+                from: validity.from.max(now),
+                until: valid_until.min(zone.next_change(now).unwrap_or(valid_until)),
+            },
+        };
+        let session = Session::new(token, context, valid_until, validity, self.clock.clone());
+        Ok((session, keys.generation()))
     }
 
     fn check_time(
@@ -196,11 +184,9 @@ impl Rules {
         }
     }
 
-    /// When [`check_time`](Self::check_time) passes the token, and whether the client's
-    /// context is the same all that time.
-    fn validity(&self, token_type: TokenType, claims: &Claims, client: &ClientHints) -> Validity {
+    /// The instants at which [`check_time`](Self::check_time) accepts the token.
+    fn validity(&self, token_type: TokenType, claims: &Claims) -> Validity {
         let expires_at = claims.exp.unwrap_or_default();
-        let early = |moment: NumericDate| moment.saturating_sub(self.leeway);
         let longest = self.max_lifetime_of(token_type);
         let issued_at = match (claims.iat, longest) {
             (Some(issued_at), _) => issued_at,
@@ -208,9 +194,10 @@ impl Rules {
             (None, None) => NumericDate::default(),
         };
         Validity {
-            from: early(issued_at.max(claims.nbf.unwrap_or_default())),
+            from: issued_at
+                .max(claims.nbf.unwrap_or_default())
+                .saturating_sub(self.leeway),
             until: expires_at.saturating_add(self.leeway),
-            is_steady: self.clients.is_steady(client),
         }
     }
 

@@ -260,20 +260,39 @@ impl SessionVerifierBuilder {
         value
     }
 
-    /// Sets how many bytes of memory the sessions of tokens that were verified before may take:
-    /// 64 MiB by default, some 23,000 sessions; 0 turns that cache off.
+    /// Sets the memory budget of the verified-token cache, in bytes: 64 MiB by default, some 25,000
+    /// sessions; 0 turns the cache off.
     ///
-    /// The bound is for all threads together, and for this verifier alone. Each thread keeps sessions
-    /// of its own, so that no thread waits for another: it verifies a token the first two times that
-    /// it sees it, and finds it in the cache from the third time on. All of the token has to be the
-    /// same; its times and the generation of the key set are checked each time, and so is
-    /// [revocation](Self::revocation).
+    /// Each thread has a table of its own, so that no thread waits for another: it verifies a token
+    /// the first two times, and finds its session from the third time on. The whole token has to be
+    /// the same; its times, the generation of the key set and [revocation](Self::revocation) are
+    /// checked at each hit.
     ///
-    /// Each thread gets a share, up to 1/128 of which remembers tokens seen once. A thread above its
-    /// share gives memory back while it verifies. Memory of a dropped verifier is freed when the
-    /// thread next verifies an unknown token.
+    /// The budget is for this verifier, and is divided equally among as many threads as
+    /// [`available_parallelism`](std::thread::available_parallelism) reports at `build`. A thread
+    /// takes its part when it first verifies a token, and keeps it until it ends; beyond that number,
+    /// a thread verifies every token until another ends. Up to 1/64 of each part filters tokens
+    /// seen once.
     ///
-    /// A program with hundreds of verifiers gives each of them less.
+    /// When its part is used up, a thread evicts sessions that were not hit lately, for one new
+    /// session in eight. An expired session takes memory until its token is looked up, the search for
+    /// one to evict meets it, or the keys change. The sessions of a dropped verifier take memory in
+    /// each thread until it uses the cache of any other verifier, or ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{SessionVerifier, VerifyingKey};
+    ///
+    /// let verifier = SessionVerifier::builder()
+    ///     .key(VerifyingKey::hs256([7; 32])?)
+    ///     .issuer("https://id.example.com")
+    ///     .audience("orders")
+    ///     .cache_bytes(8 << 20)
+    ///     .build()?;
+    /// assert_eq!(verifier.cache_stats().bytes, 0);
+    /// # Ok::<(), tower_session_token::ConfigError>(())
+    /// ```
     pub fn cache_bytes(mut self, cache_bytes: usize) -> Self {
         self.cache_bytes = cache_bytes;
         self

@@ -15,7 +15,9 @@ use tower_session_token::{
     SigningKey, User, testing::TestIssuer,
 };
 
-use crate::support::{AUDIENCE, Guest, ISSUER, bearer, meeting, now, refusal, see_session};
+use crate::support::{
+    AUDIENCE, Guest, ISSUER, bearer, bytes_per_thread, meeting, now, refusal, see_session,
+};
 
 const SWAPS: usize = 80;
 const REVOCATIONS: usize = 80;
@@ -23,7 +25,7 @@ const READERS: usize = 3;
 /// How many rounds all readers together make between two changes, at least.
 const ROUNDS_PER_CHANGE: usize = 2;
 
-/// None, too small for all entries, and room for all of them.
+/// Bytes for each thread: none, too few for all entries, and room for all of them.
 const CACHES: [usize; 3] = [0, 20_000, 1 << 20];
 
 fn key(id: &str, secret: usize) -> SigningKey {
@@ -175,10 +177,10 @@ fn check_revoked(
 }
 
 #[test]
-fn what_was_withdrawn_or_revoked_is_refused_and_all_else_accepted() {
+fn withdrawn_keys_and_revoked_sessions_are_rejected_and_all_else_accepted() {
     let tokens = Tokens::sign();
     for cache_bytes in CACHES {
-        swap_and_revoke_under(&tokens, cache_bytes);
+        swap_and_revoke_under(&tokens, bytes_per_thread(cache_bytes));
     }
 }
 
@@ -265,7 +267,7 @@ fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
     let stats = verifier.cache_stats();
     assert_eq!((stats.sessions, stats.bytes), (0, 0), "{cache_bytes}");
     // In the last round each token was looked at three times with the same keys.
-    assert_eq!(stats.hits > 0, cache_bytes >= 20_000, "{cache_bytes}");
+    assert_eq!(stats.hits > 0, cache_bytes > 0, "{cache_bytes}");
     assert_eq!(list.len(), REVOCATIONS);
 }
 
@@ -374,13 +376,13 @@ fn of_an_issuer_that_several_threads_revoke_first_nothing_is_lost() {
 }
 
 #[test]
-fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
-    const MAX: usize = 60_000;
+fn the_counts_of_the_cache_are_exact_when_threads_come_and_go() {
     const TIMES: u64 = 20;
 
     let steady = key("steady", 0);
     let store = KeyStore::new(set(std::slice::from_ref(&steady)));
-    let verifier = verifier(&store, MAX);
+    let max_bytes = bytes_per_thread(30_000);
+    let verifier = verifier(&store, max_bytes);
     let tokens: Vec<_> = (0..40)
         .map(|at| token(&steady, ISSUER, &format!("session {at}")))
         .collect();
@@ -388,7 +390,7 @@ fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
     let work = || {
         for token in tokens.iter().flat_map(|it| [it; 3]) {
             assert_eq!(refusal(&verifier, token), None);
-            assert!(verifier.cache_stats().bytes <= MAX);
+            assert!(verifier.cache_stats().bytes <= max_bytes);
         }
         // An equal set would leave the cache as it is.
         let turn = turns.fetch_add(1, Ordering::SeqCst);
@@ -403,8 +405,12 @@ fn threads_that_come_and_go_leave_the_cache_s_count_as_it_is() {
         let stats = verifier.cache_stats();
         assert_eq!((stats.sessions, stats.bytes), (0, 0));
     }
-    assert_eq!(
-        verifier.cache_stats().hits + verifier.cache_stats().misses,
-        TIMES * 4 * 40 * 3
+    // Threads without a table do not count.
+    let stats = verifier.cache_stats();
+    let verified = TIMES * 4 * 40 * 3;
+    assert!(
+        (TIMES * 40 * 3..=verified).contains(&(stats.hits + stats.misses)),
+        "{stats:?}"
     );
+    assert!(stats.hits > 0, "{stats:?}");
 }

@@ -26,6 +26,11 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(NOW, 0).unwrap()
 }
 
+/// `cache_bytes` that gives each thread so many.
+pub(crate) fn bytes_per_thread(bytes: usize) -> usize {
+    bytes * std::thread::available_parallelism().unwrap().get()
+}
+
 pub(crate) fn builder() -> SessionVerifierBuilder {
     SessionVerifier::builder()
         .key(VerifyingKey::hs256(SECRET).unwrap())

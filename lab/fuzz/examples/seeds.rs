@@ -98,11 +98,17 @@ impl Seeds {
             "jti":"t","sid":"3f2b8a54-9d0c-4d5e-8f6a-7b1c2d3e4f50","client_id":"web-shop",
             "client_kind":"web","name":"\u0410nn","preferred_username":"ann","access_level":"administrator",
             "locale":"zh-hant-tw","ui_locale":"de-CH-1901","utc_offset":-210,"zoneinfo":"Europe/Berlin",
-            "server":"main","instance":"default","scope":"read write","x":[{{"y":null}}]"#,
+            "server":"main","instance":"default","scope":"read write","roles":["admin","ops"],
+            "auth_time":{}.125,"x":[{{"y":null}}]"#,
             NOW + 600,
             NOW - 60,
+            NOW - 3600,
         );
-        let act = r#","act":{"sub":"bob","sid":"s","client_id":"c","act":{"sub":"cid"}}"#;
+        let act = format!(
+            r#","act":{{"sub":"bob","sid":"s","client_id":"c","auth_time":{},"act":{{"sub":"cid"}}}}"#,
+            NOW - 7200
+        );
+        let act = &*act;
         for (service, typ, act) in [
             (0, "session+jwt", ""),
             (1, "nested-session+jwt", act),
@@ -120,6 +126,7 @@ impl Seeds {
                 lines.as_bytes(),
             )?;
         }
+        self.of_others()?;
         for (at, lines) in [
             "\naBearer \u{1}",
             "\nabearer  \u{1}\nh\u{1}\nc a=b; session=\"\u{1}\"; c=d\nwchat, bearer.\u{1}",
@@ -161,6 +168,48 @@ impl Seeds {
                     service,
                     lines.as_bytes(),
                 )?;
+            }
+        }
+        Ok(())
+    }
+    /// What counts as absent in others' tokens and is refused in ours, and the other way round.
+    fn of_others(&self) -> io::Result<()> {
+        let long = "n".repeat(1024);
+        let roles = vec!["r"; 64].join("\",\"");
+        for (at, claims) in [
+            r#""scope":["read","write profile",""]"#,
+            r#""scope":["read",null]"#,
+            r#""roles":[],"auth_time":1749996400"#,
+            r#""roles":["admin",1]"#,
+            r#""roles":"admin""#,
+            &format!(r#""roles":["{roles}"]"#),
+            &format!(r#""roles":["{roles}","r"]"#),
+            r#""auth_time":"1749996400""#,
+            r#""auth_time":1749996400.1234567891"#,
+            r#""auth_time":1.7499964e9,"nbf":1750000000.000000001"#,
+            r#""act":{"sub":"bob","auth_time":1749996400.5}"#,
+            r#""act":{"sub":"bob","auth_time":null}"#,
+            r#""act":{"sub":"bob","auth_time":1,"auth_time":1}"#,
+            r#""name":null,"preferred_username":[],"locale":1,"ui_locale":"not a tag""#,
+            r#""zoneinfo":"../etc/passwd","utc_offset":"60""#,
+            r#""zoneinfo":{},"utc_offset":60.5,"locale":"","ui_locale":"en_US""#,
+            r#""utc_offset":841,"locale":{"a":[{"b":"\u0000"}]}"#,
+            &format!(r#""name":"{long}","preferred_username":"{long}n""#),
+            r#""client_kind":null,"access_level":"Regular""#,
+            r#""azp":"web-shop","sid":null"#,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for (service, typ) in [(1, "session+jwt"), (1, "at+jwt"), (2, "JWT")] {
+                let lines = format!(
+                    r#"{{"alg":"HS256","kid":"v-hs256","typ":"{typ}"}}
+{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"ann","exp":{},"iat":{},"jti":"t","sid":"s","client_id":"c",{claims}}}"#,
+                    NOW + 600,
+                    NOW - 60,
+                );
+                let name = format!("others {at} {typ}");
+                self.write("claims", &name, service, lines.as_bytes())?;
             }
         }
         Ok(())

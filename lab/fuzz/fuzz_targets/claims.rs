@@ -12,16 +12,20 @@ use arbitrary::{Arbitrary, Unstructured};
 use jsonwebtoken::{DecodingKey, Validation};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value};
-use tower_session_token::SessionVerifier;
+use tower_session_token::{
+    AccessLevel, Limits, NestedTokenBuilder, Session, SessionVerifier, TokenType, User,
+};
 use tower_session_token_fuzz::{
     json::Document,
-    reference,
-    setup::{AUDIENCE, CONFIGS, Config, ISSUER, KIDS, NOW, SECRETS, sign},
+    reference::{self, Accepted},
+    setup::{AUDIENCE, CONFIGS, Config, ISSUER, KIDS, NOW, SECRETS, now, secret_key, sign},
 };
 
 thread_local! {
     static VERIFIERS: LazyCell<[SessionVerifier; 4]> =
         const { LazyCell::new(|| CONFIGS.each_ref().map(Config::verifier)) };
+    /// Accepts what is nested in the sessions of each of them.
+    static NESTED: LazyCell<SessionVerifier> = const { LazyCell::new(nested_verifier) };
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -39,6 +43,18 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
+fn nested_verifier() -> SessionVerifier {
+    SessionVerifier::builder()
+        .key(secret_key(0))
+        .any_issuer()
+        .any_audience()
+        .accept_type(TokenType::NestedSession)
+        .limits(Limits::default().with_token_bytes(1 << 20))
+        .clock(now)
+        .build()
+        .expect("the configuration is sound")
+}
+
 fn judge(at: usize, header: &[u8], payload: &[u8]) {
     let config = &CONFIGS[at];
     check_reader(payload);
@@ -54,12 +70,42 @@ fn judge(at: usize, header: &[u8], payload: &[u8]) {
     match (got, expected) {
         (Ok(session), Ok(expected)) => {
             expected.assert_is(&session);
+            check_nested(&session, &expected);
             ask_jsonwebtoken(config, key, header, &token);
         }
         (Err(error), Err(codes)) => {
             assert!(codes.contains(&error.code()), "{error}, but {codes:?}");
         }
         (got, expected) => panic!("{got:?}, but {expected:?}"),
+    }
+}
+
+/// Section 6: what is nested in the session inherits what it has to, and no more rights than that
+/// has.
+fn check_nested(session: &Session, expected: &Accepted) {
+    let nested = || session.nested(User::new("zed")).issued_at(now());
+    let is_made = |nested: NestedTokenBuilder| nested.build().is_ok();
+    let token = nested().build();
+    let (token, expected) = match (token, expected.nested("zed")) {
+        (Ok(token), Some(expected)) => (token, expected),
+        (Err(_), None) => return,
+        (got, expected) => panic!("{got:?}, but {expected:?}"),
+    };
+    let is_administrator = session.user().is_administrator();
+    let administrator = AccessLevel::Administrator;
+    assert_eq!(
+        is_made(nested().access_level(administrator)),
+        is_administrator
+    );
+    assert!(is_made(nested().elevated(administrator)));
+    assert!(!is_made(nested().scope("a-scope-of-nobody")));
+
+    let payload: Value = token.claims().expect("claims are an object");
+    let header = br#"{"alg":"HS256","typ":"nested-session+jwt"}"#;
+    let text = sign(0, header, payload.to_string().as_bytes());
+    match NESTED.with(|verifier| verifier.verify(text.as_bytes())) {
+        Ok(session) => expected.with_ids(&session).assert_is(&session),
+        Err(error) => assert!(!expected.is_live(60), "{error}"),
     }
 }
 
@@ -120,7 +166,7 @@ enum Change {
 #[derive(Arbitrary, Debug)]
 struct Name(u8);
 
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 33] = [
     "iss",
     "aud",
     "sub",
@@ -142,6 +188,8 @@ const NAMES: [&str; 30] = [
     "server",
     "instance",
     "scope",
+    "roles",
+    "auth_time",
     "act",
     "cnf",
     "elevated",
@@ -152,6 +200,7 @@ const NAMES: [&str; 30] = [
     "zoneinfo_source",
     "sub\0",
     "locale_",
+    "auth_times",
 ];
 
 const WORDS: [&str; 42] = [
@@ -220,9 +269,13 @@ enum Literal {
     /// One of [`EDGES`], or a second beside it.
     Edge(u8, i8),
     Fraction(i16, u32),
+    /// So many seconds from now, and digits behind the point.
+    Digits(i16, u64, u8),
     Exponent(i16, i16),
     Float(f64),
     Array(Vec<Literal>),
+    /// So many words of so many letters.
+    Words(u8, u16),
     Object(Vec<(Name, Literal)>),
     /// So many actors in each other.
     Actors(u8),
@@ -333,11 +386,20 @@ impl Literal {
             Self::Fraction(seconds, part) => {
                 format!("{}.{part}", NOW + i64::from(seconds % 400))
             }
+            Self::Digits(seconds, part, digits) => {
+                let digits = usize::from(digits % 12) + 1;
+                format!("{}.{part:0digits$}", NOW + i64::from(seconds % 400))
+            }
             Self::Exponent(number, exponent) => format!("{number}e{exponent}"),
             Self::Float(it) => format!("{it:?}"),
             Self::Array(items) => {
                 let items: Vec<_> = items.iter().map(Self::json).collect();
                 format!("[{}]", items.join(","))
+            }
+            Self::Words(count, len) => {
+                let word = "w".repeat(usize::from(len % 300));
+                let count = usize::from(count % 70);
+                Value::from(vec![word; count]).to_string()
             }
             Self::Object(members) => {
                 let members: Vec<_> = members
@@ -354,7 +416,10 @@ impl Literal {
                     } else {
                         format!(",\"act\":{json}")
                     };
-                    json = format!(r#"{{"sub":"user {at}","sid":"s"{inner}}}"#);
+                    let auth_time = NOW - i64::from(at);
+                    json = format!(
+                        r#"{{"sub":"user {at}","sid":"s","auth_time":{auth_time}{inner}}}"#
+                    );
                 }
                 json
             }

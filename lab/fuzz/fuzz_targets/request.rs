@@ -38,6 +38,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 struct World {
+    /// It does not ask whether a session is revoked.
     verifier: SessionVerifier,
     tokens: [String; 8],
     layers: Vec<Layered>,

@@ -46,11 +46,12 @@ struct Token {
     typ: &'static str,
     sub: &'static str,
     sid: &'static str,
-    /// User and session of the one that it is nested in.
-    outer: Option<(&'static str, &'static str)>,
+    /// User and session of the one that it is nested in, and when that user authenticated.
+    outer: Option<(&'static str, &'static str, i64)>,
     jti: String,
     nbf: i64,
     iat: i64,
+    auth_time: Option<i64>,
     exp: i64,
     zone: Option<culture::Zone>,
 }
@@ -58,69 +59,151 @@ struct Token {
 impl Token {
     /// Its session and the one that it is nested in.
     fn sids(&self) -> impl Iterator<Item = &'static str> {
-        iter::once(self.sid).chain(self.outer.map(|(_, sid)| sid))
+        iter::once(self.sid).chain(self.outer.map(|(_, sid, _)| sid))
     }
 
-    /// Whose these are.
-    fn subs(&self) -> impl Iterator<Item = &'static str> {
-        iter::once(self.sub).chain(self.outer.map(|(sub, _)| sub))
+    /// Whose these are, and when they began.
+    fn users(&self) -> impl Iterator<Item = (&'static str, i64)> {
+        let began_at = self.began_at();
+        let outer = self.outer.map(|(sub, _, at)| (sub, at.min(began_at)));
+        iter::once((self.sub, began_at)).chain(outer)
+    }
+
+    /// The earlier of `iat` and `auth_time` in a type of ours, and `iat` in another.
+    fn began_at(&self) -> i64 {
+        let auth_time = self.auth_time.filter(|_| self.typ != "at+jwt");
+        auth_time.unwrap_or(self.iat).min(self.iat)
     }
 }
 
-static TOKENS: LazyLock<Vec<Token>> =
-    LazyLock::new(|| {
-        // Key, secret, type, user, session, session around it, and from `nbf` to `exp`.
-        [
-        (Some(0), 0, "session+jwt", "ann", "s0", None, 0, 600),
-        (Some(0), 0, "session+jwt", "ann", "s0", None, 300, 3600),
-        (Some(1), 1, "session+jwt", "bob", "s1", None, -600, DAY),
-        (Some(0), 1, "session+jwt", "bob", "s2", None, 0, 600),
-        (None, 0, "session+jwt", "ann", "s3", None, 0, 7 * DAY),
-        (Some(1), 1, "nested-session+jwt", "cid", "s4", Some(("bob", "s1")), 0, 600),
-        (Some(0), 0, "at+jwt", "ann", "s5", None, 0, 400 * DAY),
-        (Some(1), 1, "at+jwt", "dan", "s6", None, 0, 400 * DAY),
-    ]
-    .into_iter()
-    .enumerate()
-    .map(|(at, (kid, secret, typ, sub, sid, outer, nbf, exp))| {
-        let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
-        let zone = (typ == "at+jwt").then(|| culture::zone("Europe/Berlin")).flatten();
-        let jti = format!("t{at}");
-        let mut header = json!({ "alg": "HS256", "typ": typ });
-        if let Some(kid) = kid {
-            header["kid"] = KIDS[kid].into();
-        }
-        let mut claims = json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "sid": sid, "jti": jti, "client_id": "c",
-            "nbf": nbf, "iat": iat, "exp": exp,
-        });
-        if let Some((sub, sid)) = outer {
-            claims["act"] = json!({ "sub": sub, "sid": sid });
-        }
-        if let Some(zone) = &zone {
-            claims["zoneinfo"] = zone.name.as_str().into();
-        }
-        Token {
-            text: sign(
-                secret,
-                header.to_string().as_bytes(),
-                claims.to_string().as_bytes(),
-            ),
-            kid,
-            secret,
-            typ,
-            sub,
-            sid,
+/// A row of [`TOKENS`]: key, secret, type, user, session, the one that it is nested in, `auth_time`,
+/// `nbf` and `exp`, the times in seconds from now.
+type Row = (
+    Option<usize>,
+    usize,
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<(&'static str, &'static str, i64)>,
+    Option<i64>,
+    i64,
+    i64,
+);
+
+static TOKENS: LazyLock<Vec<Token>> = LazyLock::new(|| {
+    let outer = Some(("bob", "s1", -12));
+    let rows: [Row; 8] = [
+        (Some(0), 0, "session+jwt", "ann", "s0", None, None, 0, 600),
+        (
+            Some(0),
+            0,
+            "session+jwt",
+            "ann",
+            "s0",
+            None,
+            Some(-15),
+            300,
+            3600,
+        ),
+        (
+            Some(1),
+            1,
+            "session+jwt",
+            "bob",
+            "s1",
+            None,
+            Some(5),
+            -600,
+            DAY,
+        ),
+        (Some(0), 1, "session+jwt", "bob", "s2", None, None, 0, 600),
+        (
+            None,
+            0,
+            "session+jwt",
+            "ann",
+            "s3",
+            None,
+            Some(-5),
+            0,
+            7 * DAY,
+        ),
+        (
+            Some(1),
+            1,
+            "nested-session+jwt",
+            "cid",
+            "s4",
             outer,
-            jti,
-            nbf,
-            iat,
-            exp,
-            zone,
-        }
-    })
-    .collect()
+            Some(-8),
+            0,
+            600,
+        ),
+        (
+            Some(0),
+            0,
+            "at+jwt",
+            "ann",
+            "s5",
+            None,
+            Some(-15),
+            0,
+            400 * DAY,
+        ),
+        (Some(1), 1, "at+jwt", "dan", "s6", None, None, 0, 400 * DAY),
+    ];
+    rows.into_iter()
+        .enumerate()
+        .map(|(at, row)| token(at, row))
+        .collect()
+});
+
+fn token(at: usize, row: Row) -> Token {
+    let (kid, secret, typ, sub, sid, outer, auth_time, nbf, exp) = row;
+    let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
+    let auth_time = auth_time.map(|it| NOW + it);
+    let outer = outer.map(|(sub, sid, at)| (sub, sid, NOW + at));
+    let zone = (typ == "at+jwt")
+        .then(|| culture::zone("Europe/Berlin"))
+        .flatten();
+    let jti = format!("t{at}");
+    let mut header = json!({ "alg": "HS256", "typ": typ });
+    if let Some(kid) = kid {
+        header["kid"] = KIDS[kid].into();
+    }
+    let mut claims = json!({
+        "iss": ISSUER, "aud": AUDIENCE, "sub": sub, "sid": sid, "jti": jti, "client_id": "c",
+        "nbf": nbf, "iat": iat, "exp": exp,
     });
+    if let Some(auth_time) = auth_time {
+        claims["auth_time"] = auth_time.into();
+    }
+    if let Some((sub, sid, auth_time)) = outer {
+        claims["act"] = json!({ "sub": sub, "sid": sid, "auth_time": auth_time });
+    }
+    if let Some(zone) = &zone {
+        claims["zoneinfo"] = zone.name.as_str().into();
+    }
+    Token {
+        text: sign(
+            secret,
+            header.to_string().as_bytes(),
+            claims.to_string().as_bytes(),
+        ),
+        kid,
+        secret,
+        typ,
+        sub,
+        sid,
+        outer,
+        jti,
+        nbf,
+        iat,
+        auth_time,
+        exp,
+        zone,
+    }
+}
 
 fuzz_target!(|run: Run| {
     let mut world = World::new(run.small_cache);
@@ -180,6 +263,9 @@ enum Action {
         token: u8,
         before: i16,
     },
+    RevokeIssuer {
+        before: i16,
+    },
     /// Also forgets what need not be remembered.
     CountRevoked,
     Seconds(i16),
@@ -214,6 +300,7 @@ struct Revoked {
     tokens: BTreeMap<&'static str, i64>,
     /// With the moment before which a token is revoked.
     users: BTreeMap<&'static str, (i64, i64)>,
+    issuer: Option<(i64, i64)>,
 }
 
 /// A response that is waited for.
@@ -223,7 +310,7 @@ struct Call {
     left: u8,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 enum Expected {
     Accepted,
     Refused(&'static str),
@@ -250,12 +337,11 @@ impl World {
                 .accept_type(TokenType::NestedSession)
                 .accept_type(TokenType::AccessToken)
                 .cache_bytes(bytes)
+                .revocation(revoked.clone())
                 .clock(now(&clock));
             builder.build().expect("the configuration is sound")
         });
-        let layers = verifiers
-            .clone()
-            .map(|verifier| SessionLayer::new(verifier).revocation(revoked.clone()));
+        let layers = verifiers.clone().map(SessionLayer::new);
         Self {
             clock,
             latest: NOW,
@@ -310,10 +396,11 @@ impl World {
             Action::RevokeSession(token) => self.revoke_session(pick(*token)),
             Action::RevokeToken(token) => self.revoke_token(pick(*token)),
             Action::RevokeUser { token, before } => self.revoke_user(pick(*token), *before),
+            Action::RevokeIssuer { before } => self.revoke_issuer(*before),
             Action::CountRevoked => {
                 let model = &self.model;
                 let most = model.sessions.len() + model.tokens.len() + model.users.len();
-                assert!(self.revoked.len() <= most);
+                assert!(self.revoked.len() <= most + model.issuer.iter().count());
             }
             Action::Seconds(seconds) => self.set_clock(self.now() + i64::from(*seconds)),
             Action::Hours(hours) => self.set_clock(self.now() + i64::from(*hours) * 3600),
@@ -360,23 +447,20 @@ impl World {
     fn revoke_session(&mut self, token: &'static Token) {
         let id = SessionId::from(token.sid);
         let until = self.last(|it| it.sids().any(|sid| sid == token.sid));
-        self.revoked
-            .revoke(&Revocation::session(ISSUER, &id, date(until)));
+        self.revoke(&Revocation::session(ISSUER, &id, date(until)));
         self.model.sessions.insert(token.sid, until);
     }
 
     fn revoke_token(&mut self, token: &'static Token) {
         let id = (*token.jti).into();
-        self.revoked
-            .revoke(&Revocation::token(ISSUER, &id, date(token.exp)));
+        self.revoke(&Revocation::token(ISSUER, &id, date(token.exp)));
         self.model.tokens.insert(&token.jti, token.exp);
     }
 
     fn revoke_user(&mut self, token: &'static Token, before: i16) {
         let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
-        let until = self.last(|it| it.subs().any(|sub| sub == token.sub));
-        let list = &self.revoked;
-        list.revoke(&Revocation::user_before(
+        let until = self.last(|it| it.users().any(|(sub, _)| sub == token.sub));
+        self.revoke(&Revocation::user_before(
             ISSUER,
             &id,
             date(before),
@@ -387,6 +471,26 @@ impl World {
         entry.0 = entry.0.max(before);
     }
 
+    fn revoke_issuer(&mut self, before: i16) {
+        let before = NOW + i64::from(before % 20);
+        let until = self.last(|_| true);
+        self.revoke(&Revocation::issuer_before(
+            ISSUER,
+            date(before),
+            date(until),
+        ));
+        let entry = self.model.issuer.get_or_insert((before, until));
+        entry.0 = entry.0.max(before);
+    }
+
+    /// As another process gets it.
+    fn revoke(&self, revocation: &Revocation) {
+        let received: Revocation = revocation.to_string().parse().expect("it was printed");
+        assert_eq!(received, *revocation);
+        self.revoked.revoke(&received);
+        assert!(!self.revoked.revoke(revocation), "it says nothing new");
+    }
+
     /// When the last of the tokens expires.
     fn last(&self, concerned: impl Fn(&Token) -> bool) -> i64 {
         let tokens = TOKENS.iter().filter(|it| concerned(it));
@@ -394,12 +498,13 @@ impl World {
     }
 
     fn verify(&self, token: &Token) {
+        let expected = self.expected(token);
         for verifier in &self.verifiers {
-            match (verifier.verify(token.text.as_bytes()), self.judge(token)) {
-                (Ok(session), Ok(())) => self.check_session(&session, token),
-                (Err(error), Err(code)) => assert_eq!(error.code(), code),
-                (got, expected) => panic!("{got:?}, but {expected:?}"),
+            let answer = verifier.verify(token.text.as_bytes());
+            if let Ok(session) = &answer {
+                self.check_session(session, token);
             }
+            expected.check(answer.as_ref().err());
         }
     }
 
@@ -441,13 +546,18 @@ impl World {
             return Expected::Refused(code);
         }
         let model = &self.model;
-        let users = token.subs().filter_map(|sub| model.users.get(sub));
-        let users = users.filter(|(before, _)| token.iat < *before);
+        let users = token.users().filter_map(|(sub, began_at)| {
+            let (before, until) = model.users.get(sub)?;
+            (began_at < *before).then_some(until)
+        });
+        let issuer = model.issuer.iter();
+        let issuer = issuer.filter(|(before, _)| token.began_at() < *before);
         let untils: Vec<_> = token
             .sids()
             .filter_map(|sid| model.sessions.get(sid))
             .chain(model.tokens.get(&*token.jti))
-            .chain(users.map(|(_, until)| until))
+            .chain(users)
+            .chain(issuer.map(|(_, until)| until))
             .collect();
         match untils.iter().max() {
             None => Expected::Accepted,
@@ -499,21 +609,24 @@ impl Call {
             return false;
         };
         let error = response.extensions().get::<SessionError>();
-        let got = match error {
-            None => Expected::Accepted,
-            Some(error) => Expected::Refused(error.code()),
-        };
-        if got == Expected::Accepted {
+        if error.is_none() {
             assert_eq!(self.left, 0, "it waits");
         }
-        match self.expected {
-            Expected::Either => {
-                let revoked = Expected::Refused("session_revoked");
-                assert!(got == Expected::Accepted || got == revoked);
-            }
-            _ => assert_eq!(got, self.expected),
-        }
+        self.expected.check(error);
         true
+    }
+}
+
+impl Expected {
+    /// Panics unless the answer, a session or this error, is one that it allows.
+    fn check(&self, error: Option<&SessionError>) {
+        let got = error.map(SessionError::code);
+        let allowed: &[_] = match self {
+            Self::Accepted => &[None],
+            Self::Refused(code) => &[Some(*code)],
+            Self::Either => &[None, Some("session_revoked")],
+        };
+        assert!(allowed.contains(&got), "{got:?}, but {self:?}");
     }
 }
 

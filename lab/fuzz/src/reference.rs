@@ -23,11 +23,19 @@ const CLAIM: &str = "claim_invalid";
 /// 9999-12-31T23:59:59Z.
 const LAST_SECOND: u64 = 253_402_300_799;
 
+/// The longest `name` and `preferred_username` in others' tokens, in bytes.
+const OTHERS_NAME: usize = 1024;
+/// The longest `zoneinfo`, in bytes.
+const ZONE: usize = 64;
+/// How many roles there may be, and the longest of them in bytes.
+const ROLES: usize = 64;
+const ROLE: usize = 256;
+
 /// The codes of which the refusal has one.
 pub type Refusal = Vec<&'static str>;
 
 /// What a session has to be made of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Accepted {
     token_type: &'static str,
     id: String,
@@ -39,12 +47,14 @@ pub struct Accepted {
     client_kind: String,
     server: Option<String>,
     instance: Option<String>,
-    /// Nearest first: `sub`, `sid`, `client_id`.
-    actors: Vec<[Option<String>; 3]>,
+    /// Nearest first.
+    actors: Vec<ActorClaims>,
     token_id: Option<String>,
     issuer: Option<String>,
     audience: Vec<String>,
     scope: Vec<String>,
+    roles: Vec<String>,
+    authenticated_at: Option<Duration>,
     issued_at: Option<Duration>,
     not_before: Option<Duration>,
     expires_at: Duration,
@@ -52,6 +62,14 @@ pub struct Accepted {
     ui_culture: (String, Option<ClientSource>),
     utc_offset: i32,
     time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct ActorClaims {
+    sub: Option<String>,
+    sid: Option<String>,
+    client_id: Option<String>,
+    auth_time: Option<Duration>,
 }
 
 /// Judges a token from its bytes on.
@@ -213,8 +231,9 @@ impl Form<'_> {
             not_before: self.moment("nbf"),
             issued_at: self.moment("iat"),
             token_id: self.text("jti", limits.claim),
-            name: self.text("name", limits.claim),
-            login: self.text("preferred_username", limits.claim),
+            authenticated_at: self.moment("auth_time"),
+            name: self.display_name("name"),
+            login: self.display_name("preferred_username"),
             access_level: self.word("access_level", &["regular", "administrator"]),
             server: self.text("server", limits.claim),
             instance: self.text("instance", limits.claim),
@@ -223,9 +242,8 @@ impl Form<'_> {
         if self.claims.get("sub").is_some() && token.user_id.is_empty() {
             self.faults.push(CLAIM);
         }
-        let scope = self.text("scope", limits.scope).unwrap_or_default();
-        let words = scope.split(' ').filter(|word| !word.is_empty());
-        token.scope = words.map(str::to_owned).collect();
+        token.scope = self.scope();
+        token.roles = self.roles();
         let sid = self.text("sid", limits.claim);
         token.id = sid
             .or(token.token_id.clone())
@@ -303,6 +321,66 @@ impl Form<'_> {
         }
     }
 
+    /// Text that is only displayed: in others' tokens a bad one counts as absent.
+    fn display(&mut self, name: &str, max: usize) -> Option<String> {
+        let before = self.faults.len();
+        let text = self.text(name, max);
+        self.forgive(before);
+        text
+    }
+
+    fn display_name(&mut self, name: &str) -> Option<String> {
+        let max = if self.ours {
+            self.config.limits.claim
+        } else {
+            OTHERS_NAME
+        };
+        self.display(name, max)
+    }
+
+    /// In others' tokens, takes back what was noted after the first `before` faults.
+    fn forgive(&mut self, before: usize) {
+        if !self.ours {
+            self.faults.truncate(before);
+        }
+    }
+
+    /// The words of one text, or in others' tokens of an array of texts.
+    fn scope(&mut self) -> Vec<String> {
+        let max = self.config.limits.scope;
+        let scope = match self.claims.get("scope") {
+            Some(Json::Array(items)) if !self.ours => {
+                let texts: Option<Vec<_>> = items.iter().map(Json::text).collect();
+                let joined = texts.map(|texts| texts.join(" "));
+                let joined = joined.filter(|joined| joined.len() <= max);
+                if joined.is_none() {
+                    self.faults.push(CLAIM);
+                }
+                joined
+            }
+            _ => self.text("scope", max),
+        };
+        let scope = scope.unwrap_or_default();
+        let words = scope.split(' ').filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    }
+
+    fn roles(&mut self) -> Vec<String> {
+        let roles = match self.claims.get("roles") {
+            None => return Vec::new(),
+            Some(Json::Array(items)) if items.len() <= ROLES => {
+                let fits = |role: &&str| role.len() <= ROLE;
+                let role = |item: &Json| item.text().filter(fits).map(str::to_owned);
+                items.iter().map(role).collect()
+            }
+            Some(_) => None,
+        };
+        roles.unwrap_or_else(|| {
+            self.faults.push(CLAIM);
+            Vec::new()
+        })
+    }
+
     /// One of a few words, the first where there is none.
     fn word(&mut self, name: &str, words: &[&str]) -> String {
         let word = self.text(name, self.config.limits.claim);
@@ -329,18 +407,7 @@ impl Form<'_> {
     }
 
     fn moment(&mut self, name: &str) -> Option<Duration> {
-        let last = Duration::from_secs(LAST_SECOND);
-        let moment = match self.claims.get(name)? {
-            Json::Number(text) => match text.parse::<u64>() {
-                Ok(seconds) => Some(Duration::from_secs(seconds)),
-                // As serde_json rounds it, the last bit of which need not be that of `str::parse`.
-                Err(_) => serde_json::from_str(text)
-                    .ok()
-                    .and_then(|it| Duration::try_from_secs_f64(it).ok()),
-            },
-            _ => None,
-        };
-        let moment = moment.filter(|it| *it <= last);
+        let moment = moment(self.claims.get(name)?);
         if moment.is_none() {
             self.faults.push(CLAIM);
         }
@@ -371,7 +438,7 @@ impl Form<'_> {
     }
 
     fn culture(&mut self, name: &str) -> Option<String> {
-        let mut tag = self.text(name, self.config.limits.locale)?;
+        let mut tag = self.display(name, self.config.limits.locale)?;
         if !self.ours {
             if tag.is_empty() {
                 return None;
@@ -392,22 +459,21 @@ impl Form<'_> {
             _ => None,
         };
         let minutes = minutes.filter(|it| (-840..=840).contains(it));
-        if minutes.is_none() {
+        if minutes.is_none() && self.ours {
             self.faults.push(CLAIM);
         }
         minutes
     }
 
     fn zone(&mut self) -> Option<culture::Zone> {
-        // Ill-formed and too long are one here.
-        let name = self.text("zoneinfo", usize::MAX)?;
+        let name = self.display("zoneinfo", ZONE)?;
         if self.ours && !culture::is_zone_name(&name) {
             self.faults.push(CLAIM);
         }
         culture::zone(&name)
     }
 
-    fn actors(&mut self) -> Vec<[Option<String>; 3]> {
+    fn actors(&mut self) -> Vec<ActorClaims> {
         let mut actors = Vec::new();
         let mut next = self.claims.get("act").cloned();
         while let Some(act) = next {
@@ -430,12 +496,16 @@ impl Form<'_> {
                 }
             };
             let max = self.config.limits.claim;
-            let actor = [
-                text("sub", max.min(255)),
-                text("sid", max),
-                text("client_id", max),
-            ];
-            if actor[0].as_ref().is_none_or(String::is_empty) {
+            let actor = ActorClaims {
+                sub: text("sub", max.min(255)),
+                sid: text("sid", max),
+                client_id: text("client_id", max),
+                auth_time: get(&members, "auth_time").and_then(moment),
+            };
+            if actor.sub.as_ref().is_none_or(String::is_empty) {
+                self.faults.push(CLAIM);
+            }
+            if get(&members, "auth_time").is_some() && actor.auth_time.is_none() {
                 self.faults.push(CLAIM);
             }
             actors.push(actor);
@@ -443,6 +513,23 @@ impl Form<'_> {
         }
         actors
     }
+}
+
+/// A NumericDate: to the nanosecond where nine digits behind the point say so, else as near as a
+/// double of 64 bits.
+fn moment(value: &Json) -> Option<Duration> {
+    let Json::Number(text) = value else {
+        return None;
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let moment = if is_digits(whole) && is_digits(fraction) && fraction.len() <= 9 {
+        let nanos = format!("{fraction:0<9}").parse().ok()?;
+        Duration::new(whole.parse().ok()?, nanos)
+    } else {
+        Duration::try_from_secs_f64(text.parse().ok()?).ok()?
+    };
+    (moment <= Duration::from_secs(LAST_SECOND)).then_some(moment)
 }
 
 /// Section 3: UUIDv5 of what the token says.
@@ -457,7 +544,94 @@ fn derived_id(token: &Accepted) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, name.join("\n").as_bytes()).to_string()
 }
 
+/// An identifier that is a UUID in the hyphenated form in lower case.
+fn uuid(id: &str) -> Option<Uuid> {
+    let uuid = Uuid::try_parse(id).ok()?;
+    (uuid.hyphenated().to_string() == id).then_some(uuid)
+}
+
+/// As it is after a double has been written in its shortest form and read again.
+fn by_double(instant: Duration) -> Option<Duration> {
+    moment(&Json::Number(format!("{:?}", instant.as_secs_f64())))
+}
+
 impl Accepted {
+    /// Section 6: the session of `user` that is nested in this one now, but for its new ids; `None`
+    /// where there can be none.
+    pub fn nested(&self, user: &str) -> Option<Self> {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+        let now = Duration::from_secs(NOW.unsigned_abs());
+        let ours = matches!(self.token_type, "session+jwt" | "nested-session+jwt");
+        let authenticated_at = self.authenticated_at.filter(|_| ours);
+        let began_at = match (self.issued_at, authenticated_at) {
+            (Some(issued_at), Some(authenticated_at)) => Some(issued_at.min(authenticated_at)),
+            (issued_at, _) => issued_at,
+        };
+        let mut actors = vec![ActorClaims {
+            sub: Some(self.user_id.clone()),
+            sid: Some(self.id.clone()),
+            client_id: self.application_id.clone(),
+            auth_time: began_at,
+        }];
+        actors.extend(self.actors.iter().cloned());
+        for actor in &mut actors {
+            actor.auth_time = actor.auth_time.and_then(by_double);
+        }
+        if actors.len() > 4 || self.application_id.is_none() {
+            return None;
+        }
+        // What nobody chose is chosen by the next service.
+        let is_chosen = |(culture, source): &(String, Option<ClientSource>)| {
+            culture != "und" || *source != Some(ClientSource::Default)
+        };
+        let chosen = is_chosen(&self.culture) || is_chosen(&self.ui_culture);
+        let inherit = |(culture, source): &(String, Option<ClientSource>)| {
+            let source = if chosen {
+                Some(ClientSource::Token)
+            } else {
+                *source
+            };
+            (culture.clone(), source)
+        };
+        let in_millis = |it: Duration| Duration::new(it.as_secs(), it.subsec_millis() * 1_000_000);
+        Some(Self {
+            token_type: "nested-session+jwt",
+            user_id: user.to_owned(),
+            name: None,
+            login: None,
+            access_level: "regular".to_owned(),
+            actors,
+            scope: Vec::new(),
+            roles: Vec::new(),
+            authenticated_at: began_at.map(in_millis),
+            issued_at: Some(now),
+            not_before: None,
+            expires_at: Duration::from_secs(self.expires_at.min(now + WEEK).as_secs()),
+            culture: inherit(&self.culture),
+            ui_culture: inherit(&self.ui_culture),
+            ..self.clone()
+        })
+    }
+
+    /// With the ids of `session`, which are new.
+    #[must_use]
+    pub fn with_ids(self, session: &Session) -> Self {
+        let id = session.id().to_string();
+        let token_id = session.token().and_then(|token| token.id());
+        let token_id = token_id.map(ToString::to_string);
+        assert!(id != self.id && token_id != self.token_id);
+        Self {
+            id,
+            token_id,
+            ..self
+        }
+    }
+
+    /// Whether a service with this leeway still accepts it.
+    pub fn is_live(&self, leeway: u64) -> bool {
+        Duration::from_secs(NOW.unsigned_abs()) < self.expires_at + Duration::from_secs(leeway)
+    }
+
     /// Panics unless each member of the session is as it has to be.
     pub fn assert_is(&self, session: &Session) {
         let token = session.token().expect("it was read from a token");
@@ -470,17 +644,18 @@ impl Accepted {
         };
         let chain = session.actor().into_iter().flat_map(Actor::chain);
         let actors: Vec<_> = chain
-            .map(|it| {
-                [
-                    Some(text(it.user_id())),
-                    it.session_id().map(|it| text(it)),
-                    it.application_id().map(|it| text(it)),
-                ]
+            .map(|it| ActorClaims {
+                sub: Some(text(it.user_id())),
+                sid: it.session_id().map(|it| text(it)),
+                client_id: it.application_id().map(|it| text(it)),
+                auth_time: it.authenticated_at().map(moment),
             })
             .collect();
         assert_eq!(token.token_type().as_str(), self.token_type);
         assert_eq!(text(session.id()), self.id);
+        assert_eq!(session.id().as_uuid(), uuid(&self.id));
         assert_eq!(text(user.id()), self.user_id);
+        assert_eq!(user.id().as_uuid(), uuid(&self.user_id));
         assert_eq!(user.name(), self.name.as_deref());
         assert_eq!(user.login(), self.login.as_deref());
         assert_eq!(user.access_level().as_str(), self.access_level);
@@ -494,6 +669,10 @@ impl Accepted {
         assert_eq!(token.issuer(), self.issuer.as_deref());
         assert!(token.audience().eq(self.audience.iter().map(|it| &**it)));
         assert!(token.scope().eq(self.scope.iter().map(|it| &**it)));
+        assert!(session.scope().eq(token.scope()));
+        assert!(token.roles().eq(self.roles.iter().map(|it| &**it)));
+        assert!(session.roles().eq(token.roles()));
+        assert_eq!(token.authenticated_at().map(moment), self.authenticated_at);
         assert_eq!(token.issued_at().map(moment), self.issued_at);
         assert_eq!(token.not_before().map(moment), self.not_before);
         assert_eq!(moment(token.expires_at()), self.expires_at);

@@ -83,7 +83,7 @@ pub struct Bounds {
 
 const PROFILE: Bounds = Bounds {
     token: 8192,
-    header: 1024,
+    header: 4096,
     nesting: 32,
     claim: 256,
     locale: 64,

@@ -6,10 +6,11 @@
 //! ```
 //!
 //! They are models, written after the code line by line, and not the code itself: an `ArcSwap` does
-//! not run under loom, and stands here as an atomic number that says which value is in it, read with
-//! `Acquire` and written with `AcqRel`, the least that it promises. Whoever changes the protocol in
-//! `src/key/store.rs`, `src/token/cache.rs`, `src/token/verifier.rs` or `src/token/revocation.rs`
-//! changes it here too. Each model is also run with a mistake in it, and has to fail then.
+//! not run under loom. It stands here as an atomic number that identifies the value in it, read with
+//! `Acquire` and written with `AcqRel`, the least that it promises. A change of the protocol in
+//! `src/jws/key_store.rs`, `src/verify/verifier.rs`, `src/verify/cache/table.rs`,
+//! `src/verify/revocation/list.rs` or `src/verify/revocation/table.rs` is a change here too. Each model
+//! is also run with a mistake in it, and has to fail then.
 
 #[cfg(test)]
 mod tests {
@@ -214,54 +215,45 @@ mod tests {
         });
     }
 
-    /// `take_bytes` and `give_bytes` of the cache, of which all threads together have so many.
-    fn take_and_give(is_atomic: bool) {
-        const MAX: usize = 3;
-
-        fn take(bytes: &AtomicUsize, more: usize, is_atomic: bool) -> bool {
-            let relaxed = Ordering::Relaxed;
-            let sum = |had: usize| had.checked_add(more).filter(|it| *it <= MAX);
-            match is_atomic {
-                true => bytes.fetch_update(relaxed, relaxed, sum).is_ok(),
-                false => match sum(bytes.load(relaxed)) {
-                    Some(sum) => {
-                        bytes.store(sum, relaxed);
-                        true
-                    }
-                    None => false,
-                },
-            }
-        }
-
+    /// The `Seat` of a cache's table, and one of its counters, which only the thread that has the seat
+    /// adds to: by a load and a store.
+    fn take_seat(released_with: Ordering) {
         model(move || {
-            let bytes = Arc::new(AtomicUsize::new(0));
-            let held = Arc::new(AtomicUsize::new(0));
-            let work = |bytes: Arc<AtomicUsize>, held: Arc<AtomicUsize>| {
+            let is_taken = Arc::new(AtomicBool::new(false));
+            let hits = Arc::new(AtomicU64::new(0));
+            let work = |is_taken: Arc<AtomicBool>, hits: Arc<AtomicU64>| {
                 move || {
-                    if take(&bytes, 2, is_atomic) {
-                        let all = held.fetch_add(2, Ordering::SeqCst) + 2;
-                        assert!(all <= MAX, "more is held than there may be");
-                        held.fetch_sub(2, Ordering::SeqCst);
-                        bytes.fetch_sub(2, Ordering::Relaxed);
+                    let has_seat = !is_taken.load(Ordering::Relaxed)
+                        && !is_taken.swap(true, Ordering::Acquire);
+                    if has_seat {
+                        hits.store(hits.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                        is_taken.store(false, released_with);
                     }
+                    has_seat
                 }
             };
-            let other = thread::spawn(work(bytes.clone(), held.clone()));
-            work(bytes.clone(), held)();
-            other.join().unwrap();
-            assert_eq!(bytes.load(Ordering::Relaxed), 0, "bytes were lost");
+            let other = thread::spawn(work(is_taken.clone(), hits.clone()));
+            let mine = work(is_taken, hits.clone())();
+            let theirs = other.join().unwrap();
+            let counted = hits.load(Ordering::Relaxed);
+            assert!(mine || theirs, "the seat was lost");
+            assert_eq!(
+                counted,
+                u64::from(mine) + u64::from(theirs),
+                "a hit was lost"
+            );
         });
     }
 
     #[test]
-    fn threads_together_hold_no_more_bytes_than_there_may_be() {
-        take_and_give(true);
+    fn the_next_table_of_a_seat_adds_to_what_the_last_one_counted() {
+        take_seat(Ordering::Release);
     }
 
     #[test]
-    #[should_panic(expected = "bytes were lost")]
-    fn a_load_and_a_store_would_not_do() {
-        take_and_give(false);
+    #[should_panic(expected = "a hit was lost")]
+    fn a_seat_released_without_order_loses_counts() {
+        take_seat(Ordering::Relaxed);
     }
 
     /// `RevocationList` with one issuer, whose tables are one of these, or none, which is 0.

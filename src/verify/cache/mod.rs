@@ -1,148 +1,131 @@
-//! Sessions of tokens that were verified already, so that the second request with a token costs
-//! no signature.
+//! A cache of verified tokens, so that the third request with a token costs no signature.
 //!
-//! Each thread has tables of its own, one for each verifier, and so takes no lock and shares no
-//! reference count with other threads. Only what was verified enters. A hit is a session of the
-//! very same token (all of it is compared, in constant time), of the very same set of keys, at a
-//! moment when the token is valid; everything else is a miss, and the token is judged anew.
+//! Each thread has one table for each verifier, and so takes no lock and shares no reference count
+//! with other threads. Only verified tokens enter. A hit is a session of the same token (all of it is
+//! compared, in constant time) and the same key set, at an instant at which the verifier would make
+//! the same session; everything else is a miss, and the token is verified.
 
-mod state;
 mod table;
 
 use std::{
     cell::RefCell,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    hash::BuildHasher,
+    num::NonZero,
+    ptr,
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    thread,
 };
 
-use self::{state::CacheState, table::Table};
-use super::verified::{Validity, Verified};
+use foldhash::fast::RandomState;
+
+use self::table::{Seat, Table};
 use crate::{session::Session, time::NumericDate};
 
+/// Bytes at the end of a token that are hashed: 192 bits of the signature, which nobody without the
+/// key can choose.
+const TAIL: usize = 32;
+
 thread_local! {
-    static TABLES: RefCell<Vec<Table>> = const { RefCell::new(Vec::new()) };
+    static TABLES: RefCell<Vec<(Weak<CacheInner>, Table)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How often a verifier's cache of verified tokens was of use, and how large it is; from
+/// Hit, miss and eviction counts of a verifier's token cache, and its current size; from
 /// [`SessionVerifier::cache_stats`](crate::SessionVerifier::cache_stats).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// Tokens whose session was there.
+    /// Lookups that found a session.
     pub hits: u64,
-    /// Tokens that were verified and accepted, since their session was not there; without those
-    /// of threads for which there is no room at all.
+    /// Lookups that missed and whose token was then verified and accepted. Threads without a table
+    /// do not count.
     pub misses: u64,
-    /// Sessions that went to make room for others.
+    /// Sessions that were removed to make room for others.
     pub evictions: u64,
-    /// Sessions that are there now; one that several threads have counts for each.
+    /// Cached sessions, expired ones included until they are removed. A session cached by several
+    /// threads counts once for each.
     pub sessions: usize,
-    /// Bytes that all threads together use now, counted generously.
+    /// Bytes of memory that the tables of all threads take, estimated from above.
     pub bytes: usize,
 }
 
 /// The cache of one verifier, in all threads.
 pub(super) struct TokenCache {
-    shared: Arc<CacheState>,
+    inner: Arc<CacheInner>,
+}
+
+struct CacheInner {
+    /// Bytes for the table of one thread.
+    quota: usize,
+    hasher: RandomState,
+    /// One for each thread that may have a table.
+    seats: Box<[Arc<Seat>]>,
 }
 
 impl TokenCache {
+    /// A cache of `max_bytes`, for as many threads as the machine runs at once.
     pub(super) fn new(max_bytes: usize) -> Self {
+        let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let inner = CacheInner {
+            quota: max_bytes / threads,
+            hasher: RandomState::default(),
+            seats: (0..threads.get()).map(|_| Arc::default()).collect(),
+        };
         Self {
-            shared: Arc::new(CacheState::new(max_bytes)),
+            inner: Arc::new(inner),
         }
     }
 
-    /// The session of this token, if it is there, was verified with this `generation` of keys and
-    /// `is_valid` says that it still holds `now`.
-    pub(super) fn get(
+    /// The session of this token, if it was verified with this `generation` of keys and the verifier
+    /// would make the same one `now`.
+    pub(super) fn get(&self, token: &[u8], generation: u64, now: NumericDate) -> Option<Session> {
+        self.with_table(token, generation, |table, hash| table.get(hash, token, now))?
+    }
+
+    /// Notes that this token was verified with this `generation` of keys, and caches its session the
+    /// second time.
+    pub(super) fn note(&self, token: &[u8], session: &Session, generation: u64, now: NumericDate) {
+        let note = |table: &mut Table, hash| table.note(hash, token, session, now);
+        self.with_table(token, generation, note);
+    }
+
+    /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
+    /// `None` for a token that is too short to be signed, and in a thread that gets no table.
+    fn with_table<T>(
         &self,
         token: &[u8],
         generation: u64,
-        now: impl FnOnce() -> NumericDate,
-        is_valid: impl FnOnce(&Session, &Validity, NumericDate) -> bool,
-    ) -> Option<Session> {
-        let hash = self.shared.hash(token)?;
-        self.with_own_table(|table| table.get(hash, token, generation, now, is_valid))?
-    }
-
-    /// Notes that this token was verified; the second time, keeps its session. Most tokens of a
-    /// flood are seen once.
-    pub(super) fn note(&self, token: &[u8], verified: &Verified) {
-        if let Some(hash) = self.shared.hash(token) {
-            self.with_table(|table| {
-                if table.note(hash, verified.generation, verified.at) {
-                    table.insert(hash, token, verified);
-                }
-            });
-        }
-    }
-
-    /// Hands this thread's table to `f`, if it has one.
-    fn with_own_table<T>(&self, f: impl FnOnce(&mut Table) -> T) -> Option<T> {
-        let visit = |tables: &RefCell<Vec<Table>>| {
+        f: impl FnOnce(&mut Table, u64) -> T,
+    ) -> Option<T> {
+        let tail: &[u8; TAIL] = token.last_chunk()?;
+        let hash = self.inner.hasher.hash_one(tail);
+        let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
-            let own = tables
-                .iter_mut()
-                .find(|it| Arc::ptr_eq(&it.shared, &self.shared));
-            own.map(f)
+            let is_own = |owner: &Weak<CacheInner>| ptr::eq(owner.as_ptr(), &*self.inner);
+            if !matches!(&**tables, [(owner, _)] if is_own(owner)) {
+                // Frees the tables of dropped verifiers.
+                tables.retain(|(owner, _)| owner.strong_count() > 0);
+                if !tables.iter().any(|(owner, _)| is_own(owner)) {
+                    let table = Table::new(self.inner.quota, &self.inner.seats)?;
+                    tables.push((Arc::downgrade(&self.inner), table));
+                }
+            }
+            let (_, table) = tables.iter_mut().find(|(owner, _)| is_own(owner))?;
+            table.keep_generation(generation);
+            Some(f(table, hash))
         };
-        TABLES.try_with(visit).ok().flatten()
+        TABLES.try_with(visit).ok()?
     }
 
-    /// As [`with_own_table`](Self::with_own_table), and makes a table where there is none.
-    fn with_table(&self, f: impl FnOnce(&mut Table)) {
-        // Not in a thread that is being torn down.
-        let _ = TABLES.try_with(|tables| {
-            let Ok(mut tables) = tables.try_borrow_mut() else {
-                return;
-            };
-            tables.retain(|it| !it.shared.closed.load(Ordering::Relaxed));
-            if let Some(own) = tables
-                .iter_mut()
-                .find(|it| Arc::ptr_eq(&it.shared, &self.shared))
-            {
-                return f(own);
-            }
-            if let Some(mut table) = Table::new(&self.shared) {
-                f(&mut table);
-                tables.reserve_exact(1);
-                tables.push(table);
-            }
-        });
-    }
-
+    #[expect(clippy::arithmetic_side_effects, reason = "no sum reaches 2^64")]
     pub(super) fn stats(&self) -> CacheStats {
-        let shared = &*self.shared;
-        let threads = shared.threads();
-        let mut stats = CacheStats {
-            sessions: shared.sessions.load(Ordering::Relaxed),
-            bytes: shared.bytes.load(Ordering::Relaxed),
-            ..CacheStats::default()
-        };
-        for counters in threads
-            .living
-            .iter()
-            .map(|it| &**it)
-            .chain([&threads.ended])
-        {
-            add(&mut stats.hits, &counters.hits);
-            add(&mut stats.misses, &counters.misses);
-            add(&mut stats.evictions, &counters.evictions);
+        let mut stats = CacheStats::default();
+        for Seat { counters, .. } in self.inner.seats.iter().map(|seat| &**seat) {
+            stats.hits += counters.hits.load(Relaxed);
+            stats.misses += counters.misses.load(Relaxed);
+            stats.evictions += counters.evictions.load(Relaxed);
+            stats.sessions += counters.sessions.load(Relaxed);
+            stats.bytes += counters.bytes.load(Relaxed);
         }
         stats
     }
-}
-
-/// The tables go at the next occasion that their threads have.
-impl Drop for TokenCache {
-    fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::Relaxed);
-    }
-}
-
-fn add(sum: &mut u64, counter: &AtomicU64) {
-    *sum = sum.saturating_add(counter.load(Ordering::Relaxed));
 }

@@ -1,632 +1,577 @@
-//! What one thread keeps for one verifier, and what goes when there is no more room.
+//! The table of one thread: a hash table of bounded size with CLOCK eviction.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    reason = "indices are taken modulo a length that is a power of two; sizes are below the quota"
+)]
 
 use std::{
-    mem,
+    iter, mem,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
 };
 
 use zeroize::Zeroizing;
 
-use super::state::{CacheState, Counters};
 use crate::{
     constant_time,
-    session::Session,
+    session::{Session, SessionInner},
     time::NumericDate,
-    verify::verified::{Validity, Verified},
 };
 
-/// For so many bytes that the cache may have, one token that was seen once is remembered: twice
-/// as many as there may be sessions of a usual size.
-const BYTES_PER_SIGHTING: usize = 1024;
+/// Slots of a set.
+const WAYS: usize = 4;
 
-/// In how many places a token may be.
-const WAYS: usize = 8;
+/// When the table is full, one insertion in eight is admitted. Otherwise a working set larger than
+/// the cache thrashes.
+const INSERTIONS_PER_ADMISSION: usize = 8;
 
-/// How many entries are looked at for expired ones when a token was verified.
-const SWEEP: usize = 4;
+/// Maximum slots that the hand passes for one insertion.
+const MAX_STEPS: usize = 128;
 
-/// A thread that only finds what it looks for gives way to others, and drops what has expired, at
-/// each hit of so many.
-const HITS_BETWEEN_UPKEEP: u64 = 64;
-
-/// Where something has to go for it, only every so many tokens are let in: with more live sessions
-/// than there is room for, all would push each other out before they are of use.
-const PATIENCE: u8 = 8;
-
-/// How many go at most for one that is let in: a token may be as large as many others.
-const MAX_EVICTIONS: usize = 32;
-
-/// How many places are looked at for one that goes: most may be empty, or all of use.
-const LOOKS: usize = 128;
-
-/// What one thread keeps for one verifier: sets of a few places each, and the hash says which set.
-pub(super) struct Table {
-    pub(super) shared: Arc<CacheState>,
-    counters: Arc<Counters>,
-    /// The set of keys that all entries were verified with.
-    generation: u64,
-    /// As many as a power of two, or none.
-    sets: Vec<Set>,
-    len: usize,
-    /// Where the search for an entry to evict goes on.
-    hand: usize,
-    /// How many tokens may wait before the next is let in.
-    patience: u8,
-    /// Whether it is one of `thread_count`.
-    has_share: bool,
-    /// Where the search for expired entries goes on.
-    broom: usize,
-    /// The marks of tokens that were seen once, newest first, each in the set that its hash says.
-    sightings: Box<[[u32; 4]]>,
-    /// What this table has taken of the shared bytes.
-    bytes: usize,
-}
-
-/// The places in which a token of some hash may be.
+/// What one thread counts; no other thread writes to its cache lines.
 #[derive(Default)]
-struct Set {
-    /// Of each entry the part of its hash that tells it from the others; 0 where there is none.
-    marks: [u32; WAYS],
-    entries: [Option<Entry>; WAYS],
+#[repr(align(128))]
+pub(super) struct Counters {
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
+    pub(super) evictions: AtomicU64,
+    pub(super) sessions: AtomicUsize,
+    pub(super) bytes: AtomicUsize,
 }
+
+/// The place of one thread's table in the cache of a verifier. What the table counted stays, and the
+/// next table adds to it.
+#[derive(Default)]
+pub(super) struct Seat {
+    is_taken: AtomicBool,
+    pub(super) counters: Counters,
+}
+
+/// What one thread caches for one verifier. A token is in the set that its hash says, or in the
+/// neighbor; these two are a pair.
+pub(super) struct Table {
+    seat: Arc<Seat>,
+    quota: usize,
+    /// That of the key set that verified all entries.
+    generation: Option<u64>,
+    /// The admission filter, a Bloom filter of the tokens seen once: two bits for each.
+    seen: Box<[u64]>,
+    seen_len: usize,
+    /// At least a pair.
+    sets: Vec<Set>,
+    /// The slot that the CLOCK hand passed last.
+    hand: usize,
+    /// Insertions since the table is full.
+    full_insertions: usize,
+}
+
+/// Aligned so that a lookup that follows no pointer reads one pair of cache lines.
+#[derive(Default)]
+#[repr(align(128))]
+struct Set {
+    /// The hash of each entry; 0 marks an empty slot.
+    hashes: [u32; WAYS],
+    entries: [Option<Entry>; WAYS],
+    /// CLOCK reference bits: hit since the hand last passed.
+    referenced: [bool; WAYS],
+}
+
+const _: () = assert!(size_of::<Set>() == 128);
 
 struct Entry {
-    hash: u64,
     token: Zeroizing<Box<[u8]>>,
-    session: Session,
-    validity: Validity,
-    bytes: usize,
-    /// It was of use since the hand came by.
-    used: bool,
+    session: Arc<SessionInner>,
 }
 
-impl Set {
-    fn position(&self, mark: u32) -> Option<usize> {
-        self.marks.iter().position(|it| *it == mark)
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.token.len() + self.session.heap_bytes()
     }
 }
 
 impl Table {
-    /// Of one that is empty: itself, what it counts, and where both are listed.
-    const BYTES: usize = size_of::<Self>() + 2 * size_of::<Counters>() + 64;
-
-    /// `None` if there is no room even for an empty one.
-    pub(super) fn new(shared: &Arc<CacheState>) -> Option<Self> {
-        if !shared.take_bytes(Self::BYTES, shared.max_bytes) {
+    /// `None` if the quota has no room for an empty table, or all seats are taken.
+    pub(super) fn new(quota: usize, seats: &[Arc<Seat>]) -> Option<Self> {
+        // At most 1/64 of the quota, but between 64 bytes and 64 KiB.
+        let words = (quota / 1024).clamp(8, 8192).next_power_of_two();
+        if Self::empty_bytes(words) > quota {
             return None;
         }
-        let counters = Arc::<Counters>::default();
-        shared.threads().living.push(Arc::clone(&counters));
-        let mut table = Self {
-            shared: Arc::clone(shared),
-            counters,
-            generation: 0,
+        let is_free = |flag: &AtomicBool| !flag.load(Relaxed) && !flag.swap(true, Acquire);
+        let seat = seats.iter().find(|seat| is_free(&seat.is_taken))?;
+        Some(Self {
+            seat: Arc::clone(seat),
+            quota,
+            generation: None,
+            seen: vec![0; words].into(),
+            seen_len: 0,
             sets: Vec::new(),
-            len: 0,
             hand: 0,
-            patience: PATIENCE,
-            has_share: false,
-            broom: 0,
-            sightings: Box::default(),
-            bytes: Self::BYTES,
-        };
-        table.renew_sightings();
-        Some(table)
+            full_insertions: 0,
+        })
     }
 
-    pub(super) fn get(
-        &mut self,
-        hash: u64,
-        token: &[u8],
-        generation: u64,
-        now: impl FnOnce() -> NumericDate,
-        is_valid: impl FnOnce(&Session, &Validity, NumericDate) -> bool,
-    ) -> Option<Session> {
-        if self.generation != generation {
-            self.clear(generation);
+    /// Four tables, since that many are allocated for the first.
+    fn empty_bytes(words: usize) -> usize {
+        4 * size_of::<Self>() + 2 * size_of::<Seat>() + 2 * size_of::<Set>() + 8 * words
+    }
+
+    /// Removes what another key set verified; called before any other method.
+    pub(super) fn keep_generation(&mut self, generation: u64) {
+        if self.generation != Some(generation) {
+            self.generation = Some(generation);
+            self.sets = empty_sets(2);
+            self.seat.counters.sessions.store(0, Relaxed);
+            let bytes = Self::empty_bytes(self.seen.len());
+            self.seat.counters.bytes.store(bytes, Relaxed);
+        }
+    }
+
+    pub(super) fn get(&mut self, hash: u64, token: &[u8], now: NumericDate) -> Option<Session> {
+        let hash = fold(hash);
+        let (set, way) = self.find(hash, |set, way| set.hashes[way] == hash)?;
+        let entry = self.sets[set].entries[way].as_ref()?;
+        if !entry.session.validity.contains(now) {
+            self.remove(set, way);
             return None;
         }
-        let (set, way) = self.find(hash)?;
-        let places = &mut self.sets.get_mut(set)?.entries;
-        let entry = places.get_mut(way)?.as_mut()?;
         if !constant_time::is_same(&entry.token, token) {
             return None;
         }
-        let now = now();
-        if !is_valid(&entry.session, &entry.validity, now) {
-            self.remove(set, way);
-            return None;
-        }
-        entry.used = true;
-        let session = entry.session.clone();
-        if count(&self.counters.hits, 1).is_multiple_of(HITS_BETWEEN_UPKEEP) {
-            self.keep_up(now);
-        }
+        let session = Session::from_inner(Arc::clone(&entry.session));
+        self.sets[set].referenced[way] = true;
+        // No other thread adds to it, so that a load and a store lose nothing.
+        let hits = &self.seat.counters.hits;
+        hits.store(hits.load(Relaxed) + 1, Relaxed);
         Some(session)
     }
 
-    /// Notes a token, and says whether it was noted before.
-    pub(super) fn note(&mut self, hash: u64, generation: u64, now: NumericDate) -> bool {
-        count(&self.counters.misses, 1);
-        if self.generation != generation {
-            self.clear(generation);
+    /// Notes a verified token, and inserts it the second time.
+    pub(super) fn note(&mut self, hash: u64, token: &[u8], session: &Session, now: NumericDate) {
+        self.seat.counters.misses.fetch_add(1, Relaxed);
+        if self.see(hash) {
+            let entry = Entry {
+                token: Zeroizing::new(token.into()),
+                session: Arc::clone(session.inner()),
+            };
+            self.insert(fold(hash), entry, now);
         }
-        self.keep_up(now);
-        if self.sightings.is_empty() {
-            self.renew_sightings();
+    }
+
+    /// Adds a token to the filter, and returns whether it was there. The filter is emptied when an
+    /// eighth of its bits are set: until then at most one unknown token in 64 passes.
+    fn see(&mut self, hash: u64) -> bool {
+        if self.seen_len >= 4 * self.seen.len() {
+            self.seen.fill(0);
+            self.seen_len = 0;
         }
-        let set = index(hash, self.sightings.len());
-        let Some(seen) = self.sightings.get_mut(set) else {
-            // Others have taken all that there is.
-            self.ask_for_share();
-            return false;
+        let mut is_known = true;
+        for hash in [hash, hash >> 32] {
+            let word = (hash as usize / 64) & (self.seen.len() - 1);
+            let bit = 1 << (hash % 64);
+            is_known &= self.seen[word] & bit != 0;
+            self.seen[word] |= bit;
+        }
+        self.seen_len += usize::from(!is_known);
+        is_known
+    }
+
+    fn insert(&mut self, hash: u32, entry: Entry, now: NumericDate) {
+        self.grow();
+        let bytes = entry.bytes();
+        if self.make_room(bytes, now) {
+            self.place(hash, entry);
+            self.seat.counters.sessions.fetch_add(1, Relaxed);
+            self.seat.counters.bytes.fetch_add(bytes, Relaxed);
+        }
+    }
+
+    fn home(&self, hash: u32) -> usize {
+        hash as usize & (self.sets.len() - 1)
+    }
+
+    /// The first slot of the pair of `hash` that is accepted.
+    fn find(&self, hash: u32, accepts: impl Fn(&Set, usize) -> bool) -> Option<(usize, usize)> {
+        let in_set = |set: usize| {
+            let way = (0..WAYS).find(|way| accepts(&self.sets[set], *way))?;
+            Some((set, way))
         };
-        let is_second = seen.contains(&mark(hash));
-        if !is_second {
-            seen.rotate_right(1);
-            seen[0] = mark(hash);
+        in_set(self.home(hash)).or_else(|| in_set(self.home(hash) ^ 1))
+    }
+
+    /// Puts an entry into a free slot of its pair, or evicts one of the same hash or the first
+    /// unreferenced one.
+    fn place(&mut self, hash: u32, entry: Entry) {
+        let slot = self
+            .find(hash, |set, way| [0, hash].contains(&set.hashes[way]))
+            .or_else(|| self.find(hash, |set, way| !set.referenced[way]));
+        let (set, way) = slot.unwrap_or((self.home(hash), 0));
+        if self.sets[set].hashes[way] != 0 {
+            self.evict(set, way);
         }
-        is_second
+        let set = &mut self.sets[set];
+        (set.hashes[way], set.entries[way]) = (hash, Some(entry));
     }
 
-    /// What is not asked for itself: others' expired entries, and others' shares.
-    fn keep_up(&mut self, now: NumericDate) {
-        self.sweep(now);
-        self.give_way(self.share());
-    }
-
-    pub(super) fn insert(&mut self, hash: u64, token: &[u8], verified: &Verified) {
-        self.ask_for_share();
-        let bytes = token.len().saturating_add(verified.session.heap_bytes());
-        if !self.make_room(bytes) {
+    /// Doubles the sets if they are half full and the quota has room.
+    fn grow(&mut self) {
+        let (len, more) = (self.sets.len(), size_of_val(&*self.sets));
+        if self.seat.counters.sessions.load(Relaxed) * 2 < len * WAYS || !self.has_room(more) {
             return;
         }
-        if let Some((set, way)) = self.find(hash) {
-            self.remove(set, way);
-        }
-        let Some((set, way)) = self.free_place(hash) else {
-            return self.release(bytes);
-        };
-        if let Some((to_mark, place)) = self.place(set, way) {
-            *to_mark = mark(hash);
-            *place = Some(Entry {
-                hash,
-                token: Zeroizing::new(token.into()),
-                session: verified.session.clone(),
-                validity: verified.validity,
-                bytes,
-                used: false,
-            });
-            self.len = self.len.saturating_add(1);
-            self.shared.sessions.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn find(&self, hash: u64) -> Option<(usize, usize)> {
-        let set = index(hash, self.sets.len());
-        let way = self.sets.get(set)?.position(mark(hash))?;
-        Some((set, way))
-    }
-
-    /// The mark and the entry that are there.
-    fn place(&mut self, set: usize, way: usize) -> Option<(&mut u32, &mut Option<Entry>)> {
-        let set = self.sets.get_mut(set)?;
-        Some((set.marks.get_mut(way)?, set.entries.get_mut(way)?))
-    }
-
-    /// A place where an entry of this hash may be, which is free.
-    fn free_place(&mut self, hash: u64) -> Option<(usize, usize)> {
-        loop {
-            let set = index(hash, self.sets.len());
-            let way = self.sets.get(set).and_then(|it| it.position(0));
-            // A set that is full in a table that is not nearly empty: there are too few sets.
-            let load = if way.is_some() { WAYS / 2 } else { WAYS / 8 };
-            if self.len < self.sets.len().saturating_mul(load) || !self.grow() {
-                return way.map_or_else(|| self.evict_one_of(set), |way| Some((set, way)));
-            }
-        }
-    }
-
-    /// Evicts from a set that is full what was of no use lately, else its first entry.
-    fn evict_one_of(&mut self, set: usize) -> Option<(usize, usize)> {
-        let unused = |it: &Option<Entry>| it.as_ref().is_some_and(|it| !it.used);
-        let way = self.sets.get(set)?.entries.iter().position(unused);
-        let way = way.unwrap_or_default();
-        self.evict(set, way);
-        Some((set, way))
-    }
-
-    /// Doubles the number of sets, if there is room for them.
-    fn grow(&mut self) -> bool {
-        let had = self.sets.len();
-        let have = had.saturating_mul(2).max(1);
-        let more = have.saturating_sub(had);
-        if !self.take_bytes(more.saturating_mul(size_of::<Set>())) {
-            return false;
-        }
-        self.sets.reserve_exact(more);
-        self.sets.resize_with(have, Set::default);
-        let (old, new) = self.sets.split_at_mut(had);
-        // An entry stays in its set or goes to the same way of the new one that is split off.
-        for (from, to) in old.iter_mut().zip(new) {
-            let marks = from.marks.iter_mut().zip(&mut to.marks);
-            let entries = from.entries.iter_mut().zip(&mut to.entries);
-            for ((mark, to_mark), (entry, to_entry)) in marks.zip(entries) {
-                if entry.as_ref().is_some_and(|it| index(it.hash, have) >= had) {
-                    mem::swap(mark, to_mark);
-                    mem::swap(entry, to_entry);
+        self.seat.counters.bytes.fetch_add(more, Relaxed);
+        // The entries of one pair go to two pairs that no other entries go to: all find a slot.
+        for set in mem::replace(&mut self.sets, empty_sets(2 * len)) {
+            for (hash, entry) in set.hashes.into_iter().zip(set.entries) {
+                if let Some(entry) = entry {
+                    self.place(hash, entry);
                 }
             }
         }
-        true
     }
 
-    /// Takes so many bytes, and evicts what stands in the way.
-    fn make_room(&mut self, bytes: usize) -> bool {
-        if self.take_bytes(bytes) {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.seat.counters.bytes.load(Relaxed) + bytes <= self.quota
+    }
+
+    /// Whether the quota has room, after evictions for one insertion in eight. The hand evicts entries
+    /// that were not hit since it last passed, removes expired ones, and stops at a valid one.
+    fn make_room(&mut self, bytes: usize, now: NumericDate) -> bool {
+        if self.has_room(bytes) {
             return true;
         }
-        self.patience = self.patience.saturating_sub(1);
-        if self.patience > 0 {
+        self.full_insertions += 1;
+        if !self
+            .full_insertions
+            .is_multiple_of(INSERTIONS_PER_ADMISSION)
+        {
             return false;
         }
-        self.patience = PATIENCE;
-        (0..MAX_EVICTIONS).any(|_| self.evict_next() && self.take_bytes(bytes))
-    }
-
-    /// Lets some entries go where this thread has more than its share, since others have come.
-    fn give_way(&mut self, share: usize) {
-        if self.bytes <= share {
-            return;
-        }
-        // Places do not grow fewer, so that at some point they would be all of the share.
-        let places = size_of_val(&*self.sets).saturating_add(size_of_val(&*self.sightings));
-        if places > share / 2 {
-            let evictions = u64::try_from(self.len).unwrap_or_default();
-            count(&self.counters.evictions, evictions);
-            self.clear(self.generation);
-            self.renew_sightings();
-        }
-        for _ in 0..SWEEP {
-            if self.bytes <= share || !self.evict_next() {
-                break;
-            }
-        }
-    }
-
-    /// Forgets which tokens were seen once, and takes as much room for the next as the share allows.
-    fn renew_sightings(&mut self) {
-        let had = size_of_val(&*mem::take(&mut self.sightings));
-        self.release(had);
-        let sets = self.share() / (4 * BYTES_PER_SIGHTING);
-        let sets = sets.clamp(16, 1 << 14).next_power_of_two();
-        if self.take_bytes_of(
-            sets.saturating_mul(size_of::<[u32; 4]>()),
-            self.shared.max_bytes,
-        ) {
-            self.sightings = vec![[0; 4]; sets].into();
-        }
-    }
-
-    /// Lets the next entry go that was of no use since it was looked at last; `false` if the next
-    /// few places have none.
-    fn evict_next(&mut self) -> bool {
-        if self.len == 0 {
-            return false;
-        }
-        // Twice round at most: the first time, all may have been of use.
-        for _ in 0..self.sets.len().saturating_mul(2 * WAYS).min(LOOKS) {
-            let (set, way) = step(&mut self.hand, self.sets.len());
-            match self.place(set, way) {
-                Some((_, Some(entry))) if entry.used => entry.used = false,
-                Some((_, Some(_))) => {
-                    self.evict(set, way);
-                    return true;
-                }
+        for _ in 0..MAX_STEPS {
+            self.hand = (self.hand + 1) % (self.sets.len() * WAYS);
+            let (at, way) = (self.hand / WAYS, self.hand % WAYS);
+            let has_room = self.has_room(bytes);
+            let set = &mut self.sets[at];
+            match &set.entries[way] {
+                Some(entry) if entry.session.validity.is_over(now) => self.remove(at, way),
+                Some(_) if has_room => break,
+                Some(_) if !mem::take(&mut set.referenced[way]) => self.evict(at, way),
                 _ => {}
             }
         }
-        false
+        self.has_room(bytes)
     }
 
     fn evict(&mut self, set: usize, way: usize) {
         self.remove(set, way);
-        count(&self.counters.evictions, 1);
-    }
-
-    /// Removes a few of those that have expired.
-    fn sweep(&mut self, now: NumericDate) {
-        if self.len == 0 {
-            return;
-        }
-        for _ in 0..SWEEP {
-            let (set, way) = step(&mut self.broom, self.sets.len());
-            if let Some((_, Some(entry))) = self.place(set, way)
-                && entry.validity.is_over(now)
-            {
-                self.remove(set, way);
-            }
-        }
+        self.seat.counters.evictions.fetch_add(1, Relaxed);
     }
 
     fn remove(&mut self, set: usize, way: usize) {
-        let Some((mark, entry)) = self.place(set, way) else {
-            return;
-        };
-        *mark = 0;
-        if let Some(entry) = entry.take() {
-            self.len = self.len.saturating_sub(1);
-            self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
-            self.release(entry.bytes);
+        let set = &mut self.sets[set];
+        set.hashes[way] = 0;
+        set.referenced[way] = false;
+        if let Some(entry) = set.entries[way].take() {
+            self.seat.counters.sessions.fetch_sub(1, Relaxed);
+            self.seat.counters.bytes.fetch_sub(entry.bytes(), Relaxed);
         }
-    }
-
-    /// Forgets all that other keys verified, and gives back its memory.
-    fn clear(&mut self, generation: u64) {
-        self.generation = generation;
-        self.shared.sessions.fetch_sub(self.len, Ordering::Relaxed);
-        (self.sets, self.len) = (Vec::new(), 0);
-        let kept = Self::BYTES.saturating_add(size_of_val(&*self.sightings));
-        self.release(self.bytes.saturating_sub(kept));
-    }
-
-    /// Others that have more than theirs give way from now on.
-    fn ask_for_share(&mut self) {
-        if !self.has_share {
-            self.has_share = true;
-            self.shared.thread_count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// What all threads may have, divided by their number.
-    fn share(&self) -> usize {
-        let threads = self.shared.thread_count.load(Ordering::Relaxed).max(1);
-        let share = self.shared.max_bytes.checked_div(threads);
-        share.unwrap_or_default()
-    }
-
-    /// For sessions and their places. They leave a little, so that a thread that comes finds room
-    /// to ask for its share.
-    fn take_bytes(&mut self, bytes: usize) -> bool {
-        let max_bytes = self.shared.max_bytes;
-        self.take_bytes_of(bytes, max_bytes.saturating_sub(max_bytes / 16))
-    }
-
-    fn take_bytes_of(&mut self, bytes: usize, most: usize) -> bool {
-        let have = self.bytes.saturating_add(bytes);
-        let taken = have <= self.share() && self.shared.take_bytes(bytes, most);
-        if taken {
-            self.bytes = have;
-        }
-        taken
-    }
-
-    fn release(&mut self, bytes: usize) {
-        debug_assert!(self.bytes >= bytes, "no more is given than was taken");
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.shared.give_bytes(bytes);
     }
 }
 
-/// Gives back what the thread had, and leaves what it counted.
+/// The thread has ended, or the verifier was dropped.
 impl Drop for Table {
     fn drop(&mut self) {
-        self.clear(0);
-        self.release(self.bytes);
-        if self.has_share {
-            self.shared.thread_count.fetch_sub(1, Ordering::Relaxed);
-        }
-        let mut threads = self.shared.threads();
-        threads.living.retain(|it| !Arc::ptr_eq(it, &self.counters));
-        for (ended, this) in [
-            (&threads.ended.hits, &self.counters.hits),
-            (&threads.ended.misses, &self.counters.misses),
-            (&threads.ended.evictions, &self.counters.evictions),
-        ] {
-            ended.fetch_add(this.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        self.sets = Vec::new();
+        self.seat.counters.sessions.store(0, Relaxed);
+        self.seat.counters.bytes.store(0, Relaxed);
+        self.seat.is_taken.store(false, Release);
     }
 }
 
-/// Only one thread writes to it, so that nothing is lost between the two halves.
-fn count(counter: &AtomicU64, more: u64) -> u64 {
-    let count = counter.load(Ordering::Relaxed).wrapping_add(more);
-    counter.store(count, Ordering::Relaxed);
-    count
+fn empty_sets(len: usize) -> Vec<Set> {
+    iter::repeat_with(Set::default).take(len).collect()
 }
 
-/// Where this hash belongs among so many: none, or a power of two. Twice as many, and it is the
-/// same or so many further.
-fn index(hash: u64, len: usize) -> usize {
-    let low = usize::try_from(hash & u64::from(u32::MAX)).unwrap_or_default();
-    low & len.wrapping_sub(1)
-}
-
-/// What of the hash its place does not depend on; never 0.
-fn mark(hash: u64) -> u32 {
-    u32::try_from(hash >> 32).unwrap_or_default() | 1
-}
-
-fn step(at: &mut usize, sets: usize) -> (usize, usize) {
-    let next = at.wrapping_add(1).checked_rem(sets.saturating_mul(WAYS));
-    *at = next.unwrap_or_default();
-    (*at / WAYS, *at % WAYS)
+/// Both halves of a hash in one; never 0.
+fn fold(hash: u64) -> u32 {
+    ((hash ^ hash >> 32) as u32).max(1)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::{
+        client::ClientContext,
+        identity::User,
+        time::{Clock, Validity},
+        token::SessionToken,
+    };
 
-    const MAX_BYTES: usize = 1 << 20;
-    /// Of each entry that is made here, in bytes.
-    const SIZE: usize = 10_000;
+    const QUOTA: usize = 1 << 20;
+    const NOW: u64 = 1_768_478_400;
 
-    #[test]
-    fn who_finds_no_room_asks_for_a_share() {
-        let shared = Arc::new(CacheState::new(MAX_BYTES));
-        let mut first = Table::new(&shared).unwrap();
-        first.ask_for_share();
-        assert_eq!(first.share(), MAX_BYTES);
-        // All but what an empty table takes.
-        let rest = MAX_BYTES - first.bytes - Table::BYTES;
-        assert!(!first.take_bytes(rest) && first.take_bytes_of(rest, MAX_BYTES));
-        let mut second = Table::new(&shared).unwrap();
-        assert!(second.sightings.is_empty());
-        assert_eq!(first.sightings.len() * 4 * BYTES_PER_SIGHTING, MAX_BYTES);
-        let now = NumericDate::default();
-        assert!(!second.note(1, 1, now) && !second.note(1, 1, now));
-        assert_eq!(first.share(), MAX_BYTES / 2);
-        // As soon as there is room, tokens are noted.
-        first.release(MAX_BYTES / 2);
-        assert!(!second.note(1, 1, now) && second.note(1, 1, now));
-        drop(second);
-        assert_eq!(first.share(), MAX_BYTES);
+    fn at(seconds: u64) -> NumericDate {
+        NumericDate::new(seconds, 0).unwrap()
     }
 
-    /// A table of so many sets, with entries in those places.
-    fn table(sets: usize, places: impl IntoIterator<Item = (usize, usize)>) -> Table {
-        let mut table = Table::new(&Arc::new(CacheState::new(MAX_BYTES))).unwrap();
-        table.ask_for_share();
-        while table.sets.len() < sets {
-            assert!(table.grow());
-        }
-        for (set, way) in places {
-            let hash = u64::try_from(set).unwrap() | 1 << 40;
-            let entry = Entry {
-                hash,
-                token: Zeroizing::default(),
-                session: Session::system(crate::User::new("x")),
-                validity: Validity {
-                    from: NumericDate::default(),
-                    until: NumericDate::default(),
-                    is_steady: true,
-                },
-                bytes: SIZE,
-                used: false,
-            };
-            assert!(table.take_bytes(entry.bytes));
-            let (to_mark, place) = table.place(set, way).unwrap();
-            (*to_mark, *place) = (mark(hash), Some(entry));
-            table.len += 1;
-            table.shared.sessions.fetch_add(1, Ordering::Relaxed);
-        }
+    fn table(quota: usize) -> Table {
+        let mut table = Table::new(quota, &[Arc::default()]).unwrap();
+        table.keep_generation(1);
         table
     }
 
-    fn entry(table: &mut Table, set: usize, way: usize) -> Option<&mut Entry> {
-        table.place(set, way).unwrap().1.as_mut()
+    fn session(until: u64) -> Session {
+        let token = SessionToken::builder(User::new("ann"))
+            .issuer("https://id.example.com")
+            .audience("orders")
+            .application_id("web-shop")
+            .issued_at(at(NOW).to_date_time())
+            .lifetime(Duration::from_secs(600));
+        let (from, until) = (at(0), at(until));
+        let validity = Validity { from, until };
+        Session::new(
+            token.build().unwrap(),
+            ClientContext::default(),
+            until,
+            validity,
+            Clock::System,
+        )
     }
 
-    #[test]
-    fn of_a_full_set_one_goes_that_was_of_no_use() {
-        let mut table = table(2, (0..WAYS).flat_map(|way| [(0, way), (1, way)]));
-        for way in [0, 1, 2, 4] {
-            entry(&mut table, 1, way).unwrap().used = true;
+    /// An entry of 10,000 bytes and a session.
+    fn entry(until: u64) -> Entry {
+        Entry {
+            token: Zeroizing::new(vec![7; 10_000].into()),
+            session: Arc::clone(session(until).inner()),
         }
-        assert_eq!(table.evict_one_of(1), Some((1, 3)));
-        assert!(entry(&mut table, 1, 3).is_none() && entry(&mut table, 0, 3).is_some());
-        assert_eq!(table.len, 15);
-        for way in 0..WAYS {
-            entry(&mut table, 0, way).unwrap().used = true;
+    }
+
+    /// Inserts without growth and without a bound.
+    fn put(table: &mut Table, hash: u32) {
+        let entry = entry(NOW + 60);
+        table.seat.counters.sessions.fetch_add(1, Relaxed);
+        table.seat.counters.bytes.fetch_add(entry.bytes(), Relaxed);
+        table.place(hash, entry);
+    }
+
+    fn has(table: &mut Table, hash: u32) -> bool {
+        let token = [7; 10_000];
+        table.get(hash.into(), &token, at(NOW)).is_some()
+    }
+
+    /// Looks without setting a reference bit.
+    fn hashes(table: &Table) -> Vec<u32> {
+        let hashes = table.sets.iter().flat_map(|set| set.hashes);
+        let mut hashes: Vec<_> = hashes.filter(|hash| *hash != 0).collect();
+        hashes.sort_unstable();
+        hashes
+    }
+
+    fn evictions(table: &Table) -> u64 {
+        table.seat.counters.evictions.load(Relaxed)
+    }
+
+    #[test]
+    fn a_full_pair_evicts_its_first_unreferenced_entry() {
+        let mut table = table(QUOTA);
+        // All of them belong to the first set, and half of them are in its neighbor.
+        let full = [2, 4, 6, 8, 10, 12, 14, 16];
+        for hash in full {
+            put(&mut table, hash);
         }
-        assert_eq!(table.evict_one_of(0), Some((0, 0)));
-        assert_eq!(table.counters.evictions.load(Ordering::Relaxed), 2);
-        assert_eq!(table.evict_one_of(2), None);
+        assert_eq!(hashes(&table), full);
+        assert!([2, 4, 8, 10].iter().all(|hash| has(&mut table, *hash)));
+        put(&mut table, 18);
+        assert_eq!(hashes(&table), [2, 4, 8, 10, 12, 14, 16, 18]);
+        // With every entry referenced, one has to go, and then the one that took its slot.
+        assert!([12, 14, 16, 18].iter().all(|hash| has(&mut table, *hash)));
+        put(&mut table, 20);
+        assert_eq!(hashes(&table), [4, 8, 10, 12, 14, 16, 18, 20]);
+        put(&mut table, 22);
+        assert_eq!(hashes(&table), [4, 8, 10, 12, 14, 16, 18, 22]);
+        assert_eq!(
+            (
+                evictions(&table),
+                table.seat.counters.sessions.load(Relaxed)
+            ),
+            (3, 8)
+        );
     }
 
     #[test]
-    fn a_table_grows_when_it_is_half_full_or_a_set_is() {
-        let mut half_full = table(2, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (1, 3)]);
-        assert_eq!(half_full.free_place(0), Some((0, 3)));
-        assert_eq!(half_full.sets.len(), 2);
-        half_full.len = 8;
-        assert_eq!(half_full.free_place(0), Some((0, 3)));
-        assert_eq!(half_full.sets.len(), 4);
-        half_full.len = 7;
-
-        // A set is full of sixteen that are nearly empty, so that growing would be waste.
-        let mut skewed = table(16, (0..WAYS).map(|way| (0, way)));
-        assert_eq!(skewed.free_place(0), Some((0, 0)));
-        assert_eq!((skewed.sets.len(), skewed.len), (16, 7));
-        let others = (1..10)
-            .map(|set| (set, 0))
-            .chain((0..WAYS).map(|way| (0, way)));
-        let mut full = table(16, others);
-        assert!(full.free_place(0).is_some());
-        assert_eq!((full.sets.len(), full.len), (32, 17 - 1));
+    fn tokens_of_one_hash_replace_each_other() {
+        let mut table = table(QUOTA);
+        put(&mut table, 2);
+        put(&mut table, 2);
+        assert_eq!((hashes(&table), evictions(&table)), (vec![2], 1));
+        assert!(table.get(2, &[8; 10_000], at(NOW)).is_none());
+        assert!(has(&mut table, 2));
     }
 
     #[test]
-    fn who_waits_is_let_in_at_last() {
-        let mut table = table(1, (0..WAYS).map(|way| (0, way)));
-        entry(&mut table, 0, 1).unwrap().used = true;
-        let all = MAX_BYTES - MAX_BYTES / 16;
-        assert!(table.take_bytes(all - table.bytes));
-        for _ in 1..PATIENCE {
-            assert!(!table.make_room(SIZE));
+    fn the_sets_double_when_half_full_and_keep_their_entries() {
+        let mut table = table(1 << 30);
+        let mut inserted = Vec::new();
+        for number in 1..=300_u32 {
+            let hash = number.wrapping_mul(0x9e37_79b9);
+            table.insert(hash, entry(NOW + 60), at(NOW));
+            inserted.push(hash);
+            assert!((inserted.len() - 1) * 2 < table.sets.len() * WAYS);
         }
-        assert_eq!(table.len, WAYS);
-        // It takes two of them, and the second was of use.
-        assert!(table.make_room(SIZE + SIZE / 2));
-        assert_eq!(table.len, WAYS - 2);
-        assert!(entry(&mut table, 0, 1).is_some());
-        // Patience begins anew; and what fits needs none.
-        assert!(!table.make_room(SIZE) && table.make_room(SIZE / 2));
+        assert_eq!(table.sets.len(), 256);
+        inserted.sort_unstable();
+        assert_eq!(hashes(&table), inserted);
+        let fixed = Table::empty_bytes(table.seen.len()) + 254 * size_of::<Set>();
+        let bytes = table.seat.counters.bytes.load(Relaxed);
+        assert_eq!(bytes, fixed + 300 * entry(NOW).bytes());
     }
 
     #[test]
-    fn one_that_was_of_use_goes_the_second_time_round() {
-        // The hand comes to this place last.
-        let mut table = table(1, [(0, 0)]);
-        entry(&mut table, 0, 0).unwrap().used = true;
-        assert!(table.evict_next());
-        assert!(!table.evict_next());
-        assert_eq!(table.len, 0);
-    }
-
-    #[test]
-    fn the_search_for_one_that_goes_is_bounded() {
-        let mut table = table(32, [(31, 0)]);
-        assert!(!table.evict_next());
-        assert_eq!(table.hand, LOOKS);
-        // It goes on from where it was.
-        assert!(table.evict_next());
-        assert_eq!((table.len, table.hand), (0, 31 * WAYS));
-        assert!(!table.evict_next());
-        assert_eq!(table.hand, 31 * WAYS);
-    }
-
-    #[test]
-    fn who_has_more_than_a_share_gives_a_few_back() {
-        let mut table = table(2, (0..WAYS).map(|way| (0, way)));
-        let places = 2 * size_of::<Set>() + size_of_val(&*table.sightings) + Table::BYTES;
-        assert_eq!(table.bytes, places + 8 * SIZE);
-        // The share, and the entries that are left of eight.
-        for (share, len) in [
-            (places + 8 * SIZE, 8),
-            (places + 8 * SIZE - 1, 7),
-            (places + 4 * SIZE + 1, 4),
-            (places + 4 * SIZE - 1, 3),
-            (places + 1, 0),
-        ] {
-            table.give_way(share);
-            assert_eq!(table.len, len, "{share}");
-        }
-        assert!(table.sets.is_empty() && !table.sightings.is_empty());
-    }
-
-    #[test]
-    fn twice_as_many_places_are_the_same_or_so_many_further() {
-        for hash in [0, 1, 1 << 32, 0x89ab_cdef, u64::MAX, 0x0123_4567_89ab_cdef] {
-            for len in (0..20).map(|bits| 1 << bits) {
-                let (few, many) = (index(hash, len), index(hash, 2 * len));
-                assert!(few < len && (many == few || many == few + len));
+    fn one_insertion_in_eight_is_admitted_when_the_quota_is_used_up() {
+        let mut table = table(100_000);
+        let mut admitted = Vec::new();
+        for hash in 1..=80 {
+            table.insert(hash, entry(NOW + 60), at(NOW));
+            if hashes(&table).contains(&hash) {
+                admitted.push(hash);
             }
-            assert_ne!(mark(hash), 0);
+            assert!(table.seat.counters.bytes.load(Relaxed) <= 100_000);
         }
-        assert_eq!((step(&mut 0, 0), step(&mut 15, 2)), ((0, 0), (0, 0)));
+        let first_rejected = admitted
+            .iter()
+            .zip(1..)
+            .find(|(hash, number)| *hash != number);
+        let (first_admitted, fit) = first_rejected.unwrap();
+        assert_eq!(*first_admitted, fit + 7);
+        assert!(
+            admitted[fit as usize..]
+                .iter()
+                .all(|hash| (hash - fit) % 8 == 7)
+        );
+    }
+
+    #[test]
+    fn a_referenced_entry_is_evicted_on_the_second_pass() {
+        let mut table = table(QUOTA);
+        for hash in [1, 2, 3] {
+            put(&mut table, hash);
+        }
+        assert!([1, 3].iter().all(|hash| has(&mut table, *hash)));
+        table.quota = table.seat.counters.bytes.load(Relaxed);
+        let mut evict_one = || {
+            table.full_insertions = INSERTIONS_PER_ADMISSION - 1;
+            let is_admitted = table.make_room(1, at(NOW));
+            table.quota = table.seat.counters.bytes.load(Relaxed);
+            (is_admitted, hashes(&table))
+        };
+        assert_eq!(evict_one(), (true, vec![1, 3]));
+        assert_eq!(evict_one().1.len(), 1);
+        assert_eq!(evict_one(), (true, vec![]));
+        assert_eq!(evict_one(), (false, vec![]));
+        assert_eq!(evictions(&table), 3);
+    }
+
+    #[test]
+    fn the_hand_removes_expired_entries_whether_referenced_or_not() {
+        let mut table = table(QUOTA);
+        for hash in [1, 2, 3] {
+            put(&mut table, hash);
+        }
+        assert!([1, 2, 3].iter().all(|hash| has(&mut table, *hash)));
+        table.quota = table.seat.counters.bytes.load(Relaxed);
+        table.full_insertions = INSERTIONS_PER_ADMISSION - 1;
+        assert!(table.make_room(1, at(NOW + 60)));
+        assert!(hashes(&table).is_empty());
+        assert_eq!(evictions(&table), 0);
+    }
+
+    #[test]
+    fn a_token_is_inserted_when_it_is_noted_the_second_time() {
+        let mut table = table(QUOTA);
+        let (token, session) = ([7; 40], session(NOW + 60));
+        for sessions in [0, 1] {
+            assert!(table.get(9, &token, at(NOW)).is_none());
+            table.note(9, &token, &session, at(NOW));
+            assert_eq!(table.seat.counters.sessions.load(Relaxed), sessions);
+        }
+        assert!(table.get(9, &token, at(NOW + 59)).is_some());
+        assert!(table.get(9, &token, at(NOW + 60)).is_none());
+        assert_eq!(table.seat.counters.sessions.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn the_filter_forgets_after_as_many_tokens_as_it_has_half_bytes() {
+        let mut table = table(QUOTA);
+        let words = u64::try_from(table.seen.len()).unwrap();
+        assert_eq!(words, 1024);
+        let hash = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut number = 0;
+        while table.seen_len < 4096 {
+            number += 1;
+            table.see(hash(number));
+        }
+        // Those that are taken for known are few.
+        assert!((4096..4096 + 4096 / 64).contains(&number), "{number}");
+        table.seen_len -= 1;
+        assert!((1..=number).all(|number| table.see(hash(number))));
+        table.seen_len += 1;
+        assert!(!table.see(hash(1)) && table.see(hash(1)));
+    }
+
+    #[test]
+    fn a_thread_gets_a_table_when_another_thread_s_is_dropped() {
+        let seats = [Arc::default(), Arc::default()];
+        let mut first = Table::new(QUOTA, &seats).unwrap();
+        first.keep_generation(1);
+        put(&mut first, 1);
+        assert!(has(&mut first, 1));
+        let _second = Table::new(QUOTA, &seats).unwrap();
+        assert!(Table::new(QUOTA, &seats).is_none());
+        drop(first);
+        let third = Table::new(QUOTA, &seats).unwrap();
+        let counters = &third.seat.counters;
+        assert_eq!(counters.hits.load(Relaxed), 1);
+        assert_eq!(
+            (
+                counters.sessions.load(Relaxed),
+                counters.bytes.load(Relaxed)
+            ),
+            (0, 0)
+        );
+    }
+
+    #[test]
+    fn a_quota_below_an_empty_table_has_none_and_takes_no_seat() {
+        let least = Table::empty_bytes(8);
+        let seats = [Arc::default()];
+        assert!(Table::new(least - 1, &seats).is_none());
+        let mut table = Table::new(least, &seats).unwrap();
+        table.keep_generation(1);
+        for hash in 1..100 {
+            table.insert(hash, entry(NOW + 60), at(NOW));
+        }
+        assert!(hashes(&table).is_empty());
+    }
+
+    #[test]
+    fn a_hash_has_both_halves_and_is_never_0() {
+        for (hash, want) in [
+            (0, 1),
+            (5, 5),
+            (5 << 32, 5),
+            (5 << 32 | 5, 1),
+            (u64::MAX - 1, 1),
+        ] {
+            assert_eq!(fold(hash), want, "{hash:x}");
+        }
     }
 }
