@@ -36,7 +36,7 @@ const SHARES: [usize; 4] = [1000, 990, 900, 500];
 
 fn main() -> ExitCode {
     // `cargo test --benches` runs it too, without the time for it.
-    if !std::env::args().any(|it| it == "--bench") {
+    if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: it is for cargo bench");
         return ExitCode::SUCCESS;
     }

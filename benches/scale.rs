@@ -46,24 +46,25 @@ struct Scale {
 }
 
 fn main() {
-    let full = std::env::args().any(|it| it == "--bench");
-    let scale = match full {
-        true => Scale {
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let scale = if full {
+        Scale {
             rounds: 200,
             keys: 100_000,
             sessions: 1_000_000,
             soak: 1_000_000,
-        },
-        false => Scale {
+        }
+    } else {
+        Scale {
             rounds: 1,
             keys: 10,
             sessions: 100,
             soak: 10_000,
-        },
+        }
     };
     let wanted: Vec<_> = std::env::args()
         .skip(1)
-        .filter(|it| !it.starts_with('-'))
+        .filter(|argument| !argument.starts_with('-'))
         .collect();
     type Part = (&'static str, fn(&Scale));
     let parts: [Part; 7] = [
@@ -76,7 +77,7 @@ fn main() {
         ("soak", soak),
     ];
     for (name, part) in parts {
-        if wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str())) {
+        if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
             part(&scale);
         }
     }
@@ -108,7 +109,7 @@ fn verifying<'a>(name: &str, verifier: SessionVerifier, token: String) -> Case<'
 fn number_of_keys(scale: &Scale) {
     let points = [1, 10, 1_000, 100_000]
         .into_iter()
-        .filter(|it| *it <= scale.keys);
+        .filter(|keys| *keys <= scale.keys);
     let point = |keys: usize| {
         let key = |at: usize| {
             let key = SigningKey::hs256(HS256_SECRET).expect("a key");
@@ -167,7 +168,9 @@ fn size_of_token(scale: &Scale) {
 /// Each in its turn at random, with the cache as it is by default, and without.
 fn live_sessions(scale: &Scale) {
     let points = [1, 100, 1_000, 10_000, 100_000, 1_000_000];
-    let points = points.into_iter().filter(|it| *it <= scale.sessions);
+    let points = points
+        .into_iter()
+        .filter(|sessions| *sessions <= scale.sessions);
     let (mut costs, mut sizes) = (Vec::new(), Vec::new());
     for sessions in points {
         let tokens: Vec<_> = (0..sessions).map(|_| token(Algorithm::HS256)).collect();
@@ -250,9 +253,10 @@ fn threads_with_one_token(scale: &Scale) {
         let mut pause = Some(pause);
         for round in 0..2 * scale.rounds.max(5) {
             let together = round % 2 == 1;
-            pause = match together {
-                true => None,
-                false => pause.or_else(|| running.lock().ok()),
+            pause = if together {
+                None
+            } else {
+                pause.or_else(|| running.lock().ok())
             };
             let start = std::time::Instant::now();
             for _ in 0..10_000 {
@@ -263,7 +267,7 @@ fn threads_with_one_token(scale: &Scale) {
         ended.store(true, Ordering::Relaxed);
         drop(pause);
         let median = |which: bool| {
-            let mut times: Vec<_> = results.iter().filter(|it| it.0 == which).collect();
+            let mut times: Vec<_> = results.iter().filter(|result| result.0 == which).collect();
             times.sort();
             times[times.len() / 2].1.as_nanos()
         };
@@ -309,11 +313,11 @@ fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
         .lines()
-        .find(|it| it.starts_with("VmRSS:"))
+        .find(|line| line.starts_with("VmRSS:"))
         .unwrap_or_default();
     let kibibytes = line
         .split_whitespace()
         .nth(1)
-        .and_then(|it| it.parse::<usize>().ok());
+        .and_then(|word| word.parse::<usize>().ok());
     kibibytes.unwrap_or_default() * 1024
 }

@@ -71,12 +71,16 @@ fn verify(c: &mut Criterion) {
 
         let cases = vec![
             case("raw", || (), move |()| raw()),
-            case("session", || &token, |it| uncached.verify(it.as_bytes())),
-            case("cached", || &token, |it| cached.verify(it.as_bytes())),
+            case(
+                "session",
+                || &token,
+                |token| uncached.verify(token.as_bytes()),
+            ),
+            case("cached", || &token, |token| cached.verify(token.as_bytes())),
             case(
                 "jsonwebtoken",
                 || &token,
-                |it| decode::<Claims>(it, &key, &validation),
+                |token| decode::<Claims>(token, &key, &validation),
             ),
         ];
         compare(c, &format!("verify/{algorithm}"), cases, |_| None);

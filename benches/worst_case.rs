@@ -27,7 +27,7 @@ const SHOWN: usize = 10;
 
 fn main() -> ExitCode {
     // `cargo test --benches` runs it too, and time depends on what else the machine does.
-    if !std::env::args().any(|it| it == "--bench") {
+    if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: it is for cargo bench");
         return ExitCode::SUCCESS;
     }
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         }));
         for (name, headers) in requests() {
             // Cloning the fields is not the layer's.
-            let time = median(|| headers.clone(), |it| send(&mut service, it));
+            let time = median(|| headers.clone(), |headers| send(&mut service, headers));
             times.push((time, format!("{limits}: {name}")));
         }
     }

@@ -67,7 +67,10 @@ fn no_token_makes_the_verifier_allocate_more() {
             let verify = |verifier: &SessionVerifier| {
                 let session = verifier.verify(token.as_bytes());
                 // What is made of it when it is asked for.
-                session.map(|it| it.id().clone()).err().map(|it| it.kind())
+                session
+                    .map(|session| session.id().clone())
+                    .err()
+                    .map(|error| error.kind())
             };
             if judge.measure(&name, token.len(), || verify(&verifier)) {
                 // With a cache of its own, whose table does not grow for others just then. The

@@ -97,7 +97,12 @@ pub(crate) fn report(
         // A filter left them out, or they only ran once to show that they do.
         return;
     }
-    let median = |name: &str| cases.iter().find(|it| it.name == name).map(Case::median);
+    let median = |name: &str| {
+        cases
+            .iter()
+            .find(|case| case.name == name)
+            .map(Case::median)
+    };
     let unit = cases[0].median();
     let mut rows = serde_json::Map::new();
     println!("\n{title}: median of {} turns", cases[0].samples.len());

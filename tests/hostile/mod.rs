@@ -182,7 +182,7 @@ fn objects(usual: &str, names: &[&str]) -> Vec<(String, String)> {
             // In front, so that it is there before the usual one is.
             let usual = usual
                 .split(',')
-                .filter(|it| !it.starts_with(&format!("\"{member}\"")))
+                .filter(|member_text| !member_text.starts_with(&format!("\"{member}\"")))
                 .collect::<Vec<_>>()
                 .join(",");
             objects.push((
@@ -277,27 +277,29 @@ pub(crate) fn signed() -> Vec<(String, String)> {
     let mut signed = Vec::new();
     for (name, json) in objects(CLAIMS, &CLAIM_NAMES) {
         // Of the type that may have it.
-        let header = match name.starts_with("`act`") {
-            true => r#"{"alg":"HS256","typ":"nested-session+jwt"}"#,
-            false => HEADER,
+        let header = if name.starts_with("`act`") {
+            r#"{"alg":"HS256","typ":"nested-session+jwt"}"#
+        } else {
+            HEADER
         };
         signed.push((format!("claims: {name}"), sign(header, &json)));
     }
     signed
 }
 
-/// `raised` lets 64 KiB through to the last step that it can come to.
+/// `raised` raises the limits, so that 64 KiB reach the last step they can.
 pub(crate) fn verifier(raised: bool, cache_bytes: usize) -> SessionVerifier {
-    let limits = match raised {
-        false => Limits::default(),
-        true => Limits::default()
+    let limits = if raised {
+        Limits::default()
             .with_token_bytes(LENGTH)
             .with_header_bytes(LENGTH)
             .with_nesting(100)
             .with_claim_bytes(LENGTH)
             .with_locale_bytes(LENGTH)
             .with_scope_bytes(LENGTH)
-            .with_actors(100),
+            .with_actors(100)
+    } else {
+        Limits::default()
     };
     let types = [TokenType::Session, TokenType::NestedSession, TokenType::Jwt];
     types
@@ -473,19 +475,19 @@ pub(crate) fn layer(verifier: SessionVerifier) -> SessionLayer {
         .client_headers(ClientHeaders::all())
 }
 
-/// Sends a request through the layer, and says why it was rejected.
+/// Sends a request through the layer, and returns why it was rejected.
 pub(crate) fn send<S>(service: &mut S, headers: HeaderMap) -> Option<Kind>
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
-    // As gRPC is.
+    // gRPC requests are POST requests.
     let mut request = Request::post("/").body(()).unwrap();
     *request.headers_mut() = headers;
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(service.call(request)).poll(&mut cx) {
         Poll::Ready(Ok(response)) => {
             let error = response.extensions().get::<SessionError>();
-            error.map(|it| it.kind())
+            error.map(|error| error.kind())
         }
         _ => unreachable!("it is ready"),
     }

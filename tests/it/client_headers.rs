@@ -267,7 +267,7 @@ fn vary_names_what_could_have_decided() {
         let answer = respond(layer, bearer(&good_token()), own);
         let values = answer.headers.get_all(VARY).iter();
         values
-            .map(|it| it.to_str().unwrap().to_owned())
+            .map(|value| value.to_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
     assert!(vary(&SessionLayer::new(verifier()), &[]).is_empty());

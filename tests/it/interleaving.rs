@@ -69,7 +69,7 @@ impl Seen {
     ///
     /// It does not panic: panics are part of what is tested, and happen in drops too.
     fn expect(&self, user: Option<&str>) {
-        let current = SessionContext::current().map(|it| it.user().id().to_string());
+        let current = SessionContext::current().map(|session| session.user().id().to_string());
         self.looks.fetch_add(1, Ordering::SeqCst);
         if current.as_deref() != user {
             self.wrong.fetch_add(1, Ordering::SeqCst);
@@ -131,7 +131,9 @@ async fn yield_often(times: usize) {
 
 /// What a handler does, in the scope of `session`.
 async fn handle(way: Way, number: usize, session: Option<Session>, seen: Seen) {
-    let user = session.as_ref().map(|it| it.user().id().to_string());
+    let user = session
+        .as_ref()
+        .map(|session| session.user().id().to_string());
     let own = user.as_deref();
     yield_often(number % 4).await;
     match (way, session) {
@@ -160,7 +162,7 @@ async fn handle(way: Way, number: usize, session: Option<Session>, seen: Seen) {
 /// Two scopes, one in the other.
 async fn nested(session: &Session, seen: &Seen, name: &str, panics: bool) {
     let own = session.user().id().to_string();
-    let [outer, inner] = ["outer", "inner"].map(|it| format!("{it} {name} of {own}"));
+    let [outer, inner] = ["outer", "inner"].map(|place| format!("{place} {name} of {own}"));
     let of = |user: &str| Session::system(User::new(user));
     let innermost = SessionContext::scope(
         of(&inner),
@@ -242,7 +244,7 @@ fn no_request_sees_another_s_session_whatever_becomes_of_it() {
     assert!(stopped.load(Ordering::SeqCst) >= WORKERS);
 
     // All came to the end that was meant for them; who is aborted may have ended before.
-    outcomes.sort_unstable_by_key(|(way, _)| WAYS.iter().position(|it| it == way));
+    outcomes.sort_unstable_by_key(|(way, _)| WAYS.iter().position(|other| other == way));
     for (way, outcome) in outcomes {
         let meant: &[_] = match way {
             Way::PanicInCall | Way::PanicInPoll | Way::PanicInNestedScope => &["panicked"],
@@ -261,7 +263,9 @@ async fn run(seen: &Seen) -> Vec<(Way, &'static str)> {
             .layer(service_fn(move |request: Request<()>| {
                 let session = request.extensions().get::<Session>().cloned();
                 let (way, number) = *request.extensions().get::<(Way, usize)>().unwrap();
-                let user = session.as_ref().map(|it| it.user().id().to_string());
+                let user = session
+                    .as_ref()
+                    .map(|session| session.user().id().to_string());
                 let is_right = match way {
                     Way::WithoutToken => user.is_none(),
                     _ => user.as_deref() == Some(&format!("user-{number}")),

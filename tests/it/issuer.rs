@@ -89,7 +89,11 @@ fn neither_name_of_ed25519_stands_for_the_other() {
                 .build()
                 .unwrap();
             let want = (signed != configured).then_some(Kind::TokenUnacceptable);
-            assert_eq!(rejection(&verifier, &text), want, "{signed} at {configured}");
+            assert_eq!(
+                rejection(&verifier, &text),
+                want,
+                "{signed} at {configured}"
+            );
         }
     }
 }

@@ -86,7 +86,7 @@ impl Printed {
         assert!(!printed.is_empty(), "{name}");
         for (text, secret) in printed
             .iter()
-            .flat_map(|text| secrets.iter().map(move |it| (text, it)))
+            .flat_map(|text| secrets.iter().map(move |secret| (text, secret)))
         {
             assert!(
                 !text.contains(secret.as_str()),
@@ -124,8 +124,10 @@ fn add_texts(secrets: &mut BTreeSet<String>, value: &Value) {
         Value::String(text) => {
             secrets.insert(text.clone());
         }
-        Value::Array(items) => items.iter().for_each(|it| add_texts(secrets, it)),
-        Value::Object(members) => members.values().for_each(|it| add_texts(secrets, it)),
+        Value::Array(items) => items.iter().for_each(|item| add_texts(secrets, item)),
+        Value::Object(members) => members
+            .values()
+            .for_each(|member| add_texts(secrets, member)),
         _ => {}
     }
 }
@@ -146,9 +148,10 @@ pub(crate) fn add_bytes(secrets: &mut BTreeSet<String>, bytes: &[u8]) {
     let start = &bytes[..bytes.len().min(12)];
     let hex = |lower: bool| {
         start.iter().fold(String::new(), |mut hex, byte| {
-            match lower {
-                true => write!(hex, "{byte:02x}").unwrap(),
-                false => write!(hex, "{byte:02X}").unwrap(),
+            if lower {
+                write!(hex, "{byte:02x}").unwrap();
+            } else {
+                write!(hex, "{byte:02X}").unwrap();
             }
             hex
         })
@@ -173,7 +176,10 @@ pub(crate) fn add_bytes(secrets: &mut BTreeSet<String>, bytes: &[u8]) {
 /// Less what is short, and what the service was configured with itself.
 pub(crate) fn only_secret(secrets: &mut BTreeSet<String>, configured: &[&str]) {
     secrets.retain(|secret| {
-        secret.len() >= LEAST && !configured.iter().any(|it| it.contains(secret.as_str()))
+        secret.len() >= LEAST
+            && !configured
+                .iter()
+                .any(|value| value.contains(secret.as_str()))
     });
 }
 

@@ -105,7 +105,8 @@ fn an_algorithm_is_changed_as_a_key_is() {
         key("old"),
         SigningKey::es256_pem(pem).unwrap().with_id("new"),
     );
-    let of = |keys: &[&SigningKey]| KeySet::new(keys.iter().map(|it| it.verifying_key())).unwrap();
+    let of =
+        |keys: &[&SigningKey]| KeySet::new(keys.iter().map(|key| key.verifying_key())).unwrap();
     let store = KeyStore::new(of(&[&old, &new]));
     let verifier = verifier(&store);
     let [of_old, of_new] = [&old, &new].map(|key| issue(key.clone()));

@@ -50,7 +50,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
     let algorithms = case["config"]["algorithms"].as_array().unwrap();
     let algorithms: Vec<Algorithm> = algorithms
         .iter()
-        .filter_map(|it| it.as_str().unwrap().parse().ok())
+        .filter_map(|name| name.as_str().unwrap().parse().ok())
         .collect();
     if algorithms.is_empty() {
         return false;
@@ -162,7 +162,7 @@ fn nothing_of_wycheproof_s_tokens_and_keys_is_shown() {
 fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Value) {
     let algorithms: Vec<Algorithm> = algorithms
         .iter()
-        .filter_map(|it| it.as_str()?.parse().ok())
+        .filter_map(|name| name.as_str()?.parse().ok())
         .collect();
     let token = token.as_str().unwrap().as_bytes();
     let (mut secrets, printed) = (BTreeSet::new(), Printed::default());
@@ -341,7 +341,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
         let jwk: Value = serde_json::from_slice(&jwk).unwrap();
         let (mut secrets, printed) = (BTreeSet::new(), Printed::default());
         add_jwk(&mut secrets, &jwk);
-        let lines = pem.lines().filter(|it| !it.starts_with("---"));
+        let lines = pem.lines().filter(|line| !line.starts_with("---"));
         secrets.extend(lines.map(ToOwned::to_owned));
 
         let key = SigningKey::from_jwk(jwk.to_string()).unwrap();
@@ -377,7 +377,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
                 KeySet::from_jwks(&broken).err(),
                 KeySet::from_jwks(format!("{{\"keys\":[{broken}]}}")).err(),
             ] {
-                error.iter().for_each(|it| printed.error(it));
+                error.iter().for_each(|error| printed.error(error));
             }
         }
         for pem in [
@@ -393,7 +393,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
                 VerifyingKey::es256_pem(&pem).err(),
                 VerifyingKey::hs256(&pem).err(),
             ] {
-                error.iter().for_each(|it| printed.error(it));
+                error.iter().for_each(|error| printed.error(error));
             }
         }
         only_secret(&mut secrets, &[ISSUER, AUDIENCE]);
@@ -430,12 +430,13 @@ fn a_field_that_holds_a_token_is_marked_sensitive() {
         let layer = SessionLayer::new(verifier()).token_sources(sources());
         let mut request = Request::new(());
         *request.headers_mut() = headers;
-        let seen = crate::support::see(&layer, request, |it| it.headers().clone()).unwrap();
+        let seen =
+            crate::support::see(&layer, request, |request| request.headers().clone()).unwrap();
         for (name, value) in &seen {
             let holds = value
                 .as_bytes()
                 .windows(token.len())
-                .any(|it| it == token.as_bytes());
+                .any(|value| value == token.as_bytes());
             assert!(!holds || value.is_sensitive(), "{name}");
         }
         // Browsers' WebSocket has the one field from which the token is taken.
@@ -456,7 +457,7 @@ fn nothing_can_log() {
         .output()
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
-    assert!(tree.lines().any(|it| it == "serde_json"), "{tree}");
+    assert!(tree.lines().any(|line| line == "serde_json"), "{tree}");
     for name in tree.lines() {
         assert!(
             !["log", "tracing", "tracing_core", "slog", "defmt"].contains(&name),
@@ -472,7 +473,9 @@ fn nothing_can_log() {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|it| !it.trim_start().starts_with("//"));
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
                 for word in ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!("] {
                     assert!(!line.contains(word), "{}: {line}", path.display());

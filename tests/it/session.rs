@@ -860,7 +860,7 @@ proptest! {
             session.is_web_client(),
             session.is_not_web_or_desktop_client(),
         ];
-        prop_assert_eq!(holds.iter().filter(|it| **it).count(), 1);
+        prop_assert_eq!(holds.iter().filter(|holds| **holds).count(), 1);
         prop_assert_eq!(session.client_kind().as_str(), kind.unwrap_or("other"));
     }
 

@@ -110,9 +110,10 @@ mod tests {
         if current & 0xff != key {
             return false;
         }
-        cache.generation = match store.protocol.stamp_is_the_set_s {
-            true => current >> 8,
-            false => generation,
+        cache.generation = if store.protocol.stamp_is_the_set_s {
+            current >> 8
+        } else {
+            generation
         };
         cache.has_entry = true;
         true
@@ -274,9 +275,10 @@ mod tests {
             let _ = self
                 .issuer
                 .compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire);
-            match self.looks_again {
-                true => &self.tables[self.issuer.load(Ordering::Acquire) - 1],
-                false => &self.tables[own - 1],
+            if self.looks_again {
+                &self.tables[self.issuer.load(Ordering::Acquire) - 1]
+            } else {
+                &self.tables[own - 1]
             }
         }
 
@@ -351,7 +353,7 @@ mod tests {
                 self.sweep(&mut shard);
                 shard.sweep_at = (2 * shard.entries.len()).max(LEAST_SWEEP);
             }
-            if let Some(entry) = shard.entries.iter_mut().find(|it| it.0 == session) {
+            if let Some(entry) = shard.entries.iter_mut().find(|entry| entry.0 == session) {
                 entry.1 = entry.1.max(until);
                 return;
             }
@@ -378,14 +380,11 @@ mod tests {
 
         /// `fetch_add`, and `fetch_sub` for what goes round.
         fn count(&self, change: usize) {
-            match self.counting.is_atomic {
-                true => {
-                    self.len.fetch_add(change, Ordering::SeqCst);
-                }
-                false => {
-                    let len = self.len.load(Ordering::SeqCst);
-                    self.len.store(len.wrapping_add(change), Ordering::SeqCst);
-                }
+            if self.counting.is_atomic {
+                self.len.fetch_add(change, Ordering::SeqCst);
+            } else {
+                let len = self.len.load(Ordering::SeqCst);
+                self.len.store(len.wrapping_add(change), Ordering::SeqCst);
             }
         }
 

@@ -147,7 +147,7 @@ impl Tokens {
         let middle = forged.len() - 20;
         forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).expect("text");
-        let others = ALGORITHMS.into_iter().filter(|it| *it != algorithm);
+        let others = ALGORITHMS.into_iter().filter(|other| *other != algorithm);
         let bearer = |token: String| format!("{BEARER}{token}");
         Self {
             bad: others.map(token).chain([forged]).map(bearer).collect(),
@@ -185,7 +185,7 @@ fn no_layer<'a, B: Default + 'a>(name: &str, tokens: &'a Tokens) -> Case<'a> {
     case(
         name,
         || request(Some(&tokens.good)).map(|()| B::default()),
-        move |it| run(service.call(it)),
+        move |request| run(service.call(request)),
     )
 }
 
@@ -219,7 +219,7 @@ where
     case(
         name,
         move || make(&tokens.good),
-        move |it| run(service.call(it)),
+        move |request| run(service.call(request)),
     )
 }
 
