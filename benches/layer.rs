@@ -1,5 +1,5 @@
-//! What a request pays for the layer: accepted, rejected, without a token. The unit is the bare
-//! check of the same signature with a prepared key; the same call without a layer is taken off.
+//! Cost of the layer per request: accepted, rejected, without a token. The unit is the bare check of
+//! the same signature with a prepared key; the cost of the same call without a layer is subtracted.
 //!
 //! ```text
 //! cargo bench -p benches --bench layer

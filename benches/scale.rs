@@ -1,12 +1,12 @@
-//! What a session costs as things grow: keys, tokens, audiences, live sessions, threads; and how
-//! much memory the cache of verified tokens takes.
+//! Cost of a session as keys, tokens, audiences, live sessions and threads grow; and the memory of the
+//! cache of verified tokens.
 //!
 //! ```text
 //! cargo bench -p benches --bench scale
 //! ```
 //!
 //! A word behind `--` chooses parts: `cargo bench -p benches --bench scale -- flood`. Without `--bench`, as in
-//! `cargo test -p benches --bench scale`, everything is small, and only shows that it runs.
+//! `cargo test -p benches --bench scale`, everything is small: it only shows that the benchmark runs.
 
 use std::{
     fs,
@@ -83,7 +83,7 @@ fn main() {
     }
 }
 
-/// Measures the points of a curve, and tells each as a multiple of the first.
+/// Measures the points of a curve, and prints each as a multiple of the first.
 fn curve(title: &str, mut points: Vec<Case<'_>>, rounds: u64) {
     points.iter_mut().for_each(Case::calibrate);
     for round in 0..rounds {
@@ -105,7 +105,7 @@ fn verifying<'a>(name: &str, verifier: SessionVerifier, token: String) -> Case<'
     )
 }
 
-/// Of which a token names one: flat.
+/// Keys in the set, one of which the token names: the cost is constant.
 fn number_of_keys(scale: &Scale) {
     let points = [1, 10, 1_000, 100_000]
         .into_iter()
@@ -124,7 +124,7 @@ fn number_of_keys(scale: &Scale) {
     curve("scale/keys", points.map(point).collect(), scale.rounds);
 }
 
-/// That the service goes by, the last of which the token names: a comparison each.
+/// Audiences of the service, the last of which the token names: one comparison each.
 fn number_of_audiences(scale: &Scale) {
     let point = |audiences: usize| {
         let key = SigningKey::hs256(HS256_SECRET)
@@ -141,7 +141,7 @@ fn number_of_audiences(scale: &Scale) {
     curve("scale/audiences", points.collect(), scale.rounds);
 }
 
-/// Linear, since all of it is signed; beside the bare check of the same token.
+/// Size of the token: linear, since all of it is signed; beside the bare check of the same token.
 fn size_of_token(scale: &Scale) {
     let mut points = Vec::new();
     for kibibytes in [1, 2, 4, 8] {
@@ -165,7 +165,7 @@ fn size_of_token(scale: &Scale) {
     curve("scale/token size", points, scale.rounds);
 }
 
-/// Each in its turn at random, with the cache as it is by default, and without.
+/// Live sessions in random order, with the default cache and without a cache.
 fn live_sessions(scale: &Scale) {
     let points = [1, 100, 1_000, 10_000, 100_000, 1_000_000];
     let points = points
@@ -189,8 +189,8 @@ fn live_sessions(scale: &Scale) {
             let mut point = case(&format!("{sessions}, {series}"), any, move |any| {
                 of_case.verify(tokens[any].as_bytes())
             });
-            // One after the other: in turns, each would find the processor's caches full of the
-            // others' tokens.
+            // One after the other: if they took turns, each would find the processor's caches
+            // full of the others' tokens.
             point.calibrate();
             (0..5 * scale.rounds).for_each(|_| _ = point.turn());
             costs.push(point);
@@ -215,7 +215,7 @@ fn live_sessions(scale: &Scale) {
     write_results("scale/cache", &json!(sizes));
 }
 
-/// A flood of distinct tokens, all good, against the same without a cache.
+/// A flood of distinct valid tokens, against the same without a cache.
 fn tokens_seen_once(scale: &Scale) {
     let tokens: Vec<_> = (0..scale.sessions.min(200_000))
         .map(|_| token(Algorithm::HS256))
@@ -233,7 +233,7 @@ fn tokens_seen_once(scale: &Scale) {
     curve("scale/flood", points, scale.rounds);
 }
 
-/// Two threads with one token: each as fast as one alone.
+/// Two threads with one token: each is as fast as one alone.
 fn threads_with_one_token(scale: &Scale) {
     let verifier = verifier(Algorithm::HS256, DEFAULT_CACHE_BYTES);
     let token = token(Algorithm::HS256);
@@ -242,7 +242,7 @@ fn threads_with_one_token(scale: &Scale) {
         let pause = running.lock().expect("it is free");
         scope.spawn(|| {
             while !ended.load(Ordering::Relaxed) {
-                // Waits while this one is alone.
+                // Waits while the measuring thread runs alone.
                 let _turn = running.lock();
                 for _ in 0..1_000 {
                     black_box(verifier.verify(token.as_bytes())).expect("it is accepted");
@@ -282,9 +282,9 @@ fn threads_with_one_token(scale: &Scale) {
     });
 }
 
-/// Distinct tokens, each three times: the memory after all of them is that after the first tenth.
+/// Distinct tokens, each three times: memory after all of them equals memory after the first tenth.
 fn soak(scale: &Scale) {
-    // Full after less than a tenth of them.
+    // The cache is full after less than a tenth of them.
     let max_bytes = scale.soak * 64;
     let verifier = verifier(Algorithm::HS256, max_bytes);
     let mut early = 0;
@@ -308,7 +308,7 @@ fn soak(scale: &Scale) {
     );
 }
 
-/// Of this process; 0 where it cannot be told.
+/// Resident bytes of this process; 0 where they are unknown.
 fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status

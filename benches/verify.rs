@@ -1,5 +1,5 @@
-//! A token becomes a session: each algorithm, against the bare check of the same signature with a
-//! prepared key, and against jsonwebtoken's `decode` of the same claims.
+//! Cost of turning a token into a session, by algorithm: against the bare check of the same signature
+//! with a prepared key, and against jsonwebtoken's `decode` of the same claims.
 //!
 //! ```text
 //! cargo bench -p benches --bench verify
@@ -23,7 +23,7 @@ use support::{
     tokens::{AUDIENCE, ISSUER, assert_session, jwk, token, verifier},
 };
 
-/// What a user of jsonwebtoken would read the same claims into.
+/// The claims as a user of jsonwebtoken would declare them.
 #[derive(Deserialize)]
 #[allow(dead_code, reason = "only read from the token")]
 struct Claims {

@@ -47,7 +47,7 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn behind_a_layer() {
+async fn extractors_behind_a_layer_find_the_session_or_are_rejected() {
     let app = routes().layer(SessionLayer::new(verifier()));
     let token = good_token();
     for (path, want) in [
@@ -66,7 +66,7 @@ async fn behind_a_layer() {
 }
 
 #[tokio::test]
-async fn behind_an_optional_layer() {
+async fn extractors_behind_an_optional_layer_work_without_a_session() {
     let app = routes().layer(SessionLayer::new(verifier()).optional());
     assert_eq!(
         ask(app.clone(), "/session", None).await.0,
@@ -130,7 +130,7 @@ async fn extractors_handlers_and_guards_reject_in_the_form_of_the_layer() {
 
 /// The mistake is named for the developer, whatever asks for a session.
 #[tokio::test]
-async fn without_a_layer_the_mistake_is_named() {
+async fn a_missing_layer_is_reported() {
     let app = routes()
         .route("/guarded", get(async || "").layer(RequireSession::new()))
         .route("/role", get(async || "").layer(RequireRole::new("clerk")));
@@ -164,7 +164,7 @@ async fn without_a_layer_the_mistake_is_named() {
 }
 
 #[tokio::test]
-async fn two_layers_in_one_stack_are_named() {
+async fn two_layers_in_one_stack_are_reported() {
     let layer = || SessionLayer::new(verifier());
     let app = routes().layer(layer().optional()).layer(layer());
     let (status, body) = ask(app, "/optional", Some(&good_token())).await;

@@ -39,7 +39,7 @@ const TRAVELLING: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn nothing_counts_unless_it_is_turned_on() {
+fn client_headers_are_ignored_by_default() {
     let got = context(&SessionLayer::new(verifier()), TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 3 * 3600);
@@ -55,7 +55,7 @@ fn nothing_counts_unless_it_is_turned_on() {
 }
 
 #[test]
-fn the_call_wins_over_the_token() {
+fn client_headers_override_the_token() {
     let got = context(&all(), TRAVELLING);
     assert_eq!(got.culture().to_string(), "de-CH");
     assert_eq!(got.ui_culture().to_string(), "fr");
@@ -80,7 +80,7 @@ fn the_call_wins_over_the_token() {
 }
 
 #[test]
-fn each_is_resolved_by_itself() {
+fn each_value_is_resolved_independently() {
     let got = context(&all(), &[("client-ui-culture", "fr")]);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.culture_source(), ClientSource::Token);
@@ -94,7 +94,7 @@ fn each_is_resolved_by_itself() {
 }
 
 #[test]
-fn an_offset_of_the_call_drops_the_zone_of_the_token() {
+fn an_offset_header_replaces_the_zone_of_the_token() {
     let zoned = token(&json!({ "zoneinfo": "Europe/Moscow" }));
     let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
     let request = with(&[("client-utc-offset", "-03:30")], bearer(&zoned));
@@ -204,7 +204,7 @@ fn the_nearest_supported_culture_is_taken() {
 }
 
 #[test]
-fn the_token_comes_before_accept_language() {
+fn the_token_takes_precedence_over_accept_language() {
     let got = context(&all(), &[("accept-language", "de")]);
     assert_eq!(got.culture().to_string(), "ru-RU");
     let optional = all().optional();
@@ -216,7 +216,7 @@ fn the_token_comes_before_accept_language() {
 }
 
 #[test]
-fn without_a_token_the_service_s_defaults_count() {
+fn without_a_token_the_service_s_defaults_apply() {
     let builder = builder().default_culture("de-CH");
     let offset = FixedOffset::east_opt(3600).unwrap();
     let verifier = builder.default_utc_offset(offset).build().unwrap();
@@ -262,7 +262,7 @@ const VARY_ALL: &str =
     "client-culture, client-ui-culture, client-utc-offset, client-time-zone, accept-language";
 
 #[test]
-fn vary_names_what_could_have_decided() {
+fn vary_names_each_field_that_could_have_decided() {
     let vary = |layer: &SessionLayer, own| {
         let answer = respond(layer, bearer(&good_token()), own);
         let values = answer.headers.get_all(VARY).iter();

@@ -218,7 +218,7 @@ fn outcome(done: Result<(), tokio::task::JoinError>) -> &'static str {
 }
 
 #[test]
-fn no_request_sees_another_s_session_whatever_becomes_of_it() {
+fn interleaved_requests_never_see_each_other_s_sessions() {
     let seen = Seen::default();
     let (parked, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let look_on = |count: &Arc<AtomicUsize>| {

@@ -28,7 +28,7 @@ fn decode(part: &str) -> Value {
 }
 
 #[test]
-fn a_header_says_algorithm_type_and_key_and_nothing_else() {
+fn a_header_has_alg_typ_and_kid_alone() {
     for (key, want) in [
         (
             signing_key(),
@@ -67,7 +67,7 @@ fn each_type_is_named_without_its_prefix() {
 }
 
 #[test]
-fn neither_name_of_ed25519_stands_for_the_other() {
+fn eddsa_and_ed25519_are_not_interchangeable() {
     let named = |part: &str, alg: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
         let text = fs::read(path.join(format!("ed25519.{part}.jwk.json"))).unwrap();

@@ -57,7 +57,7 @@ fn server_culture_and_clock_are_inherited() {
 }
 
 #[test]
-fn what_the_client_never_said_stays_unsaid() {
+fn claims_absent_from_the_parent_stay_absent() {
     let parent = session(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
     let claims: Value = nest(&parent, "bob").claims().unwrap();
     for name in ["locale", "ui_locale", "utc_offset", "zoneinfo"] {
@@ -66,7 +66,7 @@ fn what_the_client_never_said_stays_unsaid() {
 }
 
 #[test]
-fn the_invariant_culture_is_inherited_where_the_client_said_it() {
+fn an_explicit_invariant_culture_is_inherited() {
     let parent = session(&json!({ "locale": "", "ui_locale": null }));
     let claims: Value = nest(&parent, "bob").claims().unwrap();
     assert_eq!(
@@ -77,7 +77,7 @@ fn the_invariant_culture_is_inherited_where_the_client_said_it() {
 
 /// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
 #[test]
-fn whatever_a_call_asks_for_can_be_inherited() {
+fn a_culture_from_a_client_header_is_inherited() {
     let layer = SessionLayer::new(verifier()).client_headers(ClientHeaders::all());
     let parent = token(&json!({ "locale": null, "ui_locale": null }));
     let bearer = format!("Bearer {parent}");
@@ -124,7 +124,7 @@ fn a_default_of_the_service_is_inherited() {
 }
 
 #[test]
-fn what_the_client_said_of_texts_alone_is_inherited() {
+fn a_ui_culture_without_a_culture_is_inherited() {
     let parent = session(&json!({ "locale": null, "ui_locale": "en-US" }));
     assert!(parent.client_culture().is_invariant());
     let nested = Session::in_process(nest(&parent, "bob"));
@@ -152,7 +152,7 @@ fn offset_and_zone_are_replaced_together() {
 }
 
 #[test]
-fn it_never_outlives_its_parent() {
+fn a_nested_token_never_outlives_its_parent() {
     let parent = session(&json!({}));
     let build = |lifetime| {
         let nested = parent
@@ -218,7 +218,7 @@ fn a_nested_token_can_be_for_another_service() {
 }
 
 #[test]
-fn a_nested_session_began_when_its_parent_did() {
+fn a_nested_session_begins_when_its_parent_did() {
     let iat = parent_iat();
     for (changes, began_at) in [
         (json!({ "auth_time": iat - 600 }), iat - 600),
@@ -246,7 +246,7 @@ fn parent_iat() -> i64 {
 }
 
 #[test]
-fn more_access_than_the_parent_s_is_asked_for_by_name() {
+fn more_access_than_the_parent_s_is_explicit() {
     let nested = |level: &str| {
         let parent = session(&json!({ "access_level": level }));
         parent.nested(User::new("bob")).issued_at(now())
@@ -300,7 +300,7 @@ fn scope_is_a_subset() {
 }
 
 #[test]
-fn in_process_it_needs_no_signature() {
+fn an_in_process_session_needs_no_signature() {
     let parent = session(&json!({}));
     SessionContext::sync_scope(Session::in_process(nest(&parent, "bob")), || {
         let current = SessionContext::current().unwrap();
@@ -331,7 +331,7 @@ fn access_is_decided_by_the_nested_user_alone() {
 }
 
 #[test]
-fn there_are_four_actors_at_most() {
+fn more_than_four_actors_are_rejected() {
     let mut session = session(&json!({}));
     for depth in 1..=4 {
         session = Session::in_process(nest(&session, &format!("user-{depth}")));
@@ -349,7 +349,7 @@ fn there_are_four_actors_at_most() {
 }
 
 #[test]
-fn a_nested_token_travels_under_its_own_type() {
+fn a_nested_token_is_signed_with_its_own_type() {
     let issuer = SessionIssuer::new(signing_key());
     let text = issuer.issue(&nest(&session(&json!({})), "bob")).unwrap();
     assert_eq!(rejection(&verifier(), &text), Some(Kind::TokenUnacceptable));
@@ -367,7 +367,7 @@ fn a_nested_token_travels_under_its_own_type() {
 }
 
 #[test]
-fn actors_of_a_received_token_are_read_strictly() {
+fn an_invalid_actor_is_rejected() {
     let actor = |inner: Value| json!({ "sub": "a", "sid": "s", "client_id": "c", "act": inner });
     let receiver = builder()
         .accept_type(TokenType::NestedSession)
@@ -396,7 +396,7 @@ fn actors_of_a_received_token_are_read_strictly() {
 }
 
 #[test]
-fn the_limit_of_actors_can_be_moved_both_ways() {
+fn the_actor_limit_can_be_raised_and_lowered() {
     let header = json!({ "alg": "HS256", "typ": "nested-session+jwt" });
     for limit in [1, 2, 6] {
         let receiver = builder()
@@ -418,7 +418,7 @@ fn the_limit_of_actors_can_be_moved_both_ways() {
 }
 
 #[test]
-fn what_is_built_here_keeps_the_rules_of_what_is_received() {
+fn the_builder_enforces_the_rules_of_received_tokens() {
     let good = || {
         SessionToken::builder(User::new("ann"))
             .issuer("https://id.example.com")

@@ -137,9 +137,9 @@ fn every_test_that_is_named_exists() {
     for none in [
         "it::session",
         "it::session::no_such_test",
-        "it::session::tests::a_claim_occurs_once",
+        "it::session::tests::a_duplicate_claim_is_rejected",
         "it::support::good_token",
-        "session::a_claim_occurs_once",
+        "session::a_duplicate_claim_is_rejected",
         "key::hmac::a_secret_is_long_enough_and_no_key",
         "key::hmac::tests::long",
         "client::zone::tests::offsets_follow_daylight_saving",

@@ -81,7 +81,7 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
 }
 
 #[test]
-fn old_both_new() {
+fn keys_rotate_from_old_through_both_to_new() {
     let store = KeyStore::new(set(&["old"]));
     let verifier = verifier(&store);
     let (old, new) = (token("old"), token("new"));
@@ -98,7 +98,7 @@ fn old_both_new() {
 }
 
 #[test]
-fn an_algorithm_is_changed_as_a_key_is() {
+fn an_algorithm_is_rotated_as_a_key_is() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
     let pem = std::fs::read_to_string(path.join("p256.private.pem")).unwrap();
     let (old, new) = (
@@ -118,7 +118,7 @@ fn an_algorithm_is_changed_as_a_key_is() {
 }
 
 #[test]
-fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
+fn concurrent_requests_are_verified_with_one_set_or_the_other() {
     let store = KeyStore::new(set(&["old", "new"]));
     let verifier = verifier(&store);
     let (old, new) = (token("old"), token("new"));

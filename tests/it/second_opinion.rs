@@ -45,7 +45,7 @@ fn jwk(algorithm: Algorithm, name: &str, part: &str) -> Value {
 }
 
 #[test]
-fn what_we_sign_is_verified_there() {
+fn jsonwebtoken_verifies_our_tokens() {
     for (algorithm, name) in ALGORITHMS {
         let key = SigningKey::from_jwk(jwk(*algorithm, name, "private").to_string()).unwrap();
         let token = SessionToken::builder(User::new("ann").with_name("Иван"))
@@ -74,7 +74,7 @@ fn what_we_sign_is_verified_there() {
 }
 
 #[test]
-fn what_is_signed_there_we_verify() {
+fn we_verify_tokens_of_jsonwebtoken() {
     for (algorithm, name) in ALGORITHMS {
         let key = match *name {
             "secret" => EncodingKey::from_secret(&[7; 64]).unwrap(),

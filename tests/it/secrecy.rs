@@ -31,7 +31,7 @@ fn standard_base64(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_of_the_hostile_and_odd_tokens_is_shown() {
+fn nothing_of_the_hostile_and_odd_tokens_is_printed() {
     let judged = ["jws-visible.json", "rfc-examples.json"].map(|file| {
         let file = read(file);
         let cases = file["cases"].as_array().unwrap();
@@ -139,7 +139,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
 }
 
 #[test]
-fn nothing_of_wycheproof_s_tokens_and_keys_is_shown() {
+fn nothing_of_wycheproof_s_tokens_and_keys_is_printed() {
     let mut tokens = 0;
     let signatures = read("wycheproof-jws.json");
     for group in signatures["groups"].as_array().unwrap() {
@@ -229,7 +229,7 @@ fn marked_claims(more: &Value) -> Value {
 
 /// Good tokens, and such as are rejected for each reason that is found after the signature.
 #[test]
-fn nothing_of_a_signed_token_is_shown() {
+fn nothing_of_a_signed_token_is_printed() {
     let past = json!({ "exp": crate::support::NOW - 3600, "iat": crate::support::NOW - 7200 });
     for (name, typ, more) in [
         ("good", "session+jwt", json!({})),
@@ -333,7 +333,7 @@ fn nothing_of_a_signed_token_is_shown() {
 }
 
 #[test]
-fn nothing_of_a_key_that_signs_is_shown() {
+fn nothing_of_a_signing_key_is_printed() {
     let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
     for name in ["ed25519", "p256", "p384", "rsa"] {
         let jwk = fs::read(keys.join(format!("{name}.private.jwk.json"))).unwrap();
@@ -448,7 +448,7 @@ fn a_field_that_holds_a_token_is_marked_sensitive() {
 
 /// What is not there logs nothing: neither in the tree, less what only tests need, nor in `src`.
 #[test]
-fn nothing_can_log() {
+fn no_dependency_logs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tree = Command::new(env!("CARGO"))
         .current_dir(folder)
@@ -487,7 +487,7 @@ fn nothing_can_log() {
 
 /// What an application makes itself, and no request prints.
 #[test]
-fn debug_shows_no_secret_and_no_claim() {
+fn debug_prints_no_secret_and_no_claim() {
     let (secret, printed) = (marker("a secret of more than 32 bytes"), Printed::default());
     let key = SigningKey::hs256(&secret).unwrap();
     printed.debug(&key);
@@ -521,7 +521,7 @@ fn debug_shows_no_secret_and_no_claim() {
 }
 
 #[test]
-fn errors_have_words_of_ours_alone() {
+fn errors_have_fixed_text_alone() {
     let printed = Printed::default();
     for claim in ["exp", "iss", "locale", "client_kind", "act"] {
         let token = token(&json!({ claim: { marker("name"): marker("value") } }));

@@ -74,7 +74,7 @@ fn every_claim_reaches_its_member() {
 }
 
 #[test]
-fn what_a_token_does_not_say_has_a_default() {
+fn an_absent_claim_has_a_default() {
     let session = session(&json!({
         "client_kind": null, "name": null, "ui_locale": null, "utc_offset": null,
         "server": null, "instance": null,
@@ -97,7 +97,7 @@ fn what_a_token_does_not_say_has_a_default() {
 }
 
 #[test]
-fn escapes_are_texts_like_others() {
+fn escaped_strings_are_decoded() {
     let payload = claims(&json!({ "scope": "read write" }))
         .to_string()
         .replace("Иван", r"\u0418\u0432\u0430\u043d")
@@ -120,7 +120,7 @@ fn escapes_are_texts_like_others() {
 }
 
 #[test]
-fn a_bad_claim_is_rejected_for_its_reason() {
+fn a_bad_claim_is_rejected_with_its_reason() {
     let long = |len: usize| "x".repeat(len);
     for (changes, want) in [
         (json!({}), None),
@@ -214,7 +214,7 @@ fn a_bad_claim_is_rejected_for_its_reason() {
 }
 
 #[test]
-fn every_claim_that_a_type_needs_is_missed() {
+fn a_missing_required_claim_is_rejected_in_each_type() {
     let all = [
         "iss",
         "aud",
@@ -285,7 +285,7 @@ fn null_is_a_wrong_type() {
 }
 
 #[test]
-fn a_claim_occurs_once() {
+fn a_duplicate_claim_is_rejected() {
     for extra in [
         r#""exp":1"#,
         r#""x":1,"x":2"#,
@@ -304,7 +304,7 @@ fn a_claim_occurs_once() {
 }
 
 #[test]
-fn a_payload_is_strict_json() {
+fn a_payload_that_is_not_strict_json_is_rejected() {
     let good = claims(&json!({})).to_string();
     let deep = |levels: usize| {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -373,7 +373,7 @@ fn a_payload_is_strict_json() {
 }
 
 #[test]
-fn a_token_is_taken_for_its_type_alone() {
+fn a_token_is_accepted_as_its_own_type_alone() {
     let typed = |typ: &str, changes: &Value| {
         sign(
             &json!({ "alg": "HS256", "typ": typ }),
@@ -412,7 +412,7 @@ fn a_token_is_taken_for_its_type_alone() {
 }
 
 #[test]
-fn what_a_header_says_of_keys_and_content_is_ignored() {
+fn header_parameters_for_keys_and_content_are_ignored() {
     let jwk = json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE" });
     for (name, value) in [
         ("jwk", jwk),
@@ -434,7 +434,7 @@ fn what_a_header_says_of_keys_and_content_is_ignored() {
 }
 
 #[test]
-fn a_bound_token_is_rejected_whatever_its_type() {
+fn a_bound_token_is_rejected_in_every_type() {
     for typ in ["session+jwt", "nested-session+jwt", "at+jwt", "JWT"] {
         let accepting = builder().accept_type(typ.parse().unwrap());
         let changes = match typ {
@@ -449,7 +449,7 @@ fn a_bound_token_is_rejected_whatever_its_type() {
 }
 
 #[test]
-fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
+fn only_our_own_types_have_a_maximum_lifetime_by_default() {
     for (typ, is_ours) in [
         ("session+jwt", true),
         ("nested-session+jwt", true),
@@ -474,7 +474,7 @@ fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
 }
 
 #[test]
-fn what_others_mint_is_read_with_indulgence() {
+fn tokens_of_other_issuers_are_parsed_leniently() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
         .accept_type(TokenType::AccessToken)
@@ -524,7 +524,7 @@ fn what_others_mint_is_read_with_indulgence() {
 }
 
 #[test]
-fn what_a_token_says_itself_comes_before_what_stands_in() {
+fn a_token_s_own_claims_take_precedence_over_fallbacks() {
     for typ in ["at+jwt", "JWT"] {
         let verifier = builder()
             .accept_type(typ.parse().unwrap())
@@ -550,7 +550,7 @@ fn what_a_token_says_itself_comes_before_what_stands_in() {
 }
 
 #[test]
-fn what_is_ill_formed_in_tokens_of_others_is_absent() {
+fn an_ill_formed_display_claim_of_another_issuer_counts_as_absent() {
     let long = "a".repeat(65);
     for typ in ["at+jwt", "JWT"] {
         let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
@@ -569,7 +569,7 @@ fn what_is_ill_formed_in_tokens_of_others_is_absent() {
 }
 
 #[test]
-fn a_derived_id_is_of_whole_seconds() {
+fn a_derived_id_uses_whole_seconds() {
     let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
     let (iat, exp) = ((NOW - 60).to_string(), (NOW + 3600).to_string());
     let fractions = json!({ "iat": 1_768_478_340.75, "exp": 1_768_482_000.5 });
@@ -589,7 +589,7 @@ fn a_derived_id_is_of_whole_seconds() {
 }
 
 #[test]
-fn a_lifetime_without_iat_counts_from_now() {
+fn a_lifetime_without_iat_is_measured_from_now() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
         .max_lifetime(Duration::from_secs(3600))
@@ -607,7 +607,7 @@ fn a_lifetime_without_iat_counts_from_now() {
 }
 
 #[test]
-fn the_first_step_that_fails_decides() {
+fn the_first_failed_check_determines_the_error() {
     let ours = builder().server_code("main").build().unwrap();
     let parts = |token: &str| -> Vec<String> { token.split('.').map(str::to_owned).collect() };
     let good = parts(&good_token());
@@ -689,7 +689,7 @@ fn the_first_step_that_fails_decides() {
 }
 
 #[test]
-fn server_and_instance_are_compared_where_both_name_them() {
+fn server_and_instance_are_compared_if_both_sides_name_them() {
     let plain = builder().build().unwrap();
     let ours = builder()
         .server_code("main")
@@ -708,7 +708,7 @@ fn server_and_instance_are_compared_where_both_name_them() {
 }
 
 #[test]
-fn any_issuer_and_any_audience_are_said_by_name() {
+fn any_issuer_and_any_audience_are_explicit() {
     let verifier = SessionVerifier::builder()
         .key(tower_session_token::VerifyingKey::hs256(crate::support::SECRET).unwrap())
         .any_issuer()
@@ -731,7 +731,7 @@ fn any_issuer_and_any_audience_are_said_by_name() {
 }
 
 #[test]
-fn limits_can_be_moved_both_ways() {
+fn limits_can_be_raised_and_lowered() {
     let with = |limits| builder().limits(limits).build().unwrap();
     let token = good_token();
     let exact = with(Limits::default().with_token_bytes(token.len()));
@@ -749,7 +749,7 @@ fn limits_can_be_moved_both_ways() {
 }
 
 #[test]
-fn a_token_has_8192_bytes_at_most() {
+fn a_token_of_more_than_8192_bytes_is_rejected() {
     // Not every length is one of base64url.
     let mut lengths = Vec::new();
     for pad in 5_670..5_700 {
@@ -766,7 +766,7 @@ fn a_token_has_8192_bytes_at_most() {
 }
 
 #[test]
-fn each_limit_of_claims_can_be_moved_both_ways() {
+fn each_claim_limit_can_be_raised_and_lowered() {
     let nested = |levels: usize| {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         json!({ "x": serde_json::from_str::<Value>(&value).unwrap() })

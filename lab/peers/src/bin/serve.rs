@@ -33,7 +33,7 @@ A server with one thread, and one of the layers in front of a small handler.
   --layer NAME       none, nothing (a layer that does nothing), ours, ours-uncached, from_fn, tower-jwt, axum-jwt-auth,
                      tower-oauth2-resource-server, oauth-resource-server, axum-jose (with the feature axum_jose); none by default
   --algorithm NAME   HS256, EdDSA, ES256, RS256; HS256 by default
-  --print-tokens N   prints so many tokens that it accepts, and ends
+  --print-tokens N   prints N tokens that it accepts, and exits
 ";
 
 type Failure = Box<dyn Error + Send + Sync>;
