@@ -1,5 +1,4 @@
-//! The worst that 64 KiB can be, for the tests of what it makes the crate allocate and the benchmark
-//! of how long it takes.
+//! Worst-case inputs of 64 KiB, for the test of their allocations and the benchmark of their time.
 
 use std::{
     convert::Infallible,
@@ -21,11 +20,11 @@ pub(crate) const LENGTH: usize = 64 * 1024;
 const SECRET: [u8; 32] = [7; 32];
 const NOW: i64 = 1_768_478_400;
 
-/// How long the JSON may be so that a token with it has `LENGTH` bytes at most.
+/// Maximum length of JSON in a token of at most `LENGTH` bytes.
 const JSON: usize = LENGTH / 4 * 3 - 150;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"session+jwt"}"#;
-/// Without the brackets around it.
+/// Without the enclosing brackets.
 const CLAIMS: &str = r#""iss":"https://id.example.com","aud":"orders","sub":"ann","exp":1768482000,"iat":1768478340,"jti":"t","sid":"s","client_id":"web-shop""#;
 
 fn base64(text: impl AsRef<[u8]>) -> String {
@@ -37,7 +36,7 @@ fn sign(header: &str, payload: &str) -> String {
     TestIssuer::with_key(key).sign_raw(header, payload)
 }
 
-/// As many of `item(0)`, `item(1)`, … as there is room for, with commas between.
+/// As many of `item(0)`, `item(1)`, … as fit, separated by commas.
 fn list(room: usize, item: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     for at in 0.. {
@@ -72,7 +71,7 @@ fn escaped(text: &str) -> String {
     })
 }
 
-/// Values that go on as long as there is room.
+/// Values that fill the available length.
 fn values(room: usize) -> Vec<(&'static str, String)> {
     let text = |filling: &str| format!("\"{}\"", filling.repeat((room - 2) / filling.len()));
     let array = |item: &str| format!("[{}]", list(room - 2, |_| item.to_owned()));
@@ -276,7 +275,7 @@ pub(crate) fn unsigned() -> Vec<(String, String)> {
 pub(crate) fn signed() -> Vec<(String, String)> {
     let mut signed = Vec::new();
     for (name, json) in objects(CLAIMS, &CLAIM_NAMES) {
-        // Of the type that may have it.
+        // In the type that allows it.
         let header = if name.starts_with("`act`") {
             r#"{"alg":"HS256","typ":"nested-session+jwt"}"#
         } else {
@@ -434,7 +433,7 @@ pub(crate) fn requests() -> Vec<(String, HeaderMap)> {
     requests
 }
 
-/// `None` where the value cannot be in a field.
+/// `None` if a field cannot hold the value.
 fn hostile(
     field: &'static str,
     value: &str,

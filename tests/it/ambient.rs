@@ -63,7 +63,7 @@ fn a_panic_ends_the_scope() {
     });
 }
 
-/// Notes the ambient session of its drop.
+/// Records the ambient session at its drop.
 struct Dropped(Arc<Mutex<Option<String>>>);
 
 impl Drop for Dropped {

@@ -128,7 +128,7 @@ async fn extractors_handlers_and_guards_reject_in_the_form_of_the_layer() {
     }
 }
 
-/// The mistake is named for the developer, whatever asks for a session.
+/// Each extractor and guard reports the mistake to the developer.
 #[tokio::test]
 async fn a_missing_layer_is_reported() {
     let app = routes()
@@ -172,7 +172,7 @@ async fn two_layers_in_one_stack_are_reported() {
     assert!(body.contains("two `SessionLayer`s"), "{body}");
 }
 
-/// As tests of handlers do.
+/// Tests of handlers insert a session like this.
 #[tokio::test]
 async fn a_session_that_a_test_inserted_is_extracted() {
     let session = crate::support::session(&serde_json::json!({}));

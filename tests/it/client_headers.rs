@@ -1,4 +1,4 @@
-//! What the headers of a call change, and what the response says of it.
+//! Client headers: their effect on the context, and on the response.
 
 use chrono::FixedOffset;
 use http::{Request, Response, header::VARY};
@@ -143,7 +143,7 @@ fn a_bad_value_is_ignored_and_counted() {
 
 #[test]
 fn a_tag_of_more_than_64_bytes_is_ignored() {
-    // Well-formed both, and no longer than a tag may be elsewhere.
+    // Both are well-formed, and within the limits of tags elsewhere.
     let [longest, too_long] =
         ["abcde", "abcdef"].map(|end| format!("en-x{}-{end}", "-abcdefgh".repeat(6)));
     assert_eq!((longest.len(), too_long.len()), (64, 65));
@@ -195,7 +195,7 @@ fn the_nearest_supported_culture_is_taken() {
         ),
         (&[("client-culture", "de_CH")][..], "de", ClientSource::Call),
     ] {
-        // The token's ru-RU is near none of them.
+        // The token's ru-RU matches none of them.
         let got = context(&layer, headers);
         assert_eq!(got.culture().to_string(), want, "{headers:?}");
         assert_eq!(got.culture_source(), source, "{headers:?}");
@@ -246,7 +246,7 @@ fn several_fields_of_accept_language_are_one_list() {
     assert_eq!((got.culture().as_str(), got.ignored_values()), ("en", 1));
 }
 
-/// The answer of a handler that sets these headers itself.
+/// The response of a handler that sets these headers itself.
 fn respond(layer: &SessionLayer, request: Request<()>, own: &'static [(&str, &str)]) -> Answer {
     let service = layer.layer(service_fn(async |_: Request<()>| {
         let mut response = Response::new(Body::default());

@@ -72,7 +72,7 @@ fn an_incomplete_or_contradictory_verifier_is_rejected() {
         assert!(error.to_string().starts_with(option));
     }
     assert!(builder().leeway(Duration::from_secs(300)).build().is_ok());
-    // Several keys are told apart by their ids.
+    // Several keys are distinguished by their ids.
     assert!(builder().key(key().with_id("b")).build().is_err());
 }
 

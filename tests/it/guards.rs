@@ -160,7 +160,7 @@ fn a_guard_in_front_of_the_layer_reports_the_order() {
     }
 }
 
-/// As tests of handlers do.
+/// Tests of handlers insert a session like this.
 #[test]
 fn a_session_that_a_test_inserted_passes_a_guard() {
     let mut request = Request::new(());

@@ -1,4 +1,4 @@
-//! What is issued: its form and its JOSE header.
+//! Issued tokens: their form and their JOSE header.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -45,7 +45,7 @@ fn a_header_has_alg_typ_and_kid_alone() {
         let parts: Vec<_> = text.split('.').collect();
         assert_eq!(parts.len(), 3);
         assert_eq!(decode(parts[0]), want);
-        // Of a name that is there twice, `Value` would show the last alone.
+        // `Value` would show only the last of duplicate names.
         let header = base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(parts[0])
             .unwrap();

@@ -75,7 +75,7 @@ fn an_explicit_invariant_culture_is_inherited() {
     );
 }
 
-/// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
+/// A nested token can state any culture, whatever chose it, within the size limit of its claims.
 #[test]
 fn a_culture_from_a_client_header_is_inherited() {
     let layer = SessionLayer::new(verifier()).client_headers(ClientHeaders::all());
@@ -164,7 +164,7 @@ fn a_nested_token_never_outlives_its_parent() {
     assert_eq!(build(Duration::from_secs(60)), NOW + 60);
     assert_eq!(build(Duration::from_secs(86_400)), NOW + 3600);
     assert_eq!(build(Duration::MAX), NOW + 3600);
-    // Nor so long that a service with defaults would reject it.
+    // Nor beyond the maximum lifetime that a service has by default.
     let long = builder()
         .accept_type(TokenType::AccessToken)
         .build()

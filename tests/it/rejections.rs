@@ -164,7 +164,7 @@ fn make_grpc(request: &mut Request<()>, content_type: &str) {
     request.headers_mut().insert("content-type", content_type);
 }
 
-/// A proxy that asks with `GET` and the client's headers takes 200 for an admission.
+/// A proxy that authorizes by a `GET` with the client's headers takes 200 as admission.
 #[test]
 fn a_request_that_is_not_grpc_never_gets_200() {
     let guarded = (
@@ -328,7 +328,7 @@ fn no_rejection_behind_the_layer_names_the_language_of_the_request() {
     ] {
         assert_eq!(answer.error.unwrap().kind(), kind);
         assert!(!format!("{answer:?}").contains(marker), "{answer:?}");
-        // What caches have to know stays.
+        // Fields for caches stay.
         assert!(answer.header("vary").unwrap().contains("client-culture"));
     }
     let accepted = send(&outer, request(&culture));
@@ -498,7 +498,7 @@ fn headers_that_layers_in_between_added_stay_and_those_of_the_old_body_go() {
     assert_eq!(bare.header("content-type"), None);
 }
 
-/// A service may hide what exists by a 404.
+/// A service may hide its resources behind a 404.
 #[test]
 fn a_response_whose_status_was_replaced_keeps_its_own_form() {
     let handler = service_fn(async |_: Request<()>| {
@@ -586,7 +586,7 @@ fn a_predicate_decides_by_the_session() {
     assert_eq!(other.error.unwrap().kind(), Kind::Forbidden);
 }
 
-/// The names of members are JSON texts, and compared exactly.
+/// Member names are JSON strings, and compared exactly.
 #[test]
 fn a_member_name_is_compared_whole() {
     // A control character has to be escaped (RFC 8259 §7).

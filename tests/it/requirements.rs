@@ -1,4 +1,4 @@
-//! The table of requirements: what it names exists, and its page is up to date.
+//! The table of requirements: the tests and cases in it exist, and its page is up to date.
 
 use std::{collections::HashSet, env, fmt::Write, fs, path::PathBuf};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const TABLE: &str = "tests/requirements.toml";
 const PAGE: &str = "docs/requirements.md";
-/// Set, it has the page written instead of compared.
+/// Environment variable: if set, the page is written instead of compared.
 const UPDATE: &str = "UPDATE_REQUIREMENTS";
 
 #[derive(Deserialize)]
@@ -57,12 +57,12 @@ impl Requirement {
         self.tests.as_deref().unwrap_or_default()
     }
 
-    /// Whether tests show it as it stands.
+    /// Whether tests show the requirement without a deviation.
     fn is_shown(&self) -> bool {
         self.tests.is_some() && self.decided_otherwise.is_none()
     }
 
-    /// Why it is not shown as it stands, if it is not.
+    /// The reason why it is not, if there is one.
     fn reason(&self) -> Option<&str> {
         self.not_applicable
             .as_deref()

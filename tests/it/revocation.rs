@@ -47,7 +47,7 @@ fn a_revoked_session_is_rejected_once_the_call_returns() {
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
 }
 
-/// Panics when it is asked.
+/// A check that panics when it is called.
 struct Unasked;
 
 impl RevocationCheck for Unasked {
@@ -148,7 +148,7 @@ fn a_sign_in_right_after_log_out_everywhere_is_accepted() {
     for _ in 0..100 {
         let old = sign_in();
         verify(&old).unwrap();
-        // The clock has moved on when its millisecond has.
+        // The clock has advanced once its millisecond has.
         let issued_at = verify(&old).unwrap().token().unwrap().issued_at().unwrap();
         while Utc::now() < issued_at + Duration::from_millis(1) {
             std::hint::spin_loop();
@@ -282,7 +282,7 @@ fn tokens_and_users_are_revoked() {
     list.revoke(&Revocation::token(ISSUER, &TokenId::from("t-1"), until()));
     assert!(is_revoked(&list, &json!({ "jti": "t-1" })));
     assert!(!is_revoked(&list, &json!({ "jti": "t-2" })));
-    // An id of one kind is none of another.
+    // Ids of different kinds are distinct.
     assert!(!is_revoked(&list, &json!({ "sid": "t-1", "jti": "t-2" })));
 
     let ann = UserId::from("ann");
@@ -290,7 +290,7 @@ fn tokens_and_users_are_revoked() {
     assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
     assert!(!is_revoked(&list, &json!({ "sub": "ann", "iat": NOW })));
     assert!(!is_revoked(&list, &json!({ "sub": "bob", "iat": NOW - 1 })));
-    // An earlier moment takes nothing back.
+    // An earlier instant does not shorten a revocation.
     list.revoke(&Revocation::user_before(
         ISSUER,
         &ann,

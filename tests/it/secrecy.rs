@@ -1,5 +1,5 @@
-//! All that can be printed while every vector and some good tokens go through verifier and layer,
-//! searched for tokens, keys and claims.
+//! Searches everything printable for tokens, keys and claims while every vector and some valid tokens
+//! pass through verifier and layer.
 
 use std::{collections::BTreeSet, error::Error, fs, path::Path, process::Command, time::Duration};
 
@@ -43,7 +43,7 @@ fn nothing_of_the_hostile_and_odd_tokens_is_printed() {
     assert_eq!(judged, [285, 42]);
 }
 
-/// Panics if something is shown; `false` if the algorithm is not supported.
+/// Panics if something is printed; `false` if the algorithm is not supported.
 fn is_safe(case: &Value, keys: &Value) -> bool {
     let name = case["name"].as_str().unwrap();
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
@@ -199,7 +199,7 @@ fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Va
     printed.assert_holds_none_of(&secrets, name);
 }
 
-/// A text that is found nowhere by chance, and is good as any claim.
+/// A string that occurs nowhere by chance, and is valid in any claim.
 fn marker(name: &str) -> String {
     format!("Marker-of-{name}")
 }
@@ -227,7 +227,7 @@ fn marked_claims(more: &Value) -> Value {
     claims
 }
 
-/// Good tokens, and such as are rejected for each reason that is found after the signature.
+/// Valid tokens, and tokens rejected for each reason that is checked after the signature.
 #[test]
 fn nothing_of_a_signed_token_is_printed() {
     let past = json!({ "exp": crate::support::NOW - 3600, "iat": crate::support::NOW - 7200 });
@@ -313,7 +313,7 @@ fn nothing_of_a_signed_token_is_printed() {
         for headers in everywhere(token.as_bytes()) {
             print_answers(&printed, &verifier, &headers);
         }
-        // One letter of the signature, and a text that follows.
+        // One character of the signature, and a string after it.
         let mut broken = token.clone();
         broken.replace_range(token.len() - 2.., "AA");
         print_verifier(&printed, &verifier, broken.as_bytes());
@@ -439,14 +439,14 @@ fn a_field_that_holds_a_token_is_marked_sensitive() {
                 .any(|value| value == token.as_bytes());
             assert!(!holds || value.is_sensitive(), "{name}");
         }
-        // Browsers' WebSocket has the one field from which the token is taken.
+        // Browsers' WebSocket has only the field from which the token is removed.
         if let Some(protocols) = seen.get("sec-websocket-protocol") {
             assert_eq!(protocols, "chat, superchat");
         }
     }
 }
 
-/// What is not there logs nothing: neither in the tree, less what only tests need, nor in `src`.
+/// No logging crate is in the tree without dev-dependencies, and no printing macro in `src`.
 #[test]
 fn no_dependency_logs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -485,7 +485,7 @@ fn no_dependency_logs() {
     }
 }
 
-/// What an application makes itself, and no request prints.
+/// Values that an application builds itself, and no request prints.
 #[test]
 fn debug_prints_no_secret_and_no_claim() {
     let (secret, printed) = (marker("a secret of more than 32 bytes"), Printed::default());
@@ -526,7 +526,7 @@ fn errors_have_fixed_text_alone() {
     for claim in ["exp", "iss", "locale", "client_kind", "act"] {
         let token = token(&json!({ claim: { marker("name"): marker("value") } }));
         let error = verifier().verify(token.as_bytes()).unwrap_err();
-        // Another library's error could say anything.
+        // Another library's error could contain anything.
         assert!(error.source().is_none(), "{claim}");
         printed.error(&error);
     }

@@ -1,4 +1,4 @@
-//! The claims of each type of token, and what they become.
+//! Claims of each token type, and the session that they describe.
 
 use std::time::Duration;
 
@@ -175,7 +175,7 @@ fn a_bad_claim_is_rejected_with_its_reason() {
         (json!({ "scope": long(4096) }), None),
         (json!({ "scope": long(4097) }), Some(Kind::ClaimInvalid)),
         (json!({ "tenant": long(5000) }), None),
-        // Not for here.
+        // Addressed to another service.
         (
             json!({ "act": { "sub": "x" } }),
             Some(Kind::TokenUnacceptable),
@@ -750,7 +750,7 @@ fn limits_can_be_raised_and_lowered() {
 
 #[test]
 fn a_token_of_more_than_8192_bytes_is_rejected() {
-    // Not every length is one of base64url.
+    // Some lengths cannot be base64url.
     let mut lengths = Vec::new();
     for pad in 5_670..5_700 {
         let text = token(&json!({ "tenant": "x".repeat(pad) }));
