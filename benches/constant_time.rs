@@ -1,14 +1,14 @@
-//! Whether the time of a refusal tells how much of a forged signature, or of a token that is in the
-//! cache, was right: dudect's method (Reparaz, Balasch, Verbauwhede, 2017).
+//! Whether the time of a rejection leaks how much of a forged signature, or of a cached token, was
+//! right: dudect's method (Reparaz, Balasch, Verbauwhede, 2017).
 //!
 //! ```text
 //! cargo bench -p benches --bench constant_time
 //! ```
 //!
 //! Two inputs, one wrong near its start and one near its end, are sent in random order, a million
-//! times. Welch's t of their times has to stay under 5, with and without the slowest, which are
-//! the machine's. The same verifier followed by a comparison of the signature that leaves at the first
-//! difference is measured in the same way, and has to be found out.
+//! times. Welch's t of their times has to stay under 5, with and without the slowest samples, which
+//! are noise of the machine. As a control, the same verifier followed by a comparison that returns at
+//! the first difference is measured in the same way, and has to be detected.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -24,25 +24,25 @@ mod support {
 }
 use support::tokens::{assert_session, token, verifier};
 
-/// Letters of an HMAC of SHA-256.
+/// Base64url characters of an HMAC-SHA256.
 const SIGNATURE: usize = 43;
 const SAMPLES: usize = 1_000_000;
-/// The first are slow, wherever the input is wrong.
+/// Samples dropped at the start: the first are slow, wherever the input is wrong.
 const WARM_UP: usize = 10_000;
-/// Under it the two are the same.
+/// The largest |t| at which the two classes count as equal.
 const LIMIT: f64 = 5.0;
-/// Of each thousand, how many of the fastest are looked at.
+/// Per mille of samples, fastest first, that each test uses.
 const SHARES: [usize; 4] = [1000, 990, 900, 500];
 
 fn main() -> ExitCode {
     // `cargo test --benches` runs it too, without the time for it.
-    if !std::env::args().any(|it| it == "--bench") {
+    if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: it is for cargo bench");
         return ExitCode::SUCCESS;
     }
     let results = [
         (
-            "the comparison of an HMAC, and one that leaves early",
+            "the comparison of an HMAC, then one that returns early",
             control(),
             true,
         ),
@@ -50,10 +50,10 @@ fn main() -> ExitCode {
         ("the comparison in the cache", cache(), false),
     ];
     let mut is_fine = true;
-    for (name, t, is_told) in results {
-        let is_right = (t >= LIMIT) == is_told;
+    for (name, t, is_leaky) in results {
+        let is_right = (t >= LIMIT) == is_leaky;
         is_fine &= is_right;
-        let judged = if is_right { "as it has to be" } else { "WRONG" };
+        let judged = if is_right { "as expected" } else { "WRONG" };
         println!("{name}: |t| = {t:.2} at {SAMPLES} samples, {judged}");
     }
     if is_fine {
@@ -63,12 +63,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// As [`hmac`], so that the noise is the same, and then looks at the signature's letters, one after
-/// the other.
+/// Verifies as [`hmac`], for the same noise, then compares the signature's characters one after the
+/// other.
 fn control() -> f64 {
     forged(|input, right| {
         let mut letters = input.iter().zip(right).skip(right.len() - SIGNATURE);
-        // Hidden from the compiler, so that it does not look at many at once.
+        // Hidden from the compiler, so that it does not compare many at once.
         letters.all(|(a, b)| black_box(*a) == black_box(*b))
     })
 }
@@ -77,21 +77,21 @@ fn hmac() -> f64 {
     forged(|_, _| false)
 }
 
-/// The signature's first letter is wrong, or its last but three; `more` is done when it was refused,
-/// and knows the right token.
+/// Verifies signatures with a wrong character: the first, or the last but three. `more` runs after
+/// the rejection, and gets the right token.
 fn forged(more: impl Fn(&[u8], &[u8]) -> bool) -> f64 {
     let token = token(Algorithm::HS256).into_bytes();
     let verifier = verifier(Algorithm::HS256, 0);
     let places = [token.len() - SIGNATURE, token.len() - 4];
     measure(&token, places, |input| {
-        let refused = verifier.verify(input).expect_err("it is forged");
-        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        let rejected = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(rejected.kind(), SessionErrorKind::SignatureInvalid);
         !more(input, &token)
     })
 }
 
-/// The end of the token, by which an entry is found, is right; its payload is wrong near the
-/// start, or near the end.
+/// Looks up tokens whose end, by which an entry is found, is right, and whose payload is wrong near
+/// the start, or near the end.
 fn cache() -> f64 {
     let token = token(Algorithm::HS256).into_bytes();
     let payload = token
@@ -105,8 +105,8 @@ fn cache() -> f64 {
     }
     assert_eq!(verifier.cache_stats().hits, 1);
     let t = measure(&token, [payload + 4, token.len() - 60], |input| {
-        let refused = verifier.verify(input).expect_err("it is forged");
-        assert_eq!(refused.kind(), SessionErrorKind::SignatureInvalid);
+        let rejected = verifier.verify(input).expect_err("it is forged");
+        assert_eq!(rejected.kind(), SessionErrorKind::SignatureInvalid);
         true
     });
     verifier.verify(&token).expect("it is good");

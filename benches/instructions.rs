@@ -1,13 +1,12 @@
-//! How many instructions the paths without cryptography take: a gate that no noise moves.
+//! Instruction counts of the paths without cryptography: a limit that noise does not move.
 //!
 //! ```text
 //! cargo install gungraun-runner --version 0.20.0
 //! cargo bench -p benches --bench instructions
 //! ```
 //!
-//! It needs valgrind, which knows no SHA extensions: what signatures cost is measured by time, in
-//! `layer` and `verify`. A limit is what was counted with Rust 1.95 and glibc 2.36 on x86-64, and
-//! 3 % more.
+//! It needs valgrind, which knows no SHA extensions: the cost of signatures is measured by time, in
+//! `layer` and `verify`. A limit is the count with Rust 1.95 and glibc 2.36 on x86-64, plus 3 %.
 #![allow(missing_docs, unused_qualifications, reason = "the macros write them")]
 
 use std::hint::black_box;
@@ -44,7 +43,7 @@ fn at_most(counted: u64) -> LibraryBenchmarkConfig {
     config
 }
 
-/// A service, and a request that it answers with this status. It had such requests before.
+/// A service, and a request that it answers with this status, warmed up by such requests.
 fn prepared(authorization: Option<&str>, status: StatusCode) -> (Idle, Request<()>) {
     let layer = SessionLayer::new(verifier(Algorithm::HS256, CACHE_BYTES));
     let make = || request(authorization);
@@ -65,17 +64,17 @@ fn accepted() -> (Idle, Request<()>) {
     prepared(Some(&bearer), StatusCode::OK)
 }
 
-fn refused(token: &str) -> (Idle, Request<()>) {
+fn rejected(token: &str) -> (Idle, Request<()>) {
     let bearer = format!("Bearer {token}");
     prepared(Some(&bearer), StatusCode::UNAUTHORIZED)
 }
 
 /// A good token with another header.
-fn refused_with(header: &str) -> (Idle, Request<()>) {
+fn rejected_with(header: &str) -> (Idle, Request<()>) {
     let token = token(Algorithm::HS256);
     let (_, rest) = token.split_once('.').expect("three parts");
     let header = base64_simd::URL_SAFE_NO_PAD.encode_to_string(header);
-    refused(&format!("{header}.{rest}"))
+    rejected(&format!("{header}.{rest}"))
 }
 
 fn absent() -> (Idle, Request<()>) {
@@ -85,9 +84,9 @@ fn absent() -> (Idle, Request<()>) {
 #[library_benchmark]
 #[bench::cached(args = [], setup = accepted, config = at_most(3_684))]
 #[bench::absent(args = [], setup = absent, config = at_most(1_772))]
-#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = refused, config = at_most(3_668))]
-#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = refused_with, config = at_most(3_870))]
-#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = refused_with, config = at_most(4_182))]
+#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = rejected, config = at_most(3_668))]
+#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = rejected_with, config = at_most(3_870))]
+#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = rejected_with, config = at_most(4_182))]
 fn layer((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     let response = run(black_box(&mut service).call(black_box(request)));
     // What is returned is dropped uncounted.
@@ -137,7 +136,7 @@ fn build(builder: SessionTokenBuilder) -> SessionToken {
 
 const LENGTH: usize = 64 * 1024;
 
-/// A service whose limits let 64 KiB through, and that reads whatever a request may say.
+/// A service whose limits allow 64 KiB, and that reads every field it can be configured to read.
 fn patient() -> Idle {
     let limits = Limits::default()
         .with_token_bytes(LENGTH)
@@ -162,8 +161,7 @@ fn patient() -> Idle {
     layer.layer(service_fn(handler))
 }
 
-/// A JOSE header of so many members that it takes 64 KiB; it is read before the signature. The
-/// names are in no order.
+/// A JOSE header of 64 KiB of members in random order; it is read before the signature.
 fn many_members() -> (Idle, Request<()>) {
     let mut header = String::from(r#"{"alg":"HS256""#);
     let mut name = 1_u16;
@@ -177,7 +175,7 @@ fn many_members() -> (Idle, Request<()>) {
     (patient(), request(Some(&bearer)))
 }
 
-/// With a token that the cache has, and these fields all around it.
+/// A request with a cached token, and these fields around it.
 fn around_a_good_token(name: &'static str, value: &'static str) -> (Idle, Request<()>) {
     let mut service = patient();
     let bearer = format!("Bearer {}", token(Algorithm::HS256));
@@ -193,8 +191,8 @@ fn around_a_good_token(name: &'static str, value: &'static str) -> (Idle, Reques
     (service, request)
 }
 
-// The slowest that were found of 64 KiB, of which none may take a millisecond: the first, by far
-// the most, takes 0.4 ms where `layer` and `verify` are measured.
+// The slowest known inputs of 64 KiB, none of which may take a millisecond: the first, by far the
+// slowest, takes 0.4 ms where `layer` and `verify` are measured.
 #[library_benchmark]
 #[bench::members(args = [], setup = many_members, config = at_most(3_190_100))]
 #[bench::cookies(args = ["cookie", ""], setup = around_a_good_token, config = at_most(819_315))]

@@ -1,5 +1,5 @@
-//! What a request pays for the layer: accepted, refused, without a token. The unit is the bare
-//! check of the same signature with a prepared key; the same call without a layer is taken off.
+//! Cost of the layer per request: accepted, rejected, without a token. The unit is the bare check of
+//! the same signature with a prepared key; the cost of the same call without a layer is subtracted.
 //!
 //! ```text
 //! cargo bench -p benches --bench layer
@@ -45,9 +45,13 @@ fn layer(c: &mut Criterion) {
         case(
             "no layer",
             || request(Some(&with_token)),
-            |it| run(idle(it)),
+            |request| run(idle(request)),
         ),
-        case("no layer, no token", || request(None), |it| run(idle(it))),
+        case(
+            "no layer, no token",
+            || request(None),
+            |request| run(idle(request)),
+        ),
     ];
     for (name, cache_bytes, authorization, status) in [
         ("accepted", 0, Some(&with_token), StatusCode::OK),
@@ -79,7 +83,7 @@ fn layer(c: &mut Criterion) {
             run(service.call(make()));
         }
         assert_eq!(verifier.cache_stats().hits, u64::from(name == "cached"));
-        cases.push(case(name, make, move |it| run(service.call(it))));
+        cases.push(case(name, make, move |request| run(service.call(request))));
     }
     compare(c, "layer/HS256", cases, |name| match name {
         "raw" => None,

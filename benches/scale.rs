@@ -1,12 +1,12 @@
-//! What a session costs as things grow: keys, tokens, audiences, live sessions, threads; and how
-//! much memory the cache of verified tokens takes.
+//! Cost of a session as keys, tokens, audiences, live sessions and threads grow; and the memory of the
+//! cache of verified tokens.
 //!
 //! ```text
 //! cargo bench -p benches --bench scale
 //! ```
 //!
 //! A word behind `--` chooses parts: `cargo bench -p benches --bench scale -- flood`. Without `--bench`, as in
-//! `cargo test -p benches --bench scale`, everything is small, and only shows that it runs.
+//! `cargo test -p benches --bench scale`, everything is small: it only shows that the benchmark runs.
 
 use std::{
     fs,
@@ -46,24 +46,25 @@ struct Scale {
 }
 
 fn main() {
-    let full = std::env::args().any(|it| it == "--bench");
-    let scale = match full {
-        true => Scale {
+    let full = std::env::args().any(|argument| argument == "--bench");
+    let scale = if full {
+        Scale {
             rounds: 200,
             keys: 100_000,
             sessions: 1_000_000,
             soak: 1_000_000,
-        },
-        false => Scale {
+        }
+    } else {
+        Scale {
             rounds: 1,
             keys: 10,
             sessions: 100,
             soak: 10_000,
-        },
+        }
     };
     let wanted: Vec<_> = std::env::args()
         .skip(1)
-        .filter(|it| !it.starts_with('-'))
+        .filter(|argument| !argument.starts_with('-'))
         .collect();
     type Part = (&'static str, fn(&Scale));
     let parts: [Part; 7] = [
@@ -76,13 +77,13 @@ fn main() {
         ("soak", soak),
     ];
     for (name, part) in parts {
-        if wanted.is_empty() || wanted.iter().any(|it| name.contains(it.as_str())) {
+        if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
             part(&scale);
         }
     }
 }
 
-/// Measures the points of a curve, and tells each as a multiple of the first.
+/// Measures the points of a curve, and prints each as a multiple of the first.
 fn curve(title: &str, mut points: Vec<Case<'_>>, rounds: u64) {
     points.iter_mut().for_each(Case::calibrate);
     for round in 0..rounds {
@@ -104,11 +105,11 @@ fn verifying<'a>(name: &str, verifier: SessionVerifier, token: String) -> Case<'
     )
 }
 
-/// Of which a token names one: flat.
+/// Keys in the set, one of which the token names: the cost is constant.
 fn number_of_keys(scale: &Scale) {
     let points = [1, 10, 1_000, 100_000]
         .into_iter()
-        .filter(|it| *it <= scale.keys);
+        .filter(|keys| *keys <= scale.keys);
     let point = |keys: usize| {
         let key = |at: usize| {
             let key = SigningKey::hs256(HS256_SECRET).expect("a key");
@@ -123,7 +124,7 @@ fn number_of_keys(scale: &Scale) {
     curve("scale/keys", points.map(point).collect(), scale.rounds);
 }
 
-/// That the service goes by, the last of which the token names: a comparison each.
+/// Audiences of the service, the last of which the token names: one comparison each.
 fn number_of_audiences(scale: &Scale) {
     let point = |audiences: usize| {
         let key = SigningKey::hs256(HS256_SECRET)
@@ -140,7 +141,7 @@ fn number_of_audiences(scale: &Scale) {
     curve("scale/audiences", points.collect(), scale.rounds);
 }
 
-/// Linear, since all of it is signed; beside the bare check of the same token.
+/// Size of the token: linear, since all of it is signed; beside the bare check of the same token.
 fn size_of_token(scale: &Scale) {
     let mut points = Vec::new();
     for kibibytes in [1, 2, 4, 8] {
@@ -164,10 +165,12 @@ fn size_of_token(scale: &Scale) {
     curve("scale/token size", points, scale.rounds);
 }
 
-/// Each in its turn at random, with the cache as it is by default, and without.
+/// Live sessions in random order, with the default cache and without a cache.
 fn live_sessions(scale: &Scale) {
     let points = [1, 100, 1_000, 10_000, 100_000, 1_000_000];
-    let points = points.into_iter().filter(|it| *it <= scale.sessions);
+    let points = points
+        .into_iter()
+        .filter(|sessions| *sessions <= scale.sessions);
     let (mut costs, mut sizes) = (Vec::new(), Vec::new());
     for sessions in points {
         let tokens: Vec<_> = (0..sessions).map(|_| token(Algorithm::HS256)).collect();
@@ -186,8 +189,8 @@ fn live_sessions(scale: &Scale) {
             let mut point = case(&format!("{sessions}, {series}"), any, move |any| {
                 of_case.verify(tokens[any].as_bytes())
             });
-            // One after the other: in turns, each would find the processor's caches full of the
-            // others' tokens.
+            // One after the other: if they took turns, each would find the processor's caches
+            // full of the others' tokens.
             point.calibrate();
             (0..5 * scale.rounds).for_each(|_| _ = point.turn());
             costs.push(point);
@@ -212,7 +215,7 @@ fn live_sessions(scale: &Scale) {
     write_results("scale/cache", &json!(sizes));
 }
 
-/// A flood of distinct tokens, all good, against the same without a cache.
+/// A flood of distinct valid tokens, against the same without a cache.
 fn tokens_seen_once(scale: &Scale) {
     let tokens: Vec<_> = (0..scale.sessions.min(200_000))
         .map(|_| token(Algorithm::HS256))
@@ -230,7 +233,7 @@ fn tokens_seen_once(scale: &Scale) {
     curve("scale/flood", points, scale.rounds);
 }
 
-/// Two threads with one token: each as fast as one alone.
+/// Two threads with one token: each is as fast as one alone.
 fn threads_with_one_token(scale: &Scale) {
     let verifier = verifier(Algorithm::HS256, DEFAULT_CACHE_BYTES);
     let token = token(Algorithm::HS256);
@@ -239,7 +242,7 @@ fn threads_with_one_token(scale: &Scale) {
         let pause = running.lock().expect("it is free");
         scope.spawn(|| {
             while !ended.load(Ordering::Relaxed) {
-                // Waits while this one is alone.
+                // Waits while the measuring thread runs alone.
                 let _turn = running.lock();
                 for _ in 0..1_000 {
                     black_box(verifier.verify(token.as_bytes())).expect("it is accepted");
@@ -250,9 +253,10 @@ fn threads_with_one_token(scale: &Scale) {
         let mut pause = Some(pause);
         for round in 0..2 * scale.rounds.max(5) {
             let together = round % 2 == 1;
-            pause = match together {
-                true => None,
-                false => pause.or_else(|| running.lock().ok()),
+            pause = if together {
+                None
+            } else {
+                pause.or_else(|| running.lock().ok())
             };
             let start = std::time::Instant::now();
             for _ in 0..10_000 {
@@ -263,7 +267,7 @@ fn threads_with_one_token(scale: &Scale) {
         ended.store(true, Ordering::Relaxed);
         drop(pause);
         let median = |which: bool| {
-            let mut times: Vec<_> = results.iter().filter(|it| it.0 == which).collect();
+            let mut times: Vec<_> = results.iter().filter(|result| result.0 == which).collect();
             times.sort();
             times[times.len() / 2].1.as_nanos()
         };
@@ -278,9 +282,9 @@ fn threads_with_one_token(scale: &Scale) {
     });
 }
 
-/// Distinct tokens, each three times: the memory after all of them is that after the first tenth.
+/// Distinct tokens, each three times: memory after all of them equals memory after the first tenth.
 fn soak(scale: &Scale) {
-    // Full after less than a tenth of them.
+    // The cache is full after less than a tenth of them.
     let max_bytes = scale.soak * 64;
     let verifier = verifier(Algorithm::HS256, max_bytes);
     let mut early = 0;
@@ -304,16 +308,16 @@ fn soak(scale: &Scale) {
     );
 }
 
-/// Of this process; 0 where it cannot be told.
+/// Resident bytes of this process; 0 where they are unknown.
 fn resident_bytes() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status
         .lines()
-        .find(|it| it.starts_with("VmRSS:"))
+        .find(|line| line.starts_with("VmRSS:"))
         .unwrap_or_default();
     let kibibytes = line
         .split_whitespace()
         .nth(1)
-        .and_then(|it| it.parse::<usize>().ok());
+        .and_then(|word| word.parse::<usize>().ok());
     kibibytes.unwrap_or_default() * 1024
 }

@@ -1,5 +1,5 @@
-//! How long the worst take that 64 KiB can be: of each the median of some runs, and the slowest is
-//! shown and has to stay under a limit.
+//! Time of the worst known inputs of 64 KiB: takes the median of some runs of each, prints the slowest,
+//! and fails if it exceeds a limit.
 //!
 //! ```text
 //! cargo bench -p benches --bench worst_case
@@ -27,7 +27,7 @@ const SHOWN: usize = 10;
 
 fn main() -> ExitCode {
     // `cargo test --benches` runs it too, and time depends on what else the machine does.
-    if !std::env::args().any(|it| it == "--bench") {
+    if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: it is for cargo bench");
         return ExitCode::SUCCESS;
     }
@@ -41,20 +41,20 @@ fn main() -> ExitCode {
             ready(Ok::<_, Infallible>(Response::new(())))
         }));
         for (name, headers) in requests() {
-            // Cloning the fields is not the layer's.
-            let time = median(|| headers.clone(), |it| send(&mut service, it));
+            // Cloning the fields is not measured.
+            let time = median(|| headers.clone(), |headers| send(&mut service, headers));
             times.push((time, format!("{limits}: {name}")));
         }
     }
     times.sort_unstable_by(|a, b| b.cmp(a));
-    println!("{} inputs, of which the slowest take", times.len());
+    println!("{} inputs; the slowest:", times.len());
     for (time, name) in times.iter().take(SHOWN) {
         println!("{time:>10.1?}  {name}");
     }
     if times.first().is_some_and(|(slowest, _)| *slowest < LIMIT) {
         ExitCode::SUCCESS
     } else {
-        println!("TOO SLOW: it has to be under {LIMIT:?}");
+        println!("TOO SLOW: the limit is {LIMIT:?}");
         ExitCode::FAILURE
     }
 }

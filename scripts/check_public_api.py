@@ -27,7 +27,7 @@ ALLOWED = {
     "http": "requests and responses",
     "tower_layer": "tower",
     "tower_service": "tower",
-    "chrono": "moments and offsets",
+    "chrono": "instants and offsets",
     "uuid": "identifiers",
     "serde_core": "claims of the application's own types",
     "bytes": "the bodies that `ProblemDetails` can make: as in http-body",

@@ -28,12 +28,12 @@ fn key() -> SigningKey {
     SigningKey::hs256([7; 32]).unwrap()
 }
 
-/// `cache_bytes` that gives each thread so many.
+/// The `cache_bytes` that give each thread N `bytes`.
 fn bytes_per_thread(bytes: usize) -> usize {
     bytes * thread::available_parallelism().unwrap().get()
 }
 
-/// With a cache of so many bytes; 0 is none.
+/// A verifier with a cache of `cache_bytes` bytes; 0 turns the cache off.
 fn verifier(cache_bytes: usize) -> SessionVerifier {
     SessionVerifier::builder()
         .cache_bytes(cache_bytes)
@@ -55,14 +55,14 @@ fn token() -> String {
         .issue()
 }
 
-/// With another signature.
+/// The token with another signature.
 fn forged(mut token: String) -> String {
     let last = if token.ends_with('A') { "E" } else { "A" };
     token.replace_range(token.len() - 1.., last);
     token
 }
 
-/// By then what is there only once is there, and the cache has its entry.
+/// By then everything that is created once exists, and the cache has its entry.
 fn allocations_at_the_third_time(mut f: impl FnMut()) -> u64 {
     f();
     f();
@@ -92,9 +92,9 @@ fn a_session_is_as_large_as_its_text_and_its_members() {
     assert!((500..1500).contains(&held.bytes_current), "{held:?}");
 }
 
-/// What a verifier says that it uses is no less than what it has allocated.
+/// The size that a verifier reports is no less than what it has allocated.
 #[test]
-fn the_cache_uses_no_more_than_it_says() {
+fn the_cache_reports_at_least_the_bytes_it_uses() {
     let used = |max_bytes: usize, tokens: &[String], times: usize, threads: usize| {
         let cached = verifier(max_bytes);
         // Not barriers, at which all would wait for one that panics.
@@ -139,9 +139,12 @@ fn the_cache_uses_no_more_than_it_says() {
         (1 << 22, 200, 3, 8),
     ] {
         let (used, said) = used(max_bytes, &tokens[..count], times, threads);
-        // The set of keys remembers a header, once.
-        let is_told = used <= said + 64 && said <= max_bytes;
-        assert!(is_told, "{used} bytes, {said} said, {max_bytes} allowed");
+        // The key set caches one header.
+        let is_reported = used <= said + 64 && said <= max_bytes;
+        assert!(
+            is_reported,
+            "{used} bytes, {said} reported, {max_bytes} allowed"
+        );
     }
 }
 
@@ -182,7 +185,7 @@ fn strings_that_a_cached_session_allocates_later_are_counted() {
     );
 }
 
-/// So many fields that a map has no place for one more without twice as many.
+/// As many fields as a map holds before it doubles.
 fn full_map(mut request: Request<()>) -> Request<()> {
     let headers = request.headers_mut();
     for at in headers.len()..6144 {
@@ -211,7 +214,7 @@ fn a_map_of_many_fields_is_not_copied() {
     });
     assert!(of_layer.bytes_total < 4096, "{of_layer:?}");
 
-    // As an optional layer leaves a request that has no token.
+    // As after an optional layer, without a token.
     let (mut parts, ()) = full_map(Request::new(())).into_parts();
     parts.extensions.insert(ClientContext::default());
     let of_extractor = allocation_counter::measure(|| {
@@ -226,7 +229,7 @@ fn a_map_of_many_fields_is_not_copied() {
 }
 
 #[test]
-fn long_lists_of_languages_are_refused_before_they_are_joined() {
+fn long_lists_of_languages_are_rejected_before_they_are_joined() {
     let layer = SessionLayer::new(verifier(0)).client_headers(ClientHeaders::all());
     let mut service = layer.layer(service_fn(|request: Request<()>| {
         assert_eq!(
@@ -276,7 +279,7 @@ fn the_sessions_of_a_dropped_verifier_are_freed_at_the_next_use_of_any_cache() {
 }
 
 #[test]
-fn a_refused_token_costs_nothing() {
+fn a_rejected_token_allocates_nothing() {
     let (verifier, token) = (verifier(0), forged(token()));
     // Over a limit, and of the alphabet.
     let long_token = "A".repeat(8193);
@@ -338,7 +341,7 @@ fn the_layer_allocates_for_the_extensions_alone() {
 
 /// Minutes in each of which keys are swapped, and sessions begin, are revoked and expire.
 #[test]
-fn what_requests_leave_behind_does_not_add_up() {
+fn memory_does_not_grow_with_requests() {
     const MINUTES: usize = 400;
     const SESSIONS: usize = 20;
     const LIFETIME: u16 = 300;

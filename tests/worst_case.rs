@@ -1,5 +1,5 @@
-//! The worst that 64 KiB can do: whatever is sent, no more than four times its length and 4 KiB is
-//! allocated, all together, what is freed again included.
+//! Worst-case memory of 64 KiB of input: total allocations, freed ones included, stay within four times
+//! the length of the input plus 4 KiB.
 #![allow(clippy::unwrap_used)]
 
 use std::{convert::Infallible, future::ready};
@@ -14,27 +14,27 @@ use hostile::{
     verifiers,
 };
 
-/// With room for one token of 64 KiB and its session.
+/// A cache with room for one token of 64 KiB and its session.
 fn cached_verifier() -> SessionVerifier {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     verifier(true, 8 * LENGTH * threads)
 }
 
-/// What was too much, and what came of all.
+/// Inputs that exceeded the bound, and the results of all.
 #[derive(Default)]
 struct Judge {
     too_much: Vec<String>,
-    refused: Vec<Kind>,
+    rejected: Vec<Kind>,
     accepted: usize,
 }
 
 impl Judge {
-    /// Says whether it was accepted.
+    /// Returns whether the input was accepted.
     fn measure(&mut self, name: &str, length: usize, f: impl FnOnce() -> Option<Kind>) -> bool {
         let mut outcome = None;
         let allocated = allocation_counter::measure(|| outcome = f()).bytes_total;
         match outcome {
-            Some(kind) => self.refused.push(kind),
+            Some(kind) => self.rejected.push(kind),
             None => self.accepted += 1,
         }
         let bound = 4 * length + 4096;
@@ -45,13 +45,13 @@ impl Judge {
         outcome.is_none()
     }
 
-    /// More than `accepted` were, and `refused` are kinds that came up: so the inputs came as far
-    /// as they should.
-    fn finish(self, accepted: usize, refused: &[Kind]) {
+    /// Checks that more than `accepted` inputs were accepted, and that each kind of `rejected` occurred:
+    /// the inputs reached the checks they were made for.
+    fn finish(self, accepted: usize, rejected: &[Kind]) {
         assert!(self.too_much.is_empty(), "{:#?}", self.too_much);
         assert!(self.accepted > accepted, "{}", self.accepted);
-        for kind in refused {
-            assert!(self.refused.contains(kind), "{kind:?}");
+        for kind in rejected {
+            assert!(self.rejected.contains(kind), "{kind:?}");
         }
     }
 }
@@ -67,12 +67,15 @@ fn no_token_makes_the_verifier_allocate_more() {
             let name = format!("{limits}: {name}");
             let verify = |verifier: &SessionVerifier| {
                 let session = verifier.verify(token.as_bytes());
-                // What is made of it when it is asked for.
-                session.map(|it| it.id().clone()).err().map(|it| it.kind())
+                // The id is parsed when it is read.
+                session
+                    .map(|session| session.id().clone())
+                    .err()
+                    .map(|error| error.kind())
             };
             if judge.measure(&name, token.len(), || verify(&verifier)) {
-                // With a cache of its own, whose table does not grow for others just then. The
-                // second time, the token goes into it.
+                // A separate cache, whose table does not grow for other tokens meanwhile. It admits
+                // the token at the second verification.
                 let cached = cached_verifier();
                 for _ in 0..3 {
                     judge.measure(&name, token.len(), || verify(&cached));

@@ -1,5 +1,5 @@
-//! Compares what several things cost: at every sample that criterion takes of one of them all
-//! others run too.
+//! Compares the cost of several cases: for each sample that criterion takes of one of them, all others
+//! run too.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use criterion::Criterion;
 
 use super::sample::{Case, report, turns};
 
-/// Short runs will do, since each also runs all that it is compared with.
+/// Short runs suffice, since each also runs the cases that it is compared with.
 pub(crate) fn config() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
 }
 
-/// Measures the cases, and tells each as a multiple of the first one. What `less_of` names for a
-/// case, if anything, is taken off: the cost of the same call without what is measured.
+/// Measures the cases, and prints each as a multiple of the first one. The case that `less_of` names
+/// for a case, if any, is subtracted: the same call without the part that is measured.
 pub(crate) fn compare(
     c: &mut Criterion,
     title: &str,

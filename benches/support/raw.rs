@@ -1,5 +1,4 @@
-//! The bare check of a signature with a prepared key, as fast as it can be had: what a session is
-//! compared with.
+//! The bare check of a signature with a prepared key, as fast as possible: the baseline of a session.
 
 use std::hint::black_box;
 
@@ -7,7 +6,7 @@ use tower_session_token::Algorithm;
 
 use super::tokens::{HS256_SECRET, test_key};
 
-/// Checks the signature of `token`, and nothing else of it.
+/// Verifies the signature of `token`, and nothing else.
 pub(crate) fn raw_check(algorithm: Algorithm, token: &str) -> Box<dyn FnMut() -> bool> {
     let (input, signature) = token.rsplit_once('.').expect("three parts");
     let input = input.as_bytes().to_vec();
@@ -33,7 +32,7 @@ fn public_der(algorithm: Algorithm) -> Vec<u8> {
         .expect("base64")
 }
 
-/// HMAC-SHA256 (RFC 2104) that goes on from the states after the padded key.
+/// HMAC-SHA256 (RFC 2104) that continues from the midstates after the padded key.
 struct Midstates {
     inner: [u32; 8],
     outer: [u32; 8],
@@ -76,7 +75,7 @@ impl Midstates {
     }
 }
 
-/// Hashes `message` after one block that `state` has seen (FIPS 180-4 §5.1.1).
+/// Hashes `message` after the one block that `state` has processed (FIPS 180-4 §5.1.1).
 #[expect(clippy::as_conversions, reason = "lengths are small")]
 fn finish(mut state: [u32; 8], message: &[u8]) -> [u8; 32] {
     let (blocks, rest) = message.as_chunks::<64>();

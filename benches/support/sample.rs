@@ -1,5 +1,4 @@
-//! What several things cost, measured in turns, so that a noisy moment of the machine falls on all
-//! alike.
+//! Costs of several cases, measured in turns, so that noise of the machine affects all alike.
 
 use std::{
     fs,
@@ -7,27 +6,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long one case runs before it is the turn of the next.
+/// Duration of one case's turn.
 const TURN: Duration = Duration::from_micros(200);
 
-/// One of the things that are compared.
+/// One of the cases that are compared.
 pub(crate) struct Case<'a> {
     pub(crate) name: String,
-    /// Runs it so many times, and tells how long that took.
+    /// Runs the case N times, and returns how long that took.
     run: Box<dyn FnMut(u64) -> Duration + 'a>,
-    /// How many times fill a turn.
+    /// Runs per turn.
     pub(crate) per_turn: u64,
-    /// Nanoseconds, one of each turn.
+    /// Nanoseconds per run, one sample per turn.
     samples: Vec<f64>,
 }
 
-/// A case: `f` of what `make` makes, which is not counted.
+/// A case that times `f` on inputs of `make`, whose own time is not counted.
 pub(crate) fn case<'a, I: 'a, T>(
     name: &str,
     mut make: impl FnMut() -> I + 'a,
     mut f: impl FnMut(I) -> T + 'a,
 ) -> Case<'a> {
-    /// Few, so that they are in the processor's cache as a real request is.
+    /// Inputs per batch: few, so that they are in the processor's cache as a real request is.
     const BATCH: u64 = 64;
 
     let mut inputs = Vec::new();
@@ -54,7 +53,7 @@ pub(crate) fn case<'a, I: 'a, T>(
 }
 
 impl Case<'_> {
-    /// Finds how many times fill a turn.
+    /// Calibrates the runs per turn.
     pub(crate) fn calibrate(&mut self) {
         self.per_turn = 1;
         while (self.run)(self.per_turn) < TURN {
@@ -77,7 +76,7 @@ impl Case<'_> {
     }
 }
 
-/// One turn of each case, and what they took; each round begins with another.
+/// Runs one turn of each case, and records the times; each round begins with another case.
 pub(crate) fn turns(cases: &mut [Case<'_>], round: u64) -> Vec<Duration> {
     let mut took = vec![Duration::ZERO; cases.len()];
     for turn in 0..cases.len() {
@@ -87,17 +86,22 @@ pub(crate) fn turns(cases: &mut [Case<'_>], round: u64) -> Vec<Duration> {
     took
 }
 
-/// Prints the medians, and leaves them too.
+/// Prints the medians, and saves them.
 pub(crate) fn report(
     title: &str,
     cases: &[Case<'_>],
     less_of: impl Fn(&str) -> Option<&'static str>,
 ) {
     if cases.iter().any(|case| case.samples.len() < 50) {
-        // A filter left them out, or they only ran once to show that they do.
+        // A filter excluded them, or they ran once as a test.
         return;
     }
-    let median = |name: &str| cases.iter().find(|it| it.name == name).map(Case::median);
+    let median = |name: &str| {
+        cases
+            .iter()
+            .find(|case| case.name == name)
+            .map(Case::median)
+    };
     let unit = cases[0].median();
     let mut rows = serde_json::Map::new();
     println!("\n{title}: median of {} turns", cases[0].samples.len());
@@ -118,9 +122,9 @@ pub(crate) fn report(
     write_results(title, &rows.into());
 }
 
-/// Leaves results for `scripts/bench`.
+/// Saves results for `scripts/bench`.
 pub(crate) fn write_results(title: &str, results: &serde_json::Value) {
-    // cargo runs a benchmark in the folder of its package; this one is in the target directory.
+    // In the target directory; cargo runs a benchmark in the folder of its package.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("comparisons");
     fs::create_dir_all(&folder).expect("a folder for results");
     let file = folder.join(format!("{}.json", title.replace(['/', ' '], "-")));

@@ -12,12 +12,12 @@ use tower_session_token::Session;
 
 pub(crate) type Answer = Ready<Result<Response<()>, Infallible>>;
 
-/// Answers, and does nothing.
+/// Responds, and does nothing else.
 pub(crate) fn idle(_: Request<()>) -> Answer {
     ready(Ok(Response::new(())))
 }
 
-/// Answers with the session that it was called with.
+/// Responds with the session of the request.
 #[expect(clippy::needless_pass_by_value, reason = "as services take requests")]
 pub(crate) fn looking(request: Request<()>) -> Answer {
     let mut response = Response::new(());

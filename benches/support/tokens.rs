@@ -30,9 +30,9 @@ pub(crate) fn test_key(algorithm: Algorithm, form: &str) -> Vec<u8> {
         _ => panic!("no benchmark has {algorithm}"),
     };
     let path = format!("tests/keys/{name}.{form}");
-    // Of this crate, or of the one that it stands in a folder of.
+    // In this crate, or in the crate around its folder.
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    let key = folders.find_map(|it| fs::read(it.join(&path)).ok());
+    let key = folders.find_map(|folder| fs::read(folder.join(&path)).ok());
     key.expect("a test key")
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
     SigningKey::from_jwk(jwk(algorithm, "private")).expect("a test key")
 }
 
-/// With a cache of so many bytes; 0 is none.
+/// A verifier with a cache of `cache_bytes` bytes; 0 turns the cache off.
 pub(crate) fn verifier(algorithm: Algorithm, cache_bytes: usize) -> SessionVerifier {
     let key = VerifyingKey::from_jwk(jwk(algorithm, "public")).expect("a test key");
     assert_eq!(key.algorithm(), algorithm);

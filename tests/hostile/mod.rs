@@ -1,5 +1,4 @@
-//! The worst that 64 KiB can be, for the tests of what it makes the crate allocate and the benchmark
-//! of how long it takes.
+//! Worst-case inputs of 64 KiB, for the test of their allocations and the benchmark of their time.
 
 use std::{
     convert::Infallible,
@@ -21,11 +20,11 @@ pub(crate) const LENGTH: usize = 64 * 1024;
 const SECRET: [u8; 32] = [7; 32];
 const NOW: i64 = 1_768_478_400;
 
-/// How long the JSON may be so that a token with it has `LENGTH` bytes at most.
+/// Maximum length of JSON in a token of at most `LENGTH` bytes.
 const JSON: usize = LENGTH / 4 * 3 - 150;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"session+jwt"}"#;
-/// Without the brackets around it.
+/// Without the enclosing brackets.
 const CLAIMS: &str = r#""iss":"https://id.example.com","aud":"orders","sub":"ann","exp":1768482000,"iat":1768478340,"jti":"t","sid":"s","client_id":"web-shop""#;
 
 fn base64(text: impl AsRef<[u8]>) -> String {
@@ -37,7 +36,7 @@ fn sign(header: &str, payload: &str) -> String {
     TestIssuer::with_key(key).sign_raw(header, payload)
 }
 
-/// As many of `item(0)`, `item(1)`, … as there is room for, with commas between.
+/// As many of `item(0)`, `item(1)`, … as fit, separated by commas.
 fn list(room: usize, item: impl Fn(usize) -> String) -> String {
     let mut text = String::new();
     for at in 0.. {
@@ -72,7 +71,7 @@ fn escaped(text: &str) -> String {
     })
 }
 
-/// Values that go on as long as there is room.
+/// Values that fill the available length.
 fn values(room: usize) -> Vec<(&'static str, String)> {
     let text = |filling: &str| format!("\"{}\"", filling.repeat((room - 2) / filling.len()));
     let array = |item: &str| format!("[{}]", list(room - 2, |_| item.to_owned()));
@@ -182,7 +181,7 @@ fn objects(usual: &str, names: &[&str]) -> Vec<(String, String)> {
             // In front, so that it is there before the usual one is.
             let usual = usual
                 .split(',')
-                .filter(|it| !it.starts_with(&format!("\"{member}\"")))
+                .filter(|member_text| !member_text.starts_with(&format!("\"{member}\"")))
                 .collect::<Vec<_>>()
                 .join(",");
             objects.push((
@@ -276,28 +275,30 @@ pub(crate) fn unsigned() -> Vec<(String, String)> {
 pub(crate) fn signed() -> Vec<(String, String)> {
     let mut signed = Vec::new();
     for (name, json) in objects(CLAIMS, &CLAIM_NAMES) {
-        // Of the type that may have it.
-        let header = match name.starts_with("`act`") {
-            true => r#"{"alg":"HS256","typ":"nested-session+jwt"}"#,
-            false => HEADER,
+        // In the type that allows it.
+        let header = if name.starts_with("`act`") {
+            r#"{"alg":"HS256","typ":"nested-session+jwt"}"#
+        } else {
+            HEADER
         };
         signed.push((format!("claims: {name}"), sign(header, &json)));
     }
     signed
 }
 
-/// `raised` lets 64 KiB through to the last step that it can come to.
+/// `raised` raises the limits, so that 64 KiB reach the last step they can.
 pub(crate) fn verifier(raised: bool, cache_bytes: usize) -> SessionVerifier {
-    let limits = match raised {
-        false => Limits::default(),
-        true => Limits::default()
+    let limits = if raised {
+        Limits::default()
             .with_token_bytes(LENGTH)
             .with_header_bytes(LENGTH)
             .with_nesting(100)
             .with_claim_bytes(LENGTH)
             .with_locale_bytes(LENGTH)
             .with_scope_bytes(LENGTH)
-            .with_actors(100),
+            .with_actors(100)
+    } else {
+        Limits::default()
     };
     let types = [TokenType::Session, TokenType::NestedSession, TokenType::Jwt];
     types
@@ -432,7 +433,7 @@ pub(crate) fn requests() -> Vec<(String, HeaderMap)> {
     requests
 }
 
-/// `None` where the value cannot be in a field.
+/// `None` if a field cannot hold the value.
 fn hostile(
     field: &'static str,
     value: &str,
@@ -473,19 +474,19 @@ pub(crate) fn layer(verifier: SessionVerifier) -> SessionLayer {
         .client_headers(ClientHeaders::all())
 }
 
-/// Sends a request through the layer, and says why it was refused.
+/// Sends a request through the layer, and returns why it was rejected.
 pub(crate) fn send<S>(service: &mut S, headers: HeaderMap) -> Option<Kind>
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
-    // As gRPC is.
+    // gRPC requests are POST requests.
     let mut request = Request::post("/").body(()).unwrap();
     *request.headers_mut() = headers;
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(service.call(request)).poll(&mut cx) {
         Poll::Ready(Ok(response)) => {
             let error = response.extensions().get::<SessionError>();
-            error.map(|it| it.kind())
+            error.map(|error| error.kind())
         }
         _ => unreachable!("it is ready"),
     }

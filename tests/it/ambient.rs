@@ -42,7 +42,7 @@ fn scopes_nest_and_restore() {
 }
 
 #[test]
-fn a_panic_leaves_nothing_behind() {
+fn a_panic_ends_the_scope() {
     for _ in 0..2 {
         let caught = catch_unwind(|| {
             SessionContext::sync_scope(of("a"), || panic!("on purpose"));
@@ -63,7 +63,7 @@ fn a_panic_leaves_nothing_behind() {
     });
 }
 
-/// Notes the ambient session of its drop.
+/// Records the ambient session at its drop.
 struct Dropped(Arc<Mutex<Option<String>>>);
 
 impl Drop for Dropped {
@@ -73,7 +73,7 @@ impl Drop for Dropped {
 }
 
 #[test]
-fn a_future_that_is_dropped_ends_in_its_scope_and_leaves_nothing_behind() {
+fn a_future_is_dropped_in_its_scope_which_then_ends() {
     let seen = Arc::new(Mutex::new(None));
     let guard = Dropped(Arc::clone(&seen));
     let mut future = Box::pin(SessionContext::scope(of("a"), async move {
@@ -91,7 +91,7 @@ fn a_future_that_is_dropped_ends_in_its_scope_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn polls_in_turn_do_not_mix() {
+fn interleaved_polls_see_their_own_sessions() {
     let run = |user: &'static str| {
         SessionContext::scope(of(user), async move {
             for _ in 0..3 {
@@ -125,7 +125,7 @@ async fn yield_once() {
 }
 
 #[test]
-fn propagation_takes_a_session_or_none_along() {
+fn propagation_carries_the_session_or_its_absence() {
     let task = SessionContext::sync_scope(of("a"), || {
         SessionContext::propagate(async { assert!(is("a")) })
     });
@@ -135,7 +135,7 @@ fn propagation_takes_a_session_or_none_along() {
 }
 
 #[test]
-fn a_propagated_closure_takes_the_session_or_none_along() {
+fn a_propagated_closure_carries_the_session_or_its_absence() {
     let job = SessionContext::sync_scope(of("a"), || SessionContext::propagate_fn(current));
     assert_eq!(current(), None, "not before it runs");
     assert_eq!(
@@ -159,7 +159,7 @@ fn a_propagated_closure_takes_the_session_or_none_along() {
 }
 
 #[test]
-fn the_layer_sets_it_around_call_and_future() {
+fn the_layer_sets_the_session_around_call_and_future() {
     let service = SessionLayer::new(verifier()).layer(service_fn(|request: Request<()>| {
         let user = request
             .extensions()

@@ -47,7 +47,7 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn behind_a_layer() {
+async fn extractors_behind_a_layer_find_the_session_or_are_rejected() {
     let app = routes().layer(SessionLayer::new(verifier()));
     let token = good_token();
     for (path, want) in [
@@ -66,7 +66,7 @@ async fn behind_a_layer() {
 }
 
 #[tokio::test]
-async fn behind_an_optional_layer() {
+async fn extractors_behind_an_optional_layer_work_without_a_session() {
     let app = routes().layer(SessionLayer::new(verifier()).optional());
     assert_eq!(
         ask(app.clone(), "/session", None).await.0,
@@ -128,9 +128,9 @@ async fn extractors_handlers_and_guards_reject_in_the_form_of_the_layer() {
     }
 }
 
-/// The mistake is named for the developer, whatever asks for a session.
+/// Each extractor and guard reports the mistake to the developer.
 #[tokio::test]
-async fn without_a_layer_the_mistake_is_named() {
+async fn a_missing_layer_is_reported() {
     let app = routes()
         .route("/guarded", get(async || "").layer(RequireSession::new()))
         .route("/role", get(async || "").layer(RequireRole::new("clerk")));
@@ -164,7 +164,7 @@ async fn without_a_layer_the_mistake_is_named() {
 }
 
 #[tokio::test]
-async fn two_layers_in_one_stack_are_named() {
+async fn two_layers_in_one_stack_are_reported() {
     let layer = || SessionLayer::new(verifier());
     let app = routes().layer(layer().optional()).layer(layer());
     let (status, body) = ask(app, "/optional", Some(&good_token())).await;
@@ -172,7 +172,7 @@ async fn two_layers_in_one_stack_are_named() {
     assert!(body.contains("two `SessionLayer`s"), "{body}");
 }
 
-/// As tests of handlers do.
+/// Tests of handlers insert a session like this.
 #[tokio::test]
 async fn a_session_that_a_test_inserted_is_extracted() {
     let session = crate::support::session(&serde_json::json!({}));

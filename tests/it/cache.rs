@@ -19,7 +19,7 @@ use tower_session_token::{
 
 use crate::support::{
     NOW, SECRET, bearer, builder, bytes_per_thread, claims, good_token, header, meeting, now,
-    refusal, see_session, sign, token, verifier,
+    rejection, see_session, sign, token, verifier,
 };
 
 const MEBIBYTE: usize = 1 << 20;
@@ -94,7 +94,7 @@ fn clones_of_a_verifier_share_a_cache_and_two_verifiers_do_not() {
         .build()
         .unwrap();
     for _ in 0..3 {
-        assert_eq!(refusal(&other, &token), Some(Kind::AudienceInvalid));
+        assert_eq!(rejection(&other, &token), Some(Kind::AudienceInvalid));
     }
     assert_eq!(other.cache_stats().sessions, 0);
 }
@@ -118,7 +118,7 @@ fn a_token_that_differs_in_one_byte_is_a_miss() {
     );
     let (input, _) = other.rsplit_once('.').unwrap();
     let mixed = format!("{input}.{signature}");
-    assert_eq!(refusal(&verifier, &mixed), Some(Kind::SignatureInvalid));
+    assert_eq!(rejection(&verifier, &mixed), Some(Kind::SignatureInvalid));
     for longer in [
         format!("{token}A"),
         format!("A{token}"),
@@ -141,7 +141,7 @@ fn a_rejected_token_is_never_cached() {
         (token(&json!({ "sub": 1 })), Kind::ClaimInvalid),
     ] {
         for _ in 0..3 {
-            assert_eq!(refusal(&good, &token), Some(want));
+            assert_eq!(rejection(&good, &token), Some(want));
         }
     }
     let stats = good.cache_stats();
@@ -161,7 +161,7 @@ fn an_expired_token_is_rejected_and_its_entry_removed() {
     session(&verifier, &token);
     assert_eq!(verifier.cache_stats().hits, 2);
     later.store(160, Ordering::SeqCst);
-    assert_eq!(refusal(&verifier, &token), Some(Kind::TokenExpired));
+    assert_eq!(rejection(&verifier, &token), Some(Kind::TokenExpired));
     assert_eq!(verifier.cache_stats().sessions, 0);
 }
 
@@ -175,7 +175,7 @@ fn a_clock_that_goes_back_finds_no_session_that_is_not_yet_valid() {
     later.store(-70, Ordering::SeqCst);
     session(&verifier, &token);
     later.store(-71, Ordering::SeqCst);
-    assert_eq!(refusal(&verifier, &token), Some(Kind::TokenNotYetValid));
+    assert_eq!(rejection(&verifier, &token), Some(Kind::TokenNotYetValid));
     assert_eq!(verifier.cache_stats().hits, 2);
 }
 
@@ -281,7 +281,7 @@ fn a_swap_of_keys_empties_the_cache() {
     let before = verifier.cache_stats();
     assert_eq!((before.hits, before.sessions), (2, 1));
     store.replace(KeySet::new([key("new")]).unwrap());
-    assert_eq!(refusal(&verifier, &token), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &token), Some(Kind::TokenUnacceptable));
     let after = verifier.cache_stats();
     assert_eq!((after.hits, after.sessions), (2, 0));
     assert!(after.bytes < before.bytes);
@@ -456,7 +456,7 @@ fn a_session_verified_during_a_swap_of_keys_is_not_found_after_it() {
     session(&verifier, &old);
     session(&verifier, &old);
     assert_eq!(verifier.cache_stats().misses, 3);
-    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
     assert_eq!(verifier.cache_stats().hits, 0);
 }
 
@@ -503,7 +503,7 @@ proptest! {
                 two.store(moment, Ordering::SeqCst);
                 let answers = [&cached, &plain].map(|it| it.verify(token.as_bytes()));
                 prop_assert_eq!(answers.each_ref().map(|it| it.as_ref().err()).map(|it| it.map(SessionError::kind)),
-                    [refusal(&plain, &token); 2]);
+                    [rejection(&plain, &token); 2]);
                 if let [Ok(cached), Ok(plain)] = answers {
                     prop_assert_eq!(cached.client_context(), plain.client_context());
                     prop_assert_eq!(cached.id(), plain.id());

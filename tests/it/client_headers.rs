@@ -1,4 +1,4 @@
-//! What the headers of a call change, and what the response says of it.
+//! Client headers: their effect on the context, and on the response.
 
 use chrono::FixedOffset;
 use http::{Request, Response, header::VARY};
@@ -39,7 +39,7 @@ const TRAVELLING: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn nothing_counts_unless_it_is_turned_on() {
+fn client_headers_are_ignored_by_default() {
     let got = context(&SessionLayer::new(verifier()), TRAVELLING);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.utc_offset().local_minus_utc(), 3 * 3600);
@@ -55,7 +55,7 @@ fn nothing_counts_unless_it_is_turned_on() {
 }
 
 #[test]
-fn the_call_wins_over_the_token() {
+fn client_headers_override_the_token() {
     let got = context(&all(), TRAVELLING);
     assert_eq!(got.culture().to_string(), "de-CH");
     assert_eq!(got.ui_culture().to_string(), "fr");
@@ -80,7 +80,7 @@ fn the_call_wins_over_the_token() {
 }
 
 #[test]
-fn each_is_resolved_by_itself() {
+fn each_value_is_resolved_independently() {
     let got = context(&all(), &[("client-ui-culture", "fr")]);
     assert_eq!(got.culture().to_string(), "ru-RU");
     assert_eq!(got.culture_source(), ClientSource::Token);
@@ -94,7 +94,7 @@ fn each_is_resolved_by_itself() {
 }
 
 #[test]
-fn an_offset_of_the_call_drops_the_zone_of_the_token() {
+fn an_offset_header_replaces_the_zone_of_the_token() {
     let zoned = token(&json!({ "zoneinfo": "Europe/Moscow" }));
     let look = |request: &Request<()>| ClientContext::of(request.extensions()).unwrap().clone();
     let request = with(&[("client-utc-offset", "-03:30")], bearer(&zoned));
@@ -143,7 +143,7 @@ fn a_bad_value_is_ignored_and_counted() {
 
 #[test]
 fn a_tag_of_more_than_64_bytes_is_ignored() {
-    // Well-formed both, and no longer than a tag may be elsewhere.
+    // Both are well-formed, and within the limits of tags elsewhere.
     let [longest, too_long] =
         ["abcde", "abcdef"].map(|end| format!("en-x{}-{end}", "-abcdefgh".repeat(6)));
     assert_eq!((longest.len(), too_long.len()), (64, 65));
@@ -195,7 +195,7 @@ fn the_nearest_supported_culture_is_taken() {
         ),
         (&[("client-culture", "de_CH")][..], "de", ClientSource::Call),
     ] {
-        // The token's ru-RU is near none of them.
+        // The token's ru-RU matches none of them.
         let got = context(&layer, headers);
         assert_eq!(got.culture().to_string(), want, "{headers:?}");
         assert_eq!(got.culture_source(), source, "{headers:?}");
@@ -204,7 +204,7 @@ fn the_nearest_supported_culture_is_taken() {
 }
 
 #[test]
-fn the_token_comes_before_accept_language() {
+fn the_token_takes_precedence_over_accept_language() {
     let got = context(&all(), &[("accept-language", "de")]);
     assert_eq!(got.culture().to_string(), "ru-RU");
     let optional = all().optional();
@@ -216,7 +216,7 @@ fn the_token_comes_before_accept_language() {
 }
 
 #[test]
-fn without_a_token_the_service_s_defaults_count() {
+fn without_a_token_the_service_s_defaults_apply() {
     let builder = builder().default_culture("de-CH");
     let offset = FixedOffset::east_opt(3600).unwrap();
     let verifier = builder.default_utc_offset(offset).build().unwrap();
@@ -246,7 +246,7 @@ fn several_fields_of_accept_language_are_one_list() {
     assert_eq!((got.culture().as_str(), got.ignored_values()), ("en", 1));
 }
 
-/// The answer of a handler that sets these headers itself.
+/// The response of a handler that sets these headers itself.
 fn respond(layer: &SessionLayer, request: Request<()>, own: &'static [(&str, &str)]) -> Answer {
     let service = layer.layer(service_fn(async |_: Request<()>| {
         let mut response = Response::new(Body::default());
@@ -262,12 +262,12 @@ const VARY_ALL: &str =
     "client-culture, client-ui-culture, client-utc-offset, client-time-zone, accept-language";
 
 #[test]
-fn vary_names_what_could_have_decided() {
+fn vary_names_each_field_that_could_have_decided() {
     let vary = |layer: &SessionLayer, own| {
         let answer = respond(layer, bearer(&good_token()), own);
         let values = answer.headers.get_all(VARY).iter();
         values
-            .map(|it| it.to_str().unwrap().to_owned())
+            .map(|value| value.to_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
     assert!(vary(&SessionLayer::new(verifier()), &[]).is_empty());

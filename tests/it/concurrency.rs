@@ -16,7 +16,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    AUDIENCE, Guest, ISSUER, bearer, bytes_per_thread, meeting, now, refusal, see_session,
+    AUDIENCE, Guest, ISSUER, bearer, bytes_per_thread, meeting, now, rejection, see_session,
 };
 
 const SWAPS: usize = 80;
@@ -209,11 +209,11 @@ fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
             ] {
                 // Seen three times, a token is in the cache.
                 for _ in 0..3 {
-                    let named = || refusal(&verifier, &tokens.named[of]);
+                    let named = || rejection(&verifier, &tokens.named[of]);
                     check_swapped(&swaps, of, Kind::TokenUnacceptable, named);
-                    let turning = || refusal(&verifier, &tokens.turning[of]);
+                    let turning = || rejection(&verifier, &tokens.turning[of]);
                     check_swapped(&swaps, of, Kind::SignatureInvalid, turning);
-                    assert_eq!(refusal(&verifier, &tokens.steady), None);
+                    assert_eq!(rejection(&verifier, &tokens.steady), None);
                 }
             }
             let next = revocations.done.load(Ordering::SeqCst);
@@ -286,7 +286,7 @@ fn writers_of_one_store_take_turns() {
         .map(|writer| token(&writer_key(writer), ISSUER, "s"))
         .collect();
     for _ in 0..3 {
-        assert_eq!(refusal(&verifier, &old), None);
+        assert_eq!(rejection(&verifier, &old), None);
     }
 
     let write = |writer: usize| {
@@ -297,8 +297,8 @@ fn writers_of_one_store_take_turns() {
             let generation = store.replace(set(&[steady.clone(), writer_key(writer), own]));
             assert!(store.generation() >= generation);
             // No set that anybody puts in force has the old key, and each has the steady one.
-            assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
-            assert_eq!(refusal(&verifier, &good), None);
+            assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
+            assert_eq!(rejection(&verifier, &good), None);
             generations.push((generation, writer));
         }
         generations
@@ -330,7 +330,7 @@ fn writers_of_one_store_take_turns() {
     assert_eq!(store.generation(), last);
     for (writer, token) in own.iter().enumerate() {
         let want = (writer != winner).then_some(Kind::TokenUnacceptable);
-        assert_eq!(refusal(&verifier, token), want, "of writer {writer}");
+        assert_eq!(rejection(&verifier, token), want, "of writer {writer}");
     }
 }
 
@@ -389,7 +389,7 @@ fn the_counts_of_the_cache_are_exact_when_threads_come_and_go() {
     let turns = AtomicUsize::new(0);
     let work = || {
         for token in tokens.iter().flat_map(|it| [it; 3]) {
-            assert_eq!(refusal(&verifier, token), None);
+            assert_eq!(rejection(&verifier, token), None);
             assert!(verifier.cache_stats().bytes <= max_bytes);
         }
         // An equal set would leave the cache as it is.

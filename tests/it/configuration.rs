@@ -19,7 +19,7 @@ fn bare() -> SessionVerifierBuilder {
 }
 
 #[test]
-fn a_verifier_is_complete_and_free_of_contradiction() {
+fn an_incomplete_or_contradictory_verifier_is_rejected() {
     let store = KeyStore::new(KeySet::new([key()]).unwrap());
     for (option, builder) in [
         (
@@ -72,12 +72,12 @@ fn a_verifier_is_complete_and_free_of_contradiction() {
         assert!(error.to_string().starts_with(option));
     }
     assert!(builder().leeway(Duration::from_secs(300)).build().is_ok());
-    // Several keys are told apart by their ids.
+    // Several keys are distinguished by their ids.
     assert!(builder().key(key().with_id("b")).build().is_err());
 }
 
 #[test]
-fn a_source_has_a_name() {
+fn a_source_with_an_invalid_name_is_rejected() {
     for name in ["", "a=b", "a;", "a b", "é"] {
         assert_eq!(
             TokenSource::cookie(name).unwrap_err().option(),

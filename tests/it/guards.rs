@@ -10,7 +10,7 @@ use tower_session_token::{
 use crate::support::{Answer, bearer, good_token, request, send, token, verifier};
 
 #[test]
-fn kinds_of_clients() {
+fn a_guard_admits_the_client_kinds_it_lists() {
     for (kind, allowed, passes) in [
         ("desktop", vec![ClientKind::Desktop], true),
         ("web", vec![ClientKind::Desktop], false),
@@ -35,7 +35,7 @@ fn kinds_of_clients() {
 }
 
 #[test]
-fn access_levels() {
+fn a_guard_requires_an_access_level() {
     for (level, wanted, passes) in [
         ("regular", AccessLevel::Regular, true),
         ("regular", AccessLevel::Administrator, false),
@@ -78,7 +78,7 @@ fn an_insufficient_session_is_forbidden_and_the_challenge_says_so() {
 }
 
 #[test]
-fn roles() {
+fn a_guard_requires_a_role() {
     for (roles, guard, passes) in [
         (json!(["clerk", "manager"]), RequireRole::new("clerk"), true),
         (json!(["clerks"]), RequireRole::new("clerk"), false),
@@ -138,7 +138,7 @@ fn a_guard_behind_an_optional_layer_rejects_an_anonymous_request() {
 }
 
 #[test]
-fn a_guard_in_front_of_the_layer_names_the_mistake() {
+fn a_guard_in_front_of_the_layer_reports_the_order() {
     let layer = || SessionLayer::new(verifier());
     for answer in [
         send(&RequireSession::new(), bearer(&good_token())),
@@ -160,7 +160,7 @@ fn a_guard_in_front_of_the_layer_names_the_mistake() {
     }
 }
 
-/// As tests of handlers do.
+/// Tests of handlers insert a session like this.
 #[test]
 fn a_session_that_a_test_inserted_passes_a_guard() {
     let mut request = Request::new(());

@@ -24,10 +24,10 @@ use crate::support::{Body, bearer, token, verifier};
 
 const REQUESTS: usize = 3000;
 const WORKERS: usize = 4;
-/// What the panics of this test say, so that those of a failed assertion are told apart.
+/// Message of the deliberate panics, to distinguish them from failed assertions.
 const ON_PURPOSE: &str = "on purpose";
 
-/// How a request goes.
+/// The course of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Way {
     Plain,
@@ -57,7 +57,7 @@ const WAYS: [Way; 11] = [
     Way::DroppedElsewhere,
 ];
 
-/// Counts what was looked at, and what was not as it should be.
+/// Counts the observations, and the wrong ones.
 #[derive(Clone, Default)]
 struct Seen {
     looks: Arc<AtomicUsize>,
@@ -65,18 +65,18 @@ struct Seen {
 }
 
 impl Seen {
-    /// The ambient session is to be this user's, or none.
+    /// Checks that the ambient session is this user's, or absent.
     ///
-    /// It does not panic: panics are part of what is tested, and happen in drops too.
+    /// A mismatch is counted and does not panic: panics are part of the test, and happen in drops too.
     fn expect(&self, user: Option<&str>) {
-        let current = SessionContext::current().map(|it| it.user().id().to_string());
+        let current = SessionContext::current().map(|session| session.user().id().to_string());
         self.looks.fetch_add(1, Ordering::SeqCst);
         if current.as_deref() != user {
             self.wrong.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// A future that is to run, and to be dropped, with this user's session as the ambient one.
+    /// A future that must run, and be dropped, with this user's session as the ambient one.
     fn watch<F: Future>(&self, user: Option<&str>, future: F) -> Watched<F> {
         Watched {
             seen: self.clone(),
@@ -109,7 +109,7 @@ impl<F> Drop for Watched<F> {
     }
 }
 
-/// Polls a future so many times, and then drops it, finished or not.
+/// Polls a future at most N `times`, and then drops it, finished or not.
 async fn poll_at_most<F: Future>(times: usize, future: F) {
     let mut future = Box::pin(future);
     let mut left = times;
@@ -129,9 +129,11 @@ async fn yield_often(times: usize) {
     }
 }
 
-/// What a handler does, in the scope of `session`.
+/// The handler, in the scope of `session`.
 async fn handle(way: Way, number: usize, session: Option<Session>, seen: Seen) {
-    let user = session.as_ref().map(|it| it.user().id().to_string());
+    let user = session
+        .as_ref()
+        .map(|session| session.user().id().to_string());
     let own = user.as_deref();
     yield_often(number % 4).await;
     match (way, session) {
@@ -160,7 +162,7 @@ async fn handle(way: Way, number: usize, session: Option<Session>, seen: Seen) {
 /// Two scopes, one in the other.
 async fn nested(session: &Session, seen: &Seen, name: &str, panics: bool) {
     let own = session.user().id().to_string();
-    let [outer, inner] = ["outer", "inner"].map(|it| format!("{it} {name} of {own}"));
+    let [outer, inner] = ["outer", "inner"].map(|place| format!("{place} {name} of {own}"));
     let of = |user: &str| Session::system(User::new(user));
     let innermost = SessionContext::scope(
         of(&inner),
@@ -198,7 +200,7 @@ async fn blocking(session: Session, seen: &Seen) {
     task.await.unwrap();
 }
 
-/// What a request's task gives: `Ok` for an answer or a drop, else whether it panicked on purpose.
+/// How a request's task ended: `Ok` is a response or a drop; a panic was on purpose or a failure.
 fn outcome(done: Result<(), tokio::task::JoinError>) -> &'static str {
     match done {
         Ok(()) => "ended",
@@ -216,7 +218,7 @@ fn outcome(done: Result<(), tokio::task::JoinError>) -> &'static str {
 }
 
 #[test]
-fn no_request_sees_another_s_session_whatever_becomes_of_it() {
+fn interleaved_requests_never_see_each_other_s_sessions() {
     let seen = Seen::default();
     let (parked, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let look_on = |count: &Arc<AtomicUsize>| {
@@ -228,7 +230,7 @@ fn no_request_sees_another_s_session_whatever_becomes_of_it() {
     };
     let runtime = Builder::new_multi_thread()
         .worker_threads(WORKERS)
-        // A worker that has nothing to do, and each thread at its end, has no ambient session.
+        // An idle worker, and a thread that stops, has no ambient session.
         .on_thread_park(look_on(&parked))
         .on_thread_stop(look_on(&stopped))
         .build()
@@ -241,8 +243,8 @@ fn no_request_sees_another_s_session_whatever_becomes_of_it() {
     assert!(parked.load(Ordering::SeqCst) > 0);
     assert!(stopped.load(Ordering::SeqCst) >= WORKERS);
 
-    // All came to the end that was meant for them; who is aborted may have ended before.
-    outcomes.sort_unstable_by_key(|(way, _)| WAYS.iter().position(|it| it == way));
+    // All ended as intended; an aborted request may have ended before.
+    outcomes.sort_unstable_by_key(|(way, _)| WAYS.iter().position(|other| other == way));
     for (way, outcome) in outcomes {
         let meant: &[_] = match way {
             Way::PanicInCall | Way::PanicInPoll | Way::PanicInNestedScope => &["panicked"],
@@ -261,7 +263,9 @@ async fn run(seen: &Seen) -> Vec<(Way, &'static str)> {
             .layer(service_fn(move |request: Request<()>| {
                 let session = request.extensions().get::<Session>().cloned();
                 let (way, number) = *request.extensions().get::<(Way, usize)>().unwrap();
-                let user = session.as_ref().map(|it| it.user().id().to_string());
+                let user = session
+                    .as_ref()
+                    .map(|session| session.user().id().to_string());
                 let is_right = match way {
                     Way::WithoutToken => user.is_none(),
                     _ => user.as_deref() == Some(&format!("user-{number}")),
@@ -308,7 +312,7 @@ async fn run(seen: &Seen) -> Vec<(Way, &'static str)> {
                     });
                     dropped.await.unwrap();
                 }
-                // Who has none has none in the scope of another either.
+                // A request without a session has none in the scope of another one either.
                 Way::WithoutToken => {
                     let other = Session::system(User::new("other"));
                     SessionContext::scope(other, answered).await;
@@ -325,7 +329,7 @@ async fn run(seen: &Seen) -> Vec<(Way, &'static str)> {
     tasks.join_all().await
 }
 
-/// A task of its own, so that its end can be looked at; aborted after a while if that is its way.
+/// Spawns a task, and returns how it ended; [`Way::Aborted`] aborts it after a while.
 async fn spawn_and_join(
     way: Way,
     number: usize,

@@ -1,4 +1,4 @@
-//! What is issued: its form and its JOSE header.
+//! Issued tokens: their form and their JOSE header.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use tower_session_token::{
     User, VerifyingKey,
 };
 
-use crate::support::{AUDIENCE, ISSUER, now, refusal, signing_key};
+use crate::support::{AUDIENCE, ISSUER, now, rejection, signing_key};
 
 fn token(token_type: TokenType) -> SessionToken {
     SessionToken::builder(User::new("ann").with_name("Анна"))
@@ -28,7 +28,7 @@ fn decode(part: &str) -> Value {
 }
 
 #[test]
-fn a_header_says_algorithm_type_and_key_and_nothing_else() {
+fn a_header_has_alg_typ_and_kid_alone() {
     for (key, want) in [
         (
             signing_key(),
@@ -45,7 +45,7 @@ fn a_header_says_algorithm_type_and_key_and_nothing_else() {
         let parts: Vec<_> = text.split('.').collect();
         assert_eq!(parts.len(), 3);
         assert_eq!(decode(parts[0]), want);
-        // Of a name that is there twice, `Value` would show the last alone.
+        // `Value` would show only the last of duplicate names.
         let header = base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(parts[0])
             .unwrap();
@@ -67,7 +67,7 @@ fn each_type_is_named_without_its_prefix() {
 }
 
 #[test]
-fn neither_name_of_ed25519_stands_for_the_other() {
+fn eddsa_and_ed25519_are_not_interchangeable() {
     let named = |part: &str, alg: &str| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
         let text = fs::read(path.join(format!("ed25519.{part}.jwk.json"))).unwrap();
@@ -89,7 +89,11 @@ fn neither_name_of_ed25519_stands_for_the_other() {
                 .build()
                 .unwrap();
             let want = (signed != configured).then_some(Kind::TokenUnacceptable);
-            assert_eq!(refusal(&verifier, &text), want, "{signed} at {configured}");
+            assert_eq!(
+                rejection(&verifier, &text),
+                want,
+                "{signed} at {configured}"
+            );
         }
     }
 }

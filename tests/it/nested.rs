@@ -1,4 +1,4 @@
-//! Nested tokens: what they inherit, and what is refused.
+//! Nested tokens: what they inherit, and what is rejected.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    NOW, bearer, builder, now, refusal, request, see_session, send, session, signing_key, token,
+    NOW, bearer, builder, now, rejection, request, see_session, send, session, signing_key, token,
     verifier,
 };
 
@@ -57,7 +57,7 @@ fn server_culture_and_clock_are_inherited() {
 }
 
 #[test]
-fn what_the_client_never_said_stays_unsaid() {
+fn claims_absent_from_the_parent_stay_absent() {
     let parent = session(&json!({ "locale": null, "ui_locale": null, "utc_offset": null }));
     let claims: Value = nest(&parent, "bob").claims().unwrap();
     for name in ["locale", "ui_locale", "utc_offset", "zoneinfo"] {
@@ -66,7 +66,7 @@ fn what_the_client_never_said_stays_unsaid() {
 }
 
 #[test]
-fn the_invariant_culture_is_inherited_where_the_client_said_it() {
+fn an_explicit_invariant_culture_is_inherited() {
     let parent = session(&json!({ "locale": "", "ui_locale": null }));
     let claims: Value = nest(&parent, "bob").claims().unwrap();
     assert_eq!(
@@ -75,9 +75,9 @@ fn the_invariant_culture_is_inherited_where_the_client_said_it() {
     );
 }
 
-/// What chose a culture does not decide whether a nested token can say it: its claims are bounded.
+/// A nested token can state any culture, whatever chose it, within the size limit of its claims.
 #[test]
-fn whatever_a_call_asks_for_can_be_inherited() {
+fn a_culture_from_a_client_header_is_inherited() {
     let layer = SessionLayer::new(verifier()).client_headers(ClientHeaders::all());
     let parent = token(&json!({ "locale": null, "ui_locale": null }));
     let bearer = format!("Bearer {parent}");
@@ -124,7 +124,7 @@ fn a_default_of_the_service_is_inherited() {
 }
 
 #[test]
-fn what_the_client_said_of_texts_alone_is_inherited() {
+fn a_ui_culture_without_a_culture_is_inherited() {
     let parent = session(&json!({ "locale": null, "ui_locale": "en-US" }));
     assert!(parent.client_culture().is_invariant());
     let nested = Session::in_process(nest(&parent, "bob"));
@@ -152,7 +152,7 @@ fn offset_and_zone_are_replaced_together() {
 }
 
 #[test]
-fn it_never_outlives_its_parent() {
+fn a_nested_token_never_outlives_its_parent() {
     let parent = session(&json!({}));
     let build = |lifetime| {
         let nested = parent
@@ -164,7 +164,7 @@ fn it_never_outlives_its_parent() {
     assert_eq!(build(Duration::from_secs(60)), NOW + 60);
     assert_eq!(build(Duration::from_secs(86_400)), NOW + 3600);
     assert_eq!(build(Duration::MAX), NOW + 3600);
-    // Nor so long that a service with defaults would refuse it.
+    // Nor beyond the maximum lifetime that a service has by default.
     let long = builder()
         .accept_type(TokenType::AccessToken)
         .build()
@@ -218,7 +218,7 @@ fn a_nested_token_can_be_for_another_service() {
 }
 
 #[test]
-fn a_nested_session_began_when_its_parent_did() {
+fn a_nested_session_begins_when_its_parent_did() {
     let iat = parent_iat();
     for (changes, began_at) in [
         (json!({ "auth_time": iat - 600 }), iat - 600),
@@ -246,7 +246,7 @@ fn parent_iat() -> i64 {
 }
 
 #[test]
-fn more_access_than_the_parent_s_is_asked_for_by_name() {
+fn more_access_than_the_parent_s_is_explicit() {
     let nested = |level: &str| {
         let parent = session(&json!({ "access_level": level }));
         parent.nested(User::new("bob")).issued_at(now())
@@ -300,7 +300,7 @@ fn scope_is_a_subset() {
 }
 
 #[test]
-fn in_process_it_needs_no_signature() {
+fn an_in_process_session_needs_no_signature() {
     let parent = session(&json!({}));
     SessionContext::sync_scope(Session::in_process(nest(&parent, "bob")), || {
         let current = SessionContext::current().unwrap();
@@ -323,15 +323,15 @@ fn access_is_decided_by_the_nested_user_alone() {
         SessionLayer::new(receiver.clone()),
         RequireAccessLevel::new(AccessLevel::Administrator),
     );
-    let refused = send(&guarded, bearer(&text)).error.unwrap();
-    assert_eq!(refused.kind(), Kind::AccessLevelInsufficient);
+    let rejected = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(rejected.kind(), Kind::AccessLevelInsufficient);
     let guarded = (SessionLayer::new(receiver), RequireScope::new("a").unwrap());
-    let refused = send(&guarded, bearer(&text)).error.unwrap();
-    assert_eq!(refused.kind(), Kind::ScopeInsufficient);
+    let rejected = send(&guarded, bearer(&text)).error.unwrap();
+    assert_eq!(rejected.kind(), Kind::ScopeInsufficient);
 }
 
 #[test]
-fn there_are_four_actors_at_most() {
+fn more_than_four_actors_are_rejected() {
     let mut session = session(&json!({}));
     for depth in 1..=4 {
         session = Session::in_process(nest(&session, &format!("user-{depth}")));
@@ -349,10 +349,10 @@ fn there_are_four_actors_at_most() {
 }
 
 #[test]
-fn a_nested_token_travels_under_its_own_type() {
+fn a_nested_token_is_signed_with_its_own_type() {
     let issuer = SessionIssuer::new(signing_key());
     let text = issuer.issue(&nest(&session(&json!({})), "bob")).unwrap();
-    assert_eq!(refusal(&verifier(), &text), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier(), &text), Some(Kind::TokenUnacceptable));
 
     let receiver = builder()
         .accept_type(TokenType::NestedSession)
@@ -363,11 +363,11 @@ fn a_nested_token_travels_under_its_own_type() {
     assert_eq!(session.user().id().to_string(), "bob");
     assert_eq!(session.actor().unwrap().chain().count(), 1);
     let good = crate::support::good_token();
-    assert_eq!(refusal(&receiver, &good), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&receiver, &good), Some(Kind::TokenUnacceptable));
 }
 
 #[test]
-fn actors_of_a_received_token_are_read_strictly() {
+fn an_invalid_actor_is_rejected() {
     let actor = |inner: Value| json!({ "sub": "a", "sid": "s", "client_id": "c", "act": inner });
     let receiver = builder()
         .accept_type(TokenType::NestedSession)
@@ -391,12 +391,12 @@ fn actors_of_a_received_token_are_read_strictly() {
     ] {
         let claims = crate::support::claims(&json!({ "act": act }));
         let token = crate::support::sign(&header, &claims.to_string());
-        assert_eq!(refusal(&receiver, &token), want, "{act}");
+        assert_eq!(rejection(&receiver, &token), want, "{act}");
     }
 }
 
 #[test]
-fn the_limit_of_actors_can_be_moved_both_ways() {
+fn the_actor_limit_can_be_raised_and_lowered() {
     let header = json!({ "alg": "HS256", "typ": "nested-session+jwt" });
     for limit in [1, 2, 6] {
         let receiver = builder()
@@ -412,13 +412,13 @@ fn the_limit_of_actors_can_be_moved_both_ways() {
             let claims = crate::support::claims(&json!({ "act": act }));
             let token = crate::support::sign(&header, &claims.to_string());
             let want = (actors > limit).then_some(Kind::ClaimInvalid);
-            assert_eq!(refusal(&receiver, &token), want, "{actors} of {limit}");
+            assert_eq!(rejection(&receiver, &token), want, "{actors} of {limit}");
         }
     }
 }
 
 #[test]
-fn what_is_built_here_keeps_the_rules_of_what_is_received() {
+fn the_builder_enforces_the_rules_of_received_tokens() {
     let good = || {
         SessionToken::builder(User::new("ann"))
             .issuer("https://id.example.com")
@@ -481,5 +481,5 @@ fn what_is_built_here_keeps_the_rules_of_what_is_received() {
     let text = SessionIssuer::new(signing_key())
         .issue(&good().build().unwrap())
         .unwrap();
-    assert_eq!(refusal(&verifier(), &text), None);
+    assert_eq!(rejection(&verifier(), &text), None);
 }

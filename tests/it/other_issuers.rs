@@ -275,7 +275,7 @@ fn roles_are_read_in_order() {
 }
 
 #[test]
-fn a_date_is_read_exactly() {
+fn a_date_is_parsed_exactly() {
     for (iat, nanos) in [
         ("1768478340.123", 123_000_000),
         ("1768478340.000000001", 1),

@@ -1,5 +1,5 @@
-//! All that a verifier, a layer and a session can print, and what of tokens and keys is looked for
-//! in it.
+//! Everything that a verifier, a layer and a session can print, and the secrets of tokens and keys to
+//! search it for.
 
 use std::{
     collections::BTreeSet,
@@ -20,10 +20,10 @@ use tower_session_token::{
 
 use crate::support::{Body, base64};
 
-/// Shorter texts are found by chance.
+/// Shorter strings match by chance.
 const LEAST: usize = 8;
 
-/// Claims that a `ClientContext` shows, and words that are closed: see each type's `Debug`.
+/// Claims that a `ClientContext` shows, and values of closed sets: see each type's `Debug`.
 const SHOWN_CLAIMS: [&str; 6] = [
     "locale",
     "ui_locale",
@@ -33,7 +33,7 @@ const SHOWN_CLAIMS: [&str; 6] = [
     "access_level",
 ];
 
-/// What was printed, each text once.
+/// The printed strings, without duplicates.
 #[derive(Clone, Default)]
 pub(crate) struct Printed(Arc<Mutex<BTreeSet<String>>>);
 
@@ -46,7 +46,7 @@ impl Printed {
         self.text(format_args!("{value:?}\n{value:#?}"));
     }
 
-    /// With its `Display`, and with all that it came from.
+    /// Prints an error by `Debug` and `Display`, with all its sources.
     pub(crate) fn error(&self, error: &(impl Error + 'static)) {
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(error) = next {
@@ -56,7 +56,7 @@ impl Printed {
         }
     }
 
-    /// Of a session everything that is no plain text of the user's own.
+    /// Prints every part of a session except the plain strings of the user.
     pub(crate) fn session(&self, session: &Session) {
         self.debug(session);
         self.debug(session.user());
@@ -86,7 +86,7 @@ impl Printed {
         assert!(!printed.is_empty(), "{name}");
         for (text, secret) in printed
             .iter()
-            .flat_map(|text| secrets.iter().map(move |it| (text, it)))
+            .flat_map(|text| secrets.iter().map(move |secret| (text, secret)))
         {
             assert!(
                 !text.contains(secret.as_str()),
@@ -96,7 +96,7 @@ impl Printed {
     }
 }
 
-/// A token, its parts, and what is in them.
+/// Adds a token, its parts, and their contents.
 pub(crate) fn add_token(secrets: &mut BTreeSet<String>, token: &[u8]) {
     let text = String::from_utf8_lossy(token);
     secrets.insert(text.clone().into_owned());
@@ -124,13 +124,15 @@ fn add_texts(secrets: &mut BTreeSet<String>, value: &Value) {
         Value::String(text) => {
             secrets.insert(text.clone());
         }
-        Value::Array(items) => items.iter().for_each(|it| add_texts(secrets, it)),
-        Value::Object(members) => members.values().for_each(|it| add_texts(secrets, it)),
+        Value::Array(items) => items.iter().for_each(|item| add_texts(secrets, item)),
+        Value::Object(members) => members
+            .values()
+            .for_each(|member| add_texts(secrets, member)),
         _ => {}
     }
 }
 
-/// The members of a JWK that make the key, public ones too, in all spellings.
+/// Adds the key material of a JWK, public members too, in all encodings.
 pub(crate) fn add_jwk(secrets: &mut BTreeSet<String>, jwk: &Value) {
     for member in ["k", "d", "p", "q", "dp", "dq", "qi", "n", "x", "y"] {
         if let Some(text) = jwk.get(member).and_then(Value::as_str) {
@@ -146,14 +148,15 @@ pub(crate) fn add_bytes(secrets: &mut BTreeSet<String>, bytes: &[u8]) {
     let start = &bytes[..bytes.len().min(12)];
     let hex = |lower: bool| {
         start.iter().fold(String::new(), |mut hex, byte| {
-            match lower {
-                true => write!(hex, "{byte:02x}").unwrap(),
-                false => write!(hex, "{byte:02X}").unwrap(),
+            if lower {
+                write!(hex, "{byte:02x}").unwrap();
+            } else {
+                write!(hex, "{byte:02X}").unwrap();
             }
             hex
         })
     };
-    // As `Debug` writes bytes, on one line and on many.
+    // Bytes as `Debug` writes them, on one line and on many.
     let listed = format!("{start:?}");
     let lines = format!("{start:#?}");
     secrets.extend([
@@ -170,14 +173,17 @@ pub(crate) fn add_bytes(secrets: &mut BTreeSet<String>, bytes: &[u8]) {
     }
 }
 
-/// Less what is short, and what the service was configured with itself.
+/// Removes short strings, and those of the service's own configuration.
 pub(crate) fn only_secret(secrets: &mut BTreeSet<String>, configured: &[&str]) {
     secrets.retain(|secret| {
-        secret.len() >= LEAST && !configured.iter().any(|it| it.contains(secret.as_str()))
+        secret.len() >= LEAST
+            && !configured
+                .iter()
+                .any(|value| value.contains(secret.as_str()))
     });
 }
 
-/// Puts requests with the token through the layer, and prints all that there is to print on the
+/// Puts requests with the token through the layer, and prints everything printable on the
 /// way: one with the token in each place alone, and one with it in all of them.
 pub(crate) fn print_requests(printed: &Printed, verifier: &SessionVerifier, token: &[u8]) {
     let mut requests = everywhere(token);
@@ -188,7 +194,7 @@ pub(crate) fn print_requests(printed: &Printed, verifier: &SessionVerifier, toke
     print_answers(printed, verifier, &all);
 }
 
-/// In all three forms of rejection, as gRPC, and where a token is optional.
+/// Prints the responses of each form of rejection, to gRPC too, and of an optional layer.
 pub(crate) fn print_answers(printed: &Printed, verifier: &SessionVerifier, headers: &HeaderMap) {
     print_answer(printed, &layer(verifier), headers);
     print_answer(printed, &layer(verifier).optional(), headers);
@@ -228,7 +234,7 @@ where
     printed.debug(layer);
     let print = printed.clone();
     let handler = service_fn(move |request: Request<()>| {
-        // What a handler, or a layer inside, may log.
+        // Values that a handler, or an inner layer, may log.
         print.debug(&request);
         print.debug(request.headers());
         print.debug(request.extensions());
@@ -245,7 +251,7 @@ where
     printed.debug(&guard);
     let mut guarded = layer.layer(guard.layer(Named(handler)));
     printed.debug(&guarded);
-    // As gRPC is.
+    // gRPC requests are POST requests.
     let mut request = Request::post("/").body(()).unwrap();
     *request.headers_mut() = headers.clone();
     let future = guarded.call(request);
@@ -254,7 +260,7 @@ where
     let by_guard = response.status() == StatusCode::FORBIDDEN;
     print_response(printed, response);
     if by_guard {
-        // Without the guard, so that it comes to the handler.
+        // Without the guard, so that the request reaches the handler.
         let mut request = Request::new(());
         *request.headers_mut() = headers.clone();
         let service = layer.layer(guarded.into_inner().into_inner());
@@ -262,7 +268,7 @@ where
     }
 }
 
-/// A service that says what it is called, as `service_fn` does not.
+/// A service that can be printed, unlike `service_fn`.
 #[derive(Clone)]
 struct Named<S>(S);
 
@@ -339,7 +345,7 @@ pub(crate) fn everywhere(token: &[u8]) -> Vec<HeaderMap> {
     let mut all = HeaderMap::new();
     let mut each = Vec::new();
     for (name, value) in fields {
-        // What cannot be in a field does not arrive.
+        // A value that a field cannot hold does not arrive.
         if let Ok(value) = value {
             let name = HeaderName::from_static(name);
             all.insert(name.clone(), value.clone());

@@ -101,7 +101,7 @@ fn layer() -> SessionLayer {
 }
 
 #[test]
-fn a_challenge_and_an_empty_body_by_default() {
+fn the_default_rejection_has_a_challenge_and_an_empty_body() {
     for (request, kind) in rows() {
         let answer = send(&layer(), request);
         let error = answer.error.unwrap();
@@ -122,7 +122,7 @@ fn a_challenge_and_an_empty_body_by_default() {
 }
 
 #[test]
-fn problem_details_when_asked() {
+fn problem_details_are_returned_when_configured() {
     for (request, kind) in rows() {
         let answer = send(&layer().problem_details(), request);
         assert_eq!(answer.status, kind.status(), "{kind:?}");
@@ -164,7 +164,7 @@ fn make_grpc(request: &mut Request<()>, content_type: &str) {
     request.headers_mut().insert("content-type", content_type);
 }
 
-/// A proxy that asks with `GET` and the client's headers takes 200 for an admission.
+/// A proxy that authorizes by a `GET` with the client's headers takes 200 as admission.
 #[test]
 fn a_request_that_is_not_grpc_never_gets_200() {
     let guarded = (
@@ -285,7 +285,7 @@ fn a_realm_is_quoted() {
 }
 
 #[test]
-fn no_answer_echoes_the_request() {
+fn no_response_echoes_the_request() {
     let marker = "c2VjcmV0bWFya2Vy";
     for header in [
         format!("Bearer {marker}"),
@@ -328,7 +328,7 @@ fn no_rejection_behind_the_layer_names_the_language_of_the_request() {
     ] {
         assert_eq!(answer.error.unwrap().kind(), kind);
         assert!(!format!("{answer:?}").contains(marker), "{answer:?}");
-        // What caches have to know stays.
+        // Fields for caches stay.
         assert!(answer.header("vary").unwrap().contains("client-culture"));
     }
     let accepted = send(&outer, request(&culture));
@@ -419,7 +419,7 @@ fn guards_and_handlers_answer_in_the_form_of_the_layer() {
 }
 
 #[test]
-fn a_response_of_ones_own_gets_the_head_of_the_request() {
+fn a_custom_response_gets_the_head_of_the_request() {
     let layer = SessionLayer::new(verifier())
         .token_source(TokenSource::cookie("session").unwrap())
         .on_reject(|request, response, error| {
@@ -498,7 +498,7 @@ fn headers_that_layers_in_between_added_stay_and_those_of_the_old_body_go() {
     assert_eq!(bare.header("content-type"), None);
 }
 
-/// A service may hide what exists by a 404.
+/// A service may hide its resources behind a 404.
 #[test]
 fn a_response_whose_status_was_replaced_keeps_its_own_form() {
     let handler = service_fn(async |_: Request<()>| {
@@ -530,7 +530,7 @@ fn a_rejection_without_a_layer_has_status_and_challenge() {
 
 /// Two layers in one stack: the inner one would hide the session of the outer one.
 #[test]
-fn an_inner_layer_names_the_mistake_where_the_outer_found_a_session() {
+fn an_inner_layer_reports_the_session_of_an_outer_layer() {
     let outer = || SessionLayer::new(verifier());
     let inner = || SessionLayer::new(verifier()).optional();
     let cookie = TokenSource::cookie("session").unwrap();
@@ -560,7 +560,7 @@ fn an_inner_layer_names_the_mistake_where_the_outer_found_a_session() {
 
 /// A session of another request's scope, or of none, is one of a forwarded request.
 #[test]
-fn a_session_of_another_stack_is_removed_in_silence() {
+fn a_session_of_another_stack_is_removed_silently() {
     use tower_session_token::SessionContext;
 
     let stale = crate::support::session(&json!({}));
@@ -586,27 +586,27 @@ fn a_predicate_decides_by_the_session() {
     assert_eq!(other.error.unwrap().kind(), Kind::Forbidden);
 }
 
-/// The names of members are JSON texts, and compared exactly.
+/// Member names are JSON strings, and compared exactly.
 #[test]
-fn a_name_is_not_another_that_begins_as_it_does() {
+fn a_member_name_is_compared_whole() {
     // A control character has to be escaped (RFC 8259 §7).
     let with_nul = "{\"alg\0\0\":\"HS256\",\"typ\":\"session+jwt\"}";
     let payload = claims(&json!({})).to_string();
     let in_header = sign_raw(with_nul, payload.as_bytes());
     assert_eq!(
-        crate::support::refusal(&verifier(), &in_header),
+        crate::support::rejection(&verifier(), &in_header),
         Some(Kind::TokenMalformed)
     );
     let payload = payload.replace("\"name\"", "\"name\0\"");
     let in_claims = sign(&json!({ "alg": "HS256", "typ": "session+jwt" }), &payload);
     assert_eq!(
-        crate::support::refusal(&verifier(), &in_claims),
+        crate::support::rejection(&verifier(), &in_claims),
         Some(Kind::TokenMalformed)
     );
 }
 
 #[test]
-fn claims_of_an_application_may_begin_like_one_of_the_profile() {
+fn an_application_claim_may_share_a_prefix_with_a_profile_claim() {
     let own = json!({
         "instance": null, "instance_id": "i-7", "zoneinfo": null, "zoneinfo_source": "Europe/Berlin",
     });

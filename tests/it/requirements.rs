@@ -1,4 +1,4 @@
-//! The table of requirements: what it names exists, and its page is up to date.
+//! The table of requirements: the tests and cases in it exist, and its page is up to date.
 
 use std::{collections::HashSet, env, fmt::Write, fs, path::PathBuf};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const TABLE: &str = "tests/requirements.toml";
 const PAGE: &str = "docs/requirements.md";
-/// Set, it has the page written instead of compared.
+/// Environment variable: if set, the page is written instead of compared.
 const UPDATE: &str = "UPDATE_REQUIREMENTS";
 
 #[derive(Deserialize)]
@@ -46,7 +46,9 @@ impl Table {
     }
 
     fn requirements(&self) -> impl Iterator<Item = &Requirement> {
-        self.documents.iter().flat_map(|it| &it.requirements)
+        self.documents
+            .iter()
+            .flat_map(|document| &document.requirements)
     }
 }
 
@@ -55,12 +57,12 @@ impl Requirement {
         self.tests.as_deref().unwrap_or_default()
     }
 
-    /// Whether tests show it as it stands.
+    /// Whether tests show the requirement without a deviation.
     fn is_shown(&self) -> bool {
         self.tests.is_some() && self.decided_otherwise.is_none()
     }
 
-    /// Why it is not shown as it stands, if it is not.
+    /// The reason why it is not, if there is one.
     fn reason(&self) -> Option<&str> {
         self.not_applicable
             .as_deref()
@@ -80,10 +82,13 @@ fn read(name: &str) -> Option<String> {
 #[test]
 fn rows_are_complete_and_in_order() {
     let table = Table::read();
-    let ids: HashSet<_> = table.requirements().map(|it| it.id.as_str()).collect();
+    let ids: HashSet<_> = table.requirements().map(|row| row.id.as_str()).collect();
     assert_eq!(ids.len(), table.requirements().count(), "an id repeats");
     for document in &table.documents {
-        let sections = document.requirements.iter().map(|it| section(&it.section));
+        let sections = document
+            .requirements
+            .iter()
+            .map(|row| section(&row.section));
         assert!(sections.is_sorted(), "{} is in disorder", document.id);
         for row in &document.requirements {
             let id = &row.id;
@@ -95,7 +100,7 @@ fn rows_are_complete_and_in_order() {
                 row.untested.is_some(),
                 row.decided_otherwise.is_some(),
             ];
-            assert_eq!(states.iter().filter(|it| **it).count(), 1, "{id}");
+            assert_eq!(states.iter().filter(|holds| **holds).count(), 1, "{id}");
             assert_eq!(row.tests.is_some(), !row.tests().is_empty(), "{id}");
             assert!(row.cases.is_empty() || row.tests.is_some(), "{id}");
             for text in [Some(row.text.as_str()), row.reason()]
@@ -107,8 +112,8 @@ fn rows_are_complete_and_in_order() {
             }
             // A reason may name another row.
             for word in row.reason().unwrap_or_default().split(' ') {
-                let names_a_row = table.documents.iter().any(|it| {
-                    let rest = word.strip_prefix(&it.id);
+                let names_a_row = table.documents.iter().any(|document| {
+                    let rest = word.strip_prefix(&document.id);
                     rest.is_some_and(|rest| rest.starts_with('-'))
                 });
                 assert!(!names_a_row || ids.contains(word), "{id}: {word}");
@@ -132,9 +137,9 @@ fn every_test_that_is_named_exists() {
     for none in [
         "it::session",
         "it::session::no_such_test",
-        "it::session::tests::a_claim_occurs_once",
+        "it::session::tests::a_duplicate_claim_is_rejected",
         "it::support::good_token",
-        "session::a_claim_occurs_once",
+        "session::a_duplicate_claim_is_rejected",
         "key::hmac::a_secret_is_long_enough_and_no_key",
         "key::hmac::tests::long",
         "client::zone::tests::offsets_follow_daylight_saving",
@@ -149,11 +154,17 @@ fn every_attack_is_shown_by_tests_that_exist() {
     let text = read("SECURITY.md").unwrap();
     let (_, attacks) = text.split_once("## Known attacks").unwrap();
     let rows = attacks.lines().filter(|line| line.starts_with("| "));
-    let rows: Vec<_> = rows.filter(|it| !it.starts_with("| ---")).skip(1).collect();
+    let rows: Vec<_> = rows
+        .filter(|row| !row.starts_with("| ---"))
+        .skip(1)
+        .collect();
     assert!(rows.len() > 20);
     for row in rows {
         let shown_by = row.rsplit('|').nth(1).unwrap();
-        let tests: Vec<_> = shown_by.split('`').filter(|it| it.contains("::")).collect();
+        let tests: Vec<_> = shown_by
+            .split('`')
+            .filter(|name| name.contains("::"))
+            .collect();
         assert!(!tests.is_empty(), "{row}");
         for test in tests {
             assert!(is_test(test), "there is no test {test}");
@@ -175,7 +186,7 @@ fn is_test(test: &str) -> bool {
         path(&format!("{stem}/main.rs")).exists() || path(&format!("{stem}.rs")).exists()
     });
     let root = root.unwrap_or("src");
-    // What is no file is a module inside of one.
+    // A module without a file of its own is inside one.
     let file = (1..=modules.len()).rev().find_map(|count| {
         let stem = format!("{root}/{}", modules[..count].join("/"));
         let text = read(&format!("{stem}.rs")).or_else(|| read(&format!("{stem}/mod.rs")))?;
@@ -207,12 +218,14 @@ fn has_test(text: &str, name: &str, depth: usize) -> bool {
     let (mut is_inside, mut is_attributed) = (false, false);
     text.lines().any(|line| {
         let own = line.strip_prefix(&indent).unwrap_or_default();
-        match is_inside {
-            true => is_inside = own != "}",
-            false => is_inside = own.starts_with("mod ") && own.ends_with('{'),
-        }
+        is_inside = if is_inside {
+            own != "}"
+        } else {
+            own.starts_with("mod ") && own.ends_with('{')
+        };
         let line = line.trim_start();
-        let is_it = !is_inside && is_attributed && starts.iter().any(|it| line.starts_with(it));
+        let is_it =
+            !is_inside && is_attributed && starts.iter().any(|start| line.starts_with(start));
         is_attributed = match line {
             "#[test]" => true,
             _ if line.starts_with("#[tokio::test") => true,
@@ -238,7 +251,7 @@ fn every_case_that_is_named_exists() {
         for case in &row.cases {
             assert!(names.contains(case), "{}: there is no case {case}", row.id);
         }
-        let of_vectors = row.tests().iter().any(|it| it.starts_with("vectors::"));
+        let of_vectors = row.tests().iter().any(|test| test.starts_with("vectors::"));
         assert!(of_vectors || row.cases.is_empty(), "{}", row.id);
     }
 }
@@ -250,8 +263,8 @@ fn the_page_is_up_to_date() {
         fs::write(path(PAGE), page).unwrap();
         return;
     }
-    let is_same = read(PAGE).is_some_and(|it| it == page);
-    assert!(is_same, "{PAGE} is stale: {UPDATE}=1 has it written");
+    let is_same = read(PAGE).is_some_and(|written| written == page);
+    assert!(is_same, "{PAGE} is stale: {UPDATE}=1 writes it again");
 }
 
 fn page(table: &Table) -> String {
@@ -259,7 +272,7 @@ fn page(table: &Table) -> String {
         "# Requirements\n\n\
          What the specifications demand that this crate follows, in our own words, and which tests show it.\n\n\
          Made from [`{TABLE}`](../{TABLE});\n\
-         `{UPDATE}=1 cargo test --test it requirements` makes it anew. A test is named as\n\
+         `{UPDATE}=1 cargo test --test it requirements` writes it again. A test is named as\n\
          `cargo test` names it; those of `tests/it` begin with `it`. Cases are classes or names of the\n\
          [vectors](../tests/vectors/README.md).\n\n\
          | document | shown by tests | not applicable | untested | decided otherwise | all |\n\
@@ -273,12 +286,12 @@ fn page(table: &Table) -> String {
     } in &table.documents
     {
         let count =
-            |state: fn(&Requirement) -> bool| requirements.iter().filter(|it| state(it)).count();
+            |state: fn(&Requirement) -> bool| requirements.iter().filter(|row| state(row)).count();
         let counts = [
             count(Requirement::is_shown),
-            count(|it| it.not_applicable.is_some()),
-            count(|it| it.untested.is_some()),
-            count(|it| it.decided_otherwise.is_some()),
+            count(|row| row.not_applicable.is_some()),
+            count(|row| row.untested.is_some()),
+            count(|row| row.decided_otherwise.is_some()),
             requirements.len(),
         ];
         for (sum, count) in sums.iter_mut().zip(counts) {
@@ -308,12 +321,13 @@ fn cells(counts: &[usize]) -> String {
 
 fn shown_by(row: &Requirement) -> String {
     let quoted = |names: &[String]| {
-        let names: Vec<_> = names.iter().map(|it| format!("`{it}`")).collect();
+        let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
         names.join(", ")
     };
-    let tests = match row.cases.is_empty() {
-        true => quoted(row.tests()),
-        false => format!("{}; cases {}", quoted(row.tests()), quoted(&row.cases)),
+    let tests = if row.cases.is_empty() {
+        quoted(row.tests())
+    } else {
+        format!("{}; cases {}", quoted(row.tests()), quoted(&row.cases))
     };
     match (&row.not_applicable, &row.untested, &row.decided_otherwise) {
         (Some(reason), ..) => format!("not applicable: {reason}"),

@@ -35,19 +35,19 @@ fn is_revoked(list: &RevocationList, changes: &serde_json::Value) -> bool {
 }
 
 #[test]
-fn a_revoked_session_is_refused_from_the_call_s_return_on() {
+fn a_revoked_session_is_rejected_once_the_call_returns() {
     let list = list();
     let layer = SessionLayer::new(builder().revocation(list.clone()).build().unwrap());
     let mine = json!({});
     let another = json!({ "sid": "another" });
     assert!(see_session(&layer, bearer(&token(&mine))).is_ok());
     list.revoke(&Revocation::session(ISSUER, session(&mine).id(), until()));
-    let refused = see_session(&layer, bearer(&token(&mine))).unwrap_err();
-    assert_eq!(refused, Kind::SessionRevoked);
+    let rejected = see_session(&layer, bearer(&token(&mine))).unwrap_err();
+    assert_eq!(rejected, Kind::SessionRevoked);
     assert!(see_session(&layer, bearer(&token(&another))).is_ok());
 }
 
-/// Panics when it is asked.
+/// A check that panics when it is called.
 struct Unasked;
 
 impl RevocationCheck for Unasked {
@@ -57,15 +57,15 @@ impl RevocationCheck for Unasked {
 }
 
 #[test]
-fn only_a_session_that_is_otherwise_accepted_is_asked_about() {
+fn revocation_is_checked_last() {
     let layer = SessionLayer::new(builder().revocation(Unasked).build().unwrap());
     for (changes, want) in [
         (json!({ "exp": NOW - 60 }), Kind::TokenExpired),
         (json!({ "aud": "x" }), Kind::AudienceInvalid),
         (json!({ "sid": 1 }), Kind::ClaimInvalid),
     ] {
-        let refused = see_session(&layer, bearer(&token(&changes))).unwrap_err();
-        assert_eq!(refused, want);
+        let rejected = see_session(&layer, bearer(&token(&changes))).unwrap_err();
+        assert_eq!(rejected, want);
     }
 }
 
@@ -87,7 +87,7 @@ fn a_revoked_session_is_challenged_for_another_token() {
 }
 
 #[test]
-fn a_session_ends_with_those_that_it_is_nested_in() {
+fn revoking_an_outer_session_revokes_its_nested_sessions() {
     let list = list();
     let outer = session(&json!({}));
     let nest = |session: &Session| {
@@ -148,7 +148,7 @@ fn a_sign_in_right_after_log_out_everywhere_is_accepted() {
     for _ in 0..100 {
         let old = sign_in();
         verify(&old).unwrap();
-        // The clock has moved on when its millisecond has.
+        // The clock has advanced once its millisecond has.
         let issued_at = verify(&old).unwrap().token().unwrap().issued_at().unwrap();
         while Utc::now() < issued_at + Duration::from_millis(1) {
             std::hint::spin_loop();
@@ -224,7 +224,7 @@ fn a_revocation_survives_its_text_form() {
 }
 
 #[test]
-fn another_text_is_no_revocation() {
+fn an_invalid_revocation_text_is_rejected() {
     let good = r#"{"kind":"session","iss":"i","id":"s","until":1768482000000}"#;
     assert!(good.parse::<Revocation>().is_ok());
     for (from, to) in [
@@ -252,7 +252,7 @@ fn another_text_is_no_revocation() {
 }
 
 #[test]
-fn closures_and_pointers_are_checks() {
+fn closures_and_pointers_are_revocation_checks() {
     fn status(check: &impl RevocationCheck, session: &Session) -> RevocationStatus {
         check.check(session)
     }
@@ -266,7 +266,7 @@ fn closures_and_pointers_are_checks() {
 }
 
 #[test]
-fn an_issuer_s_entries_are_its_own() {
+fn a_revocation_applies_to_its_issuer_alone() {
     let list = list();
     list.revoke(&Revocation::session(
         "https://other.example",
@@ -282,7 +282,7 @@ fn tokens_and_users_are_revoked() {
     list.revoke(&Revocation::token(ISSUER, &TokenId::from("t-1"), until()));
     assert!(is_revoked(&list, &json!({ "jti": "t-1" })));
     assert!(!is_revoked(&list, &json!({ "jti": "t-2" })));
-    // An id of one kind is none of another.
+    // Ids of different kinds are distinct.
     assert!(!is_revoked(&list, &json!({ "sid": "t-1", "jti": "t-2" })));
 
     let ann = UserId::from("ann");
@@ -290,7 +290,7 @@ fn tokens_and_users_are_revoked() {
     assert!(is_revoked(&list, &json!({ "sub": "ann", "iat": NOW - 1 })));
     assert!(!is_revoked(&list, &json!({ "sub": "ann", "iat": NOW })));
     assert!(!is_revoked(&list, &json!({ "sub": "bob", "iat": NOW - 1 })));
-    // An earlier moment takes nothing back.
+    // An earlier instant does not shorten a revocation.
     list.revoke(&Revocation::user_before(
         ISSUER,
         &ann,
@@ -301,7 +301,7 @@ fn tokens_and_users_are_revoked() {
 }
 
 #[test]
-fn a_token_that_hides_its_age_counts_as_old() {
+fn a_token_without_iat_counts_as_old() {
     let list = list();
     list.revoke(&Revocation::user_before(
         ISSUER,
@@ -317,7 +317,7 @@ fn a_token_that_hides_its_age_counts_as_old() {
 }
 
 #[test]
-fn entries_are_forgotten_when_their_tokens_have_expired() {
+fn entries_are_removed_when_their_tokens_have_expired() {
     let time = Arc::new(AtomicI64::new(NOW));
     let clock = Arc::clone(&time);
     let list = RevocationList::with_clock(move || {
@@ -340,7 +340,7 @@ fn entries_are_forgotten_when_their_tokens_have_expired() {
 }
 
 #[test]
-fn a_later_end_is_kept() {
+fn the_later_end_of_two_revocations_is_kept() {
     let list = list();
     let id = SessionId::from("s");
     list.revoke(&Revocation::session(ISSUER, &id, until()));

@@ -11,7 +11,7 @@ use tower_session_token::{
     User, VerifyingKey, testing::TestIssuer,
 };
 
-use crate::support::{AUDIENCE, ISSUER, claims, now, refusal, sign};
+use crate::support::{AUDIENCE, ISSUER, claims, now, rejection, sign};
 
 fn key(id: &str) -> SigningKey {
     let byte = id.bytes().next().unwrap();
@@ -62,7 +62,7 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
     let strict = strict.build().unwrap();
     let issuer = TestIssuer::with_key(key("a"));
     let signed = |header: &str| issuer.sign_raw(header, claims(&json!({})).to_string());
-    for (header, refused) in [
+    for (header, rejected) in [
         (
             r#"{"alg":"HS256","typ":"JWT","kid":"a"}"#,
             Kind::TokenUnacceptable,
@@ -74,50 +74,51 @@ fn verifiers_that_share_keys_keep_their_own_rules() {
     ] {
         let token = signed(header);
         for _ in 0..2 {
-            assert_eq!(refusal(&lenient, &token), None, "{header}");
-            assert_eq!(refusal(&strict, &token), Some(refused), "{header}");
+            assert_eq!(rejection(&lenient, &token), None, "{header}");
+            assert_eq!(rejection(&strict, &token), Some(rejected), "{header}");
         }
     }
 }
 
 #[test]
-fn old_both_new() {
+fn keys_rotate_from_old_through_both_to_new() {
     let store = KeyStore::new(set(&["old"]));
     let verifier = verifier(&store);
     let (old, new) = (token("old"), token("new"));
-    assert_eq!(refusal(&verifier, &old), None);
-    assert_eq!(refusal(&verifier, &new), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &old), None);
+    assert_eq!(rejection(&verifier, &new), Some(Kind::TokenUnacceptable));
     let first = store.generation();
     store.replace(set(&["old", "new"]));
-    assert_eq!(refusal(&verifier, &old), None);
-    assert_eq!(refusal(&verifier, &new), None);
+    assert_eq!(rejection(&verifier, &old), None);
+    assert_eq!(rejection(&verifier, &new), None);
     store.replace(set(&["new"]));
-    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
-    assert_eq!(refusal(&verifier, &new), None);
+    assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &new), None);
     assert_eq!(store.generation(), first + 2);
 }
 
 #[test]
-fn an_algorithm_is_changed_as_a_key_is() {
+fn an_algorithm_is_rotated_as_a_key_is() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
     let pem = std::fs::read_to_string(path.join("p256.private.pem")).unwrap();
     let (old, new) = (
         key("old"),
         SigningKey::es256_pem(pem).unwrap().with_id("new"),
     );
-    let of = |keys: &[&SigningKey]| KeySet::new(keys.iter().map(|it| it.verifying_key())).unwrap();
+    let of =
+        |keys: &[&SigningKey]| KeySet::new(keys.iter().map(|key| key.verifying_key())).unwrap();
     let store = KeyStore::new(of(&[&old, &new]));
     let verifier = verifier(&store);
     let [of_old, of_new] = [&old, &new].map(|key| issue(key.clone()));
-    assert_eq!(refusal(&verifier, &of_old), None);
-    assert_eq!(refusal(&verifier, &of_new), None);
+    assert_eq!(rejection(&verifier, &of_old), None);
+    assert_eq!(rejection(&verifier, &of_new), None);
     store.replace(of(&[&new]));
-    assert_eq!(refusal(&verifier, &of_old), Some(Kind::TokenUnacceptable));
-    assert_eq!(refusal(&verifier, &of_new), None);
+    assert_eq!(rejection(&verifier, &of_old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &of_new), None);
 }
 
 #[test]
-fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
+fn concurrent_requests_are_verified_with_one_set_or_the_other() {
     let store = KeyStore::new(set(&["old", "new"]));
     let verifier = verifier(&store);
     let (old, new) = (token("old"), token("new"));
@@ -126,11 +127,11 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
         for _ in 0..2 {
             scope.spawn(|| {
                 for _ in 0..2000 {
-                    // Read before the request: what is withdrawn by now must be refused.
+                    // Read before the request: what is withdrawn by now must be rejected.
                     let after = withdrawn.load(Ordering::SeqCst);
-                    let refused = refusal(&verifier, &old);
-                    assert!(!after || refused == Some(Kind::TokenUnacceptable));
-                    assert_eq!(refusal(&verifier, &new), None);
+                    let rejected = rejection(&verifier, &old);
+                    assert!(!after || rejected == Some(Kind::TokenUnacceptable));
+                    assert_eq!(rejection(&verifier, &new), None);
                 }
             });
         }
@@ -141,7 +142,7 @@ fn requests_that_run_meanwhile_are_judged_by_one_set_or_the_other() {
         store.replace(set(&["new"]));
         withdrawn.store(true, Ordering::SeqCst);
     });
-    assert_eq!(refusal(&verifier, &old), Some(Kind::TokenUnacceptable));
+    assert_eq!(rejection(&verifier, &old), Some(Kind::TokenUnacceptable));
 }
 
 #[test]
@@ -190,7 +191,7 @@ fn kid_selects_the_key() {
             header["kid"] = json!(kid);
         }
         let token = sign(&header, &claims(&json!({})).to_string());
-        assert_eq!(refusal(&verifier(store), &token), want, "{name}, {kid:?}");
+        assert_eq!(rejection(&verifier(store), &token), want, "{name}, {kid:?}");
     }
     let detail = |store: &KeyStore, header: Value| {
         let token = sign(&header, &claims(&json!({})).to_string());

@@ -1,5 +1,5 @@
-//! All that can be printed while every vector and some good tokens go through verifier and layer,
-//! searched for tokens, keys and claims.
+//! Searches everything printable for tokens, keys and claims while every vector and some valid tokens
+//! pass through verifier and layer.
 
 use std::{collections::BTreeSet, error::Error, fs, path::Path, process::Command, time::Duration};
 
@@ -31,7 +31,7 @@ fn standard_base64(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn nothing_of_the_hostile_and_odd_tokens_is_shown() {
+fn nothing_of_the_hostile_and_odd_tokens_is_printed() {
     let judged = ["jws-visible.json", "rfc-examples.json"].map(|file| {
         let file = read(file);
         let cases = file["cases"].as_array().unwrap();
@@ -43,14 +43,14 @@ fn nothing_of_the_hostile_and_odd_tokens_is_shown() {
     assert_eq!(judged, [285, 42]);
 }
 
-/// Panics if something is shown; `false` if the algorithm is not supported.
+/// Panics if something is printed; `false` if the algorithm is not supported.
 fn is_safe(case: &Value, keys: &Value) -> bool {
     let name = case["name"].as_str().unwrap();
     let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     let algorithms = case["config"]["algorithms"].as_array().unwrap();
     let algorithms: Vec<Algorithm> = algorithms
         .iter()
-        .filter_map(|it| it.as_str().unwrap().parse().ok())
+        .filter_map(|name| name.as_str().unwrap().parse().ok())
         .collect();
     if algorithms.is_empty() {
         return false;
@@ -139,7 +139,7 @@ fn is_safe(case: &Value, keys: &Value) -> bool {
 }
 
 #[test]
-fn nothing_of_wycheproof_s_tokens_and_keys_is_shown() {
+fn nothing_of_wycheproof_s_tokens_and_keys_is_printed() {
     let mut tokens = 0;
     let signatures = read("wycheproof-jws.json");
     for group in signatures["groups"].as_array().unwrap() {
@@ -162,7 +162,7 @@ fn nothing_of_wycheproof_s_tokens_and_keys_is_shown() {
 fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Value) {
     let algorithms: Vec<Algorithm> = algorithms
         .iter()
-        .filter_map(|it| it.as_str()?.parse().ok())
+        .filter_map(|name| name.as_str()?.parse().ok())
         .collect();
     let token = token.as_str().unwrap().as_bytes();
     let (mut secrets, printed) = (BTreeSet::new(), Printed::default());
@@ -199,7 +199,7 @@ fn print_wycheproof(name: &str, keys: &[Value], algorithms: &[Value], token: &Va
     printed.assert_holds_none_of(&secrets, name);
 }
 
-/// A text that is found nowhere by chance, and is good as any claim.
+/// A string that occurs nowhere by chance, and is valid in any claim.
 fn marker(name: &str) -> String {
     format!("Marker-of-{name}")
 }
@@ -227,9 +227,9 @@ fn marked_claims(more: &Value) -> Value {
     claims
 }
 
-/// Good tokens, and such as are refused for each reason that is found after the signature.
+/// Valid tokens, and tokens rejected for each reason that is checked after the signature.
 #[test]
-fn nothing_of_a_signed_token_is_shown() {
+fn nothing_of_a_signed_token_is_printed() {
     let past = json!({ "exp": crate::support::NOW - 3600, "iat": crate::support::NOW - 7200 });
     for (name, typ, more) in [
         ("good", "session+jwt", json!({})),
@@ -313,7 +313,7 @@ fn nothing_of_a_signed_token_is_shown() {
         for headers in everywhere(token.as_bytes()) {
             print_answers(&printed, &verifier, &headers);
         }
-        // One letter of the signature, and a text that follows.
+        // One character of the signature, and a string after it.
         let mut broken = token.clone();
         broken.replace_range(token.len() - 2.., "AA");
         print_verifier(&printed, &verifier, broken.as_bytes());
@@ -333,7 +333,7 @@ fn nothing_of_a_signed_token_is_shown() {
 }
 
 #[test]
-fn nothing_of_a_key_that_signs_is_shown() {
+fn nothing_of_a_signing_key_is_printed() {
     let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
     for name in ["ed25519", "p256", "p384", "rsa"] {
         let jwk = fs::read(keys.join(format!("{name}.private.jwk.json"))).unwrap();
@@ -341,7 +341,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
         let jwk: Value = serde_json::from_slice(&jwk).unwrap();
         let (mut secrets, printed) = (BTreeSet::new(), Printed::default());
         add_jwk(&mut secrets, &jwk);
-        let lines = pem.lines().filter(|it| !it.starts_with("---"));
+        let lines = pem.lines().filter(|line| !line.starts_with("---"));
         secrets.extend(lines.map(ToOwned::to_owned));
 
         let key = SigningKey::from_jwk(jwk.to_string()).unwrap();
@@ -377,7 +377,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
                 KeySet::from_jwks(&broken).err(),
                 KeySet::from_jwks(format!("{{\"keys\":[{broken}]}}")).err(),
             ] {
-                error.iter().for_each(|it| printed.error(it));
+                error.iter().for_each(|error| printed.error(error));
             }
         }
         for pem in [
@@ -393,7 +393,7 @@ fn nothing_of_a_key_that_signs_is_shown() {
                 VerifyingKey::es256_pem(&pem).err(),
                 VerifyingKey::hs256(&pem).err(),
             ] {
-                error.iter().for_each(|it| printed.error(it));
+                error.iter().for_each(|error| printed.error(error));
             }
         }
         only_secret(&mut secrets, &[ISSUER, AUDIENCE]);
@@ -430,24 +430,25 @@ fn a_field_that_holds_a_token_is_marked_sensitive() {
         let layer = SessionLayer::new(verifier()).token_sources(sources());
         let mut request = Request::new(());
         *request.headers_mut() = headers;
-        let seen = crate::support::see(&layer, request, |it| it.headers().clone()).unwrap();
+        let seen =
+            crate::support::see(&layer, request, |request| request.headers().clone()).unwrap();
         for (name, value) in &seen {
             let holds = value
                 .as_bytes()
                 .windows(token.len())
-                .any(|it| it == token.as_bytes());
+                .any(|value| value == token.as_bytes());
             assert!(!holds || value.is_sensitive(), "{name}");
         }
-        // Browsers' WebSocket has the one field from which the token is taken.
+        // Browsers' WebSocket has only the field from which the token is removed.
         if let Some(protocols) = seen.get("sec-websocket-protocol") {
             assert_eq!(protocols, "chat, superchat");
         }
     }
 }
 
-/// What is not there logs nothing: neither in the tree, less what only tests need, nor in `src`.
+/// No logging crate is in the tree without dev-dependencies, and no printing macro in `src`.
 #[test]
-fn nothing_can_log() {
+fn no_dependency_logs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tree = Command::new(env!("CARGO"))
         .current_dir(folder)
@@ -456,7 +457,7 @@ fn nothing_can_log() {
         .output()
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
-    assert!(tree.lines().any(|it| it == "serde_json"), "{tree}");
+    assert!(tree.lines().any(|line| line == "serde_json"), "{tree}");
     for name in tree.lines() {
         assert!(
             !["log", "tracing", "tracing_core", "slog", "defmt"].contains(&name),
@@ -472,7 +473,9 @@ fn nothing_can_log() {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|it| !it.trim_start().starts_with("//"));
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
             for line in code {
                 for word in ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!("] {
                     assert!(!line.contains(word), "{}: {line}", path.display());
@@ -482,9 +485,9 @@ fn nothing_can_log() {
     }
 }
 
-/// What an application makes itself, and no request prints.
+/// Values that an application builds itself, and no request prints.
 #[test]
-fn debug_shows_no_secret_and_no_claim() {
+fn debug_prints_no_secret_and_no_claim() {
     let (secret, printed) = (marker("a secret of more than 32 bytes"), Printed::default());
     let key = SigningKey::hs256(&secret).unwrap();
     printed.debug(&key);
@@ -518,12 +521,12 @@ fn debug_shows_no_secret_and_no_claim() {
 }
 
 #[test]
-fn errors_have_words_of_ours_alone() {
+fn errors_have_fixed_text_alone() {
     let printed = Printed::default();
     for claim in ["exp", "iss", "locale", "client_kind", "act"] {
         let token = token(&json!({ claim: { marker("name"): marker("value") } }));
         let error = verifier().verify(token.as_bytes()).unwrap_err();
-        // Another library's error could say anything.
+        // Another library's error could contain anything.
         assert!(error.source().is_none(), "{claim}");
         printed.error(&error);
     }

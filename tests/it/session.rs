@@ -1,4 +1,4 @@
-//! The claims of each type of token, and what they become.
+//! Claims of each token type, and the session that they describe.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tower_session_token::{
 };
 
 use crate::support::{
-    AUDIENCE, ISSUER, NOW, builder, claims, good_token, header, now, refusal, session, sign,
+    AUDIENCE, ISSUER, NOW, builder, claims, good_token, header, now, rejection, session, sign,
     sign_raw, token, verifier,
 };
 
@@ -74,7 +74,7 @@ fn every_claim_reaches_its_member() {
 }
 
 #[test]
-fn what_a_token_does_not_say_has_a_default() {
+fn an_absent_claim_has_a_default() {
     let session = session(&json!({
         "client_kind": null, "name": null, "ui_locale": null, "utc_offset": null,
         "server": null, "instance": null,
@@ -97,7 +97,7 @@ fn what_a_token_does_not_say_has_a_default() {
 }
 
 #[test]
-fn escapes_are_texts_like_others() {
+fn escaped_strings_are_decoded() {
     let payload = claims(&json!({ "scope": "read write" }))
         .to_string()
         .replace("Иван", r"\u0418\u0432\u0430\u043d")
@@ -120,7 +120,7 @@ fn escapes_are_texts_like_others() {
 }
 
 #[test]
-fn a_bad_claim_is_refused_for_its_reason() {
+fn a_bad_claim_is_rejected_with_its_reason() {
     let long = |len: usize| "x".repeat(len);
     for (changes, want) in [
         (json!({}), None),
@@ -175,7 +175,7 @@ fn a_bad_claim_is_refused_for_its_reason() {
         (json!({ "scope": long(4096) }), None),
         (json!({ "scope": long(4097) }), Some(Kind::ClaimInvalid)),
         (json!({ "tenant": long(5000) }), None),
-        // Not for here.
+        // Addressed to another service.
         (
             json!({ "act": { "sub": "x" } }),
             Some(Kind::TokenUnacceptable),
@@ -209,12 +209,12 @@ fn a_bad_claim_is_refused_for_its_reason() {
             Some(Kind::TokenUnacceptable),
         ),
     ] {
-        assert_eq!(refusal(&verifier(), &token(&changes)), want, "{changes}");
+        assert_eq!(rejection(&verifier(), &token(&changes)), want, "{changes}");
     }
 }
 
 #[test]
-fn every_claim_that_a_type_needs_is_missed() {
+fn a_missing_required_claim_is_rejected_in_each_type() {
     let all = [
         "iss",
         "aud",
@@ -241,7 +241,7 @@ fn every_claim_that_a_type_needs_is_missed() {
             claims.as_object_mut().unwrap().remove(name);
             let token = sign(&json!({ "alg": "HS256", "typ": typ }), &claims.to_string());
             let want = required.contains(&name).then_some(Kind::ClaimInvalid);
-            assert_eq!(refusal(&accepting, &token), want, "{typ} without {name}");
+            assert_eq!(rejection(&accepting, &token), want, "{typ} without {name}");
         }
     }
 }
@@ -277,7 +277,7 @@ fn null_is_a_wrong_type() {
         claims[name] = Value::Null;
         let token = sign(&header(), &claims.to_string());
         assert_eq!(
-            refusal(&verifier(), &token),
+            rejection(&verifier(), &token),
             Some(Kind::ClaimInvalid),
             "{name}"
         );
@@ -285,7 +285,7 @@ fn null_is_a_wrong_type() {
 }
 
 #[test]
-fn a_claim_occurs_once() {
+fn a_duplicate_claim_is_rejected() {
     for extra in [
         r#""exp":1"#,
         r#""x":1,"x":2"#,
@@ -296,7 +296,7 @@ fn a_claim_occurs_once() {
         let payload = format!("{},{extra}}}", payload.strip_suffix('}').unwrap());
         let token = sign(&header(), &payload);
         assert_eq!(
-            refusal(&verifier(), &token),
+            rejection(&verifier(), &token),
             Some(Kind::TokenMalformed),
             "{extra}"
         );
@@ -304,7 +304,7 @@ fn a_claim_occurs_once() {
 }
 
 #[test]
-fn a_payload_is_strict_json() {
+fn a_payload_that_is_not_strict_json_is_rejected() {
     let good = claims(&json!({})).to_string();
     let deep = |levels: usize| {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
@@ -368,12 +368,12 @@ fn a_payload_is_strict_json() {
         ("nothing", Vec::new(), Some(Kind::TokenMalformed)),
     ] {
         let token = sign_raw(&header().to_string(), &payload);
-        assert_eq!(refusal(&verifier(), &token), want, "{name}");
+        assert_eq!(rejection(&verifier(), &token), want, "{name}");
     }
 }
 
 #[test]
-fn a_token_is_taken_for_its_type_alone() {
+fn a_token_is_accepted_as_its_own_type_alone() {
     let typed = |typ: &str, changes: &Value| {
         sign(
             &json!({ "alg": "HS256", "typ": typ }),
@@ -395,7 +395,7 @@ fn a_token_is_taken_for_its_type_alone() {
             };
             let want = (typ != accepted).then_some(Kind::TokenUnacceptable);
             assert_eq!(
-                refusal(&verifier, &typed(typ, &changes)),
+                rejection(&verifier, &typed(typ, &changes)),
                 want,
                 "{typ} at {accepted}"
             );
@@ -406,13 +406,13 @@ fn a_token_is_taken_for_its_type_alone() {
         .build()
         .unwrap();
     assert_eq!(
-        refusal(&nested, &typed("nested-session+jwt", &json!({}))),
+        rejection(&nested, &typed("nested-session+jwt", &json!({}))),
         Some(Kind::ClaimInvalid)
     );
 }
 
 #[test]
-fn what_a_header_says_of_keys_and_content_is_ignored() {
+fn header_parameters_for_keys_and_content_are_ignored() {
     let jwk = json!({ "kty": "oct", "k": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE" });
     for (name, value) in [
         ("jwk", jwk),
@@ -429,12 +429,12 @@ fn what_a_header_says_of_keys_and_content_is_ignored() {
         let mut header = header();
         header[name] = value;
         let token = sign(&header, &claims(&json!({})).to_string());
-        assert_eq!(refusal(&verifier(), &token), None, "{name}");
+        assert_eq!(rejection(&verifier(), &token), None, "{name}");
     }
 }
 
 #[test]
-fn a_bound_token_is_refused_whatever_its_type() {
+fn a_bound_token_is_rejected_in_every_type() {
     for typ in ["session+jwt", "nested-session+jwt", "at+jwt", "JWT"] {
         let accepting = builder().accept_type(typ.parse().unwrap());
         let changes = match typ {
@@ -443,13 +443,13 @@ fn a_bound_token_is_refused_whatever_its_type() {
         };
         let header = json!({ "alg": "HS256", "typ": typ });
         let token = sign(&header, &claims(&changes).to_string());
-        let refused = refusal(&accepting.build().unwrap(), &token);
-        assert_eq!(refused, Some(Kind::TokenUnacceptable), "{typ}");
+        let rejected = rejection(&accepting.build().unwrap(), &token);
+        assert_eq!(rejected, Some(Kind::TokenUnacceptable), "{typ}");
     }
 }
 
 #[test]
-fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
+fn only_our_own_types_have_a_maximum_lifetime_by_default() {
     for (typ, is_ours) in [
         ("session+jwt", true),
         ("nested-session+jwt", true),
@@ -457,24 +457,24 @@ fn only_tokens_of_ours_have_a_longest_lifetime_by_default() {
         ("JWT", false),
     ] {
         let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
-        let refused = |seconds: i64| {
+        let rejected = |seconds: i64| {
             let mut changes = json!({ "iat": NOW, "exp": NOW + seconds });
             if typ == "nested-session+jwt" {
                 changes["act"] = json!({ "sub": "x" });
             }
             let header = json!({ "alg": "HS256", "typ": typ });
-            refusal(&accepting, &sign(&header, &claims(&changes).to_string()))
+            rejection(&accepting, &sign(&header, &claims(&changes).to_string()))
         };
         let week = 7 * 86_400;
-        assert_eq!(refused(week), None, "{typ}");
+        assert_eq!(rejected(week), None, "{typ}");
         let want = is_ours.then_some(Kind::TokenUnacceptable);
-        assert_eq!(refused(week + 1), want, "{typ}");
-        assert_eq!(refused(1000 * week), want, "{typ}");
+        assert_eq!(rejected(week + 1), want, "{typ}");
+        assert_eq!(rejected(1000 * week), want, "{typ}");
     }
 }
 
 #[test]
-fn what_others_mint_is_read_with_indulgence() {
+fn tokens_of_other_issuers_are_parsed_leniently() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
         .accept_type(TokenType::AccessToken)
@@ -524,7 +524,7 @@ fn what_others_mint_is_read_with_indulgence() {
 }
 
 #[test]
-fn what_a_token_says_itself_comes_before_what_stands_in() {
+fn a_token_s_own_claims_take_precedence_over_fallbacks() {
     for typ in ["at+jwt", "JWT"] {
         let verifier = builder()
             .accept_type(typ.parse().unwrap())
@@ -550,7 +550,7 @@ fn what_a_token_says_itself_comes_before_what_stands_in() {
 }
 
 #[test]
-fn what_is_ill_formed_in_tokens_of_others_is_absent() {
+fn an_ill_formed_display_claim_of_another_issuer_counts_as_absent() {
     let long = "a".repeat(65);
     for typ in ["at+jwt", "JWT"] {
         let accepting = builder().accept_type(typ.parse().unwrap()).build().unwrap();
@@ -569,7 +569,7 @@ fn what_is_ill_formed_in_tokens_of_others_is_absent() {
 }
 
 #[test]
-fn a_derived_id_is_of_whole_seconds() {
+fn a_derived_id_uses_whole_seconds() {
     let verifier = builder().accept_type(TokenType::Jwt).build().unwrap();
     let (iat, exp) = ((NOW - 60).to_string(), (NOW + 3600).to_string());
     let fractions = json!({ "iat": 1_768_478_340.75, "exp": 1_768_482_000.5 });
@@ -589,7 +589,7 @@ fn a_derived_id_is_of_whole_seconds() {
 }
 
 #[test]
-fn a_lifetime_without_iat_counts_from_now() {
+fn a_lifetime_without_iat_is_measured_from_now() {
     let verifier = builder()
         .accept_type(TokenType::Jwt)
         .max_lifetime(Duration::from_secs(3600))
@@ -602,12 +602,12 @@ fn a_lifetime_without_iat_counts_from_now() {
     ] {
         let claims = claims(&json!({ "iat": null, "exp": exp }));
         let token = sign(&json!({ "alg": "HS256" }), &claims.to_string());
-        assert_eq!(refusal(&verifier, &token), want, "{exp}");
+        assert_eq!(rejection(&verifier, &token), want, "{exp}");
     }
 }
 
 #[test]
-fn the_first_step_that_fails_decides() {
+fn the_first_failed_check_determines_the_error() {
     let ours = builder().server_code("main").build().unwrap();
     let parts = |token: &str| -> Vec<String> { token.split('.').map(str::to_owned).collect() };
     let good = parts(&good_token());
@@ -684,12 +684,12 @@ fn the_first_step_that_fails_decides() {
             Kind::AudienceInvalid,
         ),
     ] {
-        assert_eq!(refusal(&ours, &token), Some(want), "{name}");
+        assert_eq!(rejection(&ours, &token), Some(want), "{name}");
     }
 }
 
 #[test]
-fn server_and_instance_are_compared_where_both_name_them() {
+fn server_and_instance_are_compared_if_both_sides_name_them() {
     let plain = builder().build().unwrap();
     let ours = builder()
         .server_code("main")
@@ -702,13 +702,13 @@ fn server_and_instance_are_compared_where_both_name_them() {
         (json!({ "server": "Main" }), Some(Kind::ServerMismatch)),
         (json!({ "instance": "" }), Some(Kind::ServerMismatch)),
     ] {
-        assert_eq!(refusal(&ours, &token(&changes)), want, "{changes}");
-        assert_eq!(refusal(&plain, &token(&changes)), None, "{changes}");
+        assert_eq!(rejection(&ours, &token(&changes)), want, "{changes}");
+        assert_eq!(rejection(&plain, &token(&changes)), None, "{changes}");
     }
 }
 
 #[test]
-fn any_issuer_and_any_audience_are_said_by_name() {
+fn any_issuer_and_any_audience_are_explicit() {
     let verifier = SessionVerifier::builder()
         .key(tower_session_token::VerifyingKey::hs256(crate::support::SECRET).unwrap())
         .any_issuer()
@@ -717,46 +717,46 @@ fn any_issuer_and_any_audience_are_said_by_name() {
         .build()
         .unwrap();
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": null, "aud": null }))),
+        rejection(&verifier, &token(&json!({ "iss": null, "aud": null }))),
         None
     );
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": "x", "aud": "y" }))),
+        rejection(&verifier, &token(&json!({ "iss": "x", "aud": "y" }))),
         None
     );
     assert_eq!(
-        refusal(&verifier, &token(&json!({ "iss": 1 }))),
+        rejection(&verifier, &token(&json!({ "iss": 1 }))),
         Some(Kind::ClaimInvalid)
     );
 }
 
 #[test]
-fn limits_can_be_moved_both_ways() {
+fn limits_can_be_raised_and_lowered() {
     let with = |limits| builder().limits(limits).build().unwrap();
     let token = good_token();
     let exact = with(Limits::default().with_token_bytes(token.len()));
-    assert_eq!(refusal(&exact, &token), None);
+    assert_eq!(rejection(&exact, &token), None);
     let short = with(Limits::default().with_token_bytes(token.len() - 1));
-    assert_eq!(refusal(&short, &token), Some(Kind::TokenMalformed));
+    assert_eq!(rejection(&short, &token), Some(Kind::TokenMalformed));
     let narrow = with(Limits::default().with_claim_bytes(10));
-    assert_eq!(refusal(&narrow, &token), Some(Kind::ClaimInvalid));
+    assert_eq!(rejection(&narrow, &token), Some(Kind::ClaimInvalid));
     let large = crate::support::token(&json!({ "tenant": "x".repeat(20_000) }));
-    assert_eq!(refusal(&verifier(), &large), Some(Kind::TokenMalformed));
+    assert_eq!(rejection(&verifier(), &large), Some(Kind::TokenMalformed));
     assert_eq!(
-        refusal(&with(Limits::default().with_token_bytes(65_536)), &large),
+        rejection(&with(Limits::default().with_token_bytes(65_536)), &large),
         None
     );
 }
 
 #[test]
-fn a_token_has_8192_bytes_at_most() {
-    // Not every length is one of base64url.
+fn a_token_of_more_than_8192_bytes_is_rejected() {
+    // Some lengths cannot be base64url.
     let mut lengths = Vec::new();
     for pad in 5_670..5_700 {
         let text = token(&json!({ "tenant": "x".repeat(pad) }));
-        let refused = refusal(&verifier(), &text);
+        let rejected = rejection(&verifier(), &text);
         let want = (text.len() > 8192).then_some(Kind::TokenMalformed);
-        assert_eq!(refused, want, "{} bytes", text.len());
+        assert_eq!(rejected, want, "{} bytes", text.len());
         lengths.push(text.len());
     }
     assert!(
@@ -766,7 +766,7 @@ fn a_token_has_8192_bytes_at_most() {
 }
 
 #[test]
-fn each_limit_of_claims_can_be_moved_both_ways() {
+fn each_claim_limit_can_be_raised_and_lowered() {
     let nested = |levels: usize| {
         let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         json!({ "x": serde_json::from_str::<Value>(&value).unwrap() })
@@ -819,9 +819,9 @@ fn each_limit_of_claims_can_be_moved_both_ways() {
         (Limits::default(), tag(64), tag(66), Kind::ClaimInvalid),
     ] {
         let verifier = builder().limits(limits.clone()).build().unwrap();
-        assert_eq!(refusal(&verifier, &token(&inside)), None, "{limits:?}");
-        let refused = refusal(&verifier, &token(&outside));
-        assert_eq!(refused, Some(want), "{limits:?}");
+        assert_eq!(rejection(&verifier, &token(&inside)), None, "{limits:?}");
+        let rejected = rejection(&verifier, &token(&outside));
+        assert_eq!(rejected, Some(want), "{limits:?}");
     }
 }
 
@@ -860,12 +860,12 @@ proptest! {
             session.is_web_client(),
             session.is_not_web_or_desktop_client(),
         ];
-        prop_assert_eq!(holds.iter().filter(|it| **it).count(), 1);
+        prop_assert_eq!(holds.iter().filter(|holds| **holds).count(), 1);
         prop_assert_eq!(session.client_kind().as_str(), kind.unwrap_or("other"));
     }
 
     #[test]
-    fn a_changed_byte_is_refused(at in 0..700_usize, with in any::<u8>()) {
+    fn a_changed_byte_is_rejected(at in 0..700_usize, with in any::<u8>()) {
         let mut token = good_token().into_bytes();
         let at = at % token.len();
         prop_assume!(token[at] != with);

@@ -1,4 +1,4 @@
-//! Token sources: where a token is found, and which of several counts.
+//! Token sources: where a token is found, and which of several is used.
 
 use http::Request;
 use serde_json::json;
@@ -192,7 +192,7 @@ fn an_explicit_credential_comes_before_cookies() {
             assert_eq!(user(&layer, &fields), Err(kind), "{bad}");
         }
     }
-    // Another scheme is no credential of ours.
+    // Credentials of another scheme are ignored.
     let fields = [("authorization", "Basic eDp5"), ("cookie", &cookie)];
     assert_eq!(user(&everywhere(), &fields), Ok(Some("bob".into())));
 }
@@ -202,7 +202,7 @@ fn two_cookies() -> SessionLayer {
 }
 
 #[test]
-fn of_several_cookies_the_one_that_verifies_is_the_token() {
+fn a_bad_cookie_does_not_hide_one_that_verifies() {
     let (good, stale) = (of("ann"), expired());
     let forged = format!("{}x", &good[..good.len() - 1]);
     for fields in [
@@ -306,7 +306,7 @@ fn a_cookie_whose_revocation_is_unknown_is_a_503_in_an_optional_layer_too() {
     for cookies in [
         format!("session={good}"),
         format!("session={good}; session={stale}"),
-        // Whether there is a session is not known.
+        // Whether there is a session is unknown.
         format!("session={stale}; session={good}"),
     ] {
         for layer in [layer.clone(), layer.clone().optional()] {
@@ -317,7 +317,7 @@ fn a_cookie_whose_revocation_is_unknown_is_a_503_in_an_optional_layer_too() {
 }
 
 #[test]
-fn vary_names_the_field_that_a_token_with_a_culture_came_in() {
+fn vary_names_the_source_of_a_token_with_a_culture() {
     let (with_culture, without) = (
         good_token(),
         token(&json!({ "locale": null, "ui_locale": null })),
@@ -333,7 +333,7 @@ fn vary_names_the_field_that_a_token_with_a_culture_came_in() {
             Some("x-session-token"),
         ),
         (&[("authorization", format!("Bearer {with_culture}"))], None),
-        // The cookie was not looked at.
+        // The cookie was not read.
         (
             &[
                 ("authorization", format!("Bearer {with_culture}")),
@@ -353,7 +353,7 @@ fn vary_names_the_field_that_a_token_with_a_culture_came_in() {
 }
 
 #[test]
-fn a_value_that_is_no_credential_is_rejected() {
+fn an_invalid_credential_is_rejected() {
     let token = good_token();
     for (value, want) in [
         (format!("Basic {token}"), Kind::TokenMissing),
@@ -379,7 +379,7 @@ fn a_value_that_is_no_credential_is_rejected() {
         (format!("Bearer \"{token}\""), Kind::RequestInvalid),
         ("Bearer =".to_owned(), Kind::RequestInvalid),
         ("Bearer a=b".to_owned(), Kind::RequestInvalid),
-        // In the alphabet of credentials, but no token of ours.
+        // In the alphabet of credentials, but not a token.
         ("Bearer a=".to_owned(), Kind::TokenMalformed),
         ("Bearer +/~".to_owned(), Kind::TokenMalformed),
         ("Bearer a.=".to_owned(), Kind::TokenMalformed),
@@ -412,7 +412,7 @@ fn bytes_beyond_ascii_are_rejected() {
 }
 
 #[test]
-fn authorization_is_not_looked_at_where_it_is_no_source() {
+fn authorization_is_ignored_unless_it_is_a_source() {
     let both = request(&[
         ("authorization", "Bearer a.b.c!"),
         ("x-session-token", "a.b.c!"),

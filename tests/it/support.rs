@@ -26,7 +26,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(NOW, 0).unwrap()
 }
 
-/// `cache_bytes` that gives each thread so many.
+/// The `cache_bytes` that give each thread N `bytes`.
 pub(crate) fn bytes_per_thread(bytes: usize) -> usize {
     bytes * std::thread::available_parallelism().unwrap().get()
 }
@@ -43,7 +43,7 @@ pub(crate) fn verifier() -> SessionVerifier {
     builder().build().unwrap()
 }
 
-/// The claims of a good session token. `null` takes a claim away.
+/// The claims of a valid session token. `null` removes a claim.
 pub(crate) fn claims(changes: &Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "3f2b8a54-9d0c-4d5e-8f6a-7b1c2d3e4f50",
@@ -68,7 +68,7 @@ pub(crate) fn change(object: &mut Value, changes: &Value) {
     }
 }
 
-/// Signs whatever it is given, as an issuer that is not ours would.
+/// Signs any bytes, as a foreign issuer might.
 pub(crate) fn sign(header: &Value, payload: &str) -> String {
     sign_raw(&header.to_string(), payload.as_bytes())
 }
@@ -102,8 +102,8 @@ pub(crate) fn session(changes: &Value) -> Session {
     verifier().verify(token(changes).as_bytes()).unwrap()
 }
 
-/// Why a verifier refuses a token.
-pub(crate) fn refusal(verifier: &SessionVerifier, token: &str) -> Option<SessionErrorKind> {
+/// Why a verifier rejects a token.
+pub(crate) fn rejection(verifier: &SessionVerifier, token: &str) -> Option<SessionErrorKind> {
     verifier
         .verify(token.as_bytes())
         .err()
@@ -228,7 +228,7 @@ pub(crate) fn meeting(guests: usize) -> (Host, Vec<Guest>) {
     (host, places)
 }
 
-/// Of the thread that starts the others: made within their scope, so that it goes when it panics.
+/// Held by the thread that starts the others; created within their scope, so that a panic drops it.
 pub(crate) struct Host(Vec<(mpsc::Receiver<()>, mpsc::Sender<()>)>);
 
 pub(crate) struct Guest(mpsc::Sender<()>, mpsc::Receiver<()>);

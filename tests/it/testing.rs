@@ -60,7 +60,7 @@ fn rejection(issuer: &TestIssuer, token: &TestToken) -> Option<Kind> {
 }
 
 #[test]
-fn each_code_has_a_knob_that_gives_exactly_it() {
+fn each_error_code_has_a_knob_that_causes_it() {
     for algorithm in [Algorithm::HS256, Algorithm::ES256, Algorithm::EdDSA] {
         let issuer = TestIssuer::with_key(SigningKey::generate(algorithm).unwrap());
         for (token_type, act) in [
@@ -132,7 +132,7 @@ fn a_knob_wins_over_the_claims_and_leaves_them() {
 }
 
 #[test]
-fn one_clock_is_that_of_tokens_layer_and_list() {
+fn tokens_layer_and_revocation_list_share_one_clock() {
     let issuer = TestIssuer::new();
     issuer.clock().set("2031-05-01T00:00:00Z".parse().unwrap());
     let layer = issuer.layer();
@@ -153,7 +153,7 @@ fn one_clock_is_that_of_tokens_layer_and_list() {
 }
 
 #[test]
-fn the_clock_is_that_of_nested_tokens() {
+fn nested_tokens_use_the_issuer_s_clock() {
     let issuer = TestIssuer::new();
     issuer.clock().set("2031-05-01T00:00:00Z".parse().unwrap());
     let session = token(&issuer).session();

@@ -26,7 +26,7 @@ const HOLD: Duration = Duration::from_secs(10);
 enum Kind {
     /// Sends byte by byte, and expects its answer.
     Slow,
-    /// Connects, and says nothing.
+    /// Connects, and sends nothing.
     Silent,
     /// Sends a part of a request.
     Half,

@@ -1,16 +1,16 @@
-//! Models of what the crate's threads share, which loom runs in every order that the memory model
-//! allows.
+//! Models of the state that the crate's threads share, which loom runs in every order that the memory
+//! model allows.
 //!
 //! ```text
 //! cargo test -p tower-session-token-models
 //! ```
 //!
 //! They are models, written after the code line by line, and not the code itself: an `ArcSwap` does
-//! not run under loom. It stands here as an atomic number that identifies the value in it, read with
-//! `Acquire` and written with `AcqRel`, the least that it promises. A change of the protocol in
+//! not run under loom. An atomic number that identifies its value stands in for it, read with
+//! `Acquire` and written with `AcqRel`, the weakest orderings that it promises. A change of the protocol in
 //! `src/jws/key_store.rs`, `src/verify/verifier.rs`, `src/verify/cache/table.rs`,
 //! `src/verify/revocation/list.rs` or `src/verify/revocation/table.rs` is a change here too. Each model
-//! is also run with a mistake in it, and has to fail then.
+//! also runs with a mistake in it, and must fail then.
 
 #[cfg(test)]
 mod tests {
@@ -23,13 +23,13 @@ mod tests {
         thread,
     };
 
-    /// How the key store and the verifier's cache keep step.
+    /// Protocol between the key store and the verifier's cache.
     #[derive(Clone, Copy)]
     struct Protocol {
         writers_take_turns: bool,
         keys_come_first: bool,
-        /// Cached is under the generation of the set that verified, not under the one that was
-        /// read before.
+        /// An entry has the generation of the set that verified it, not the one that was read
+        /// before.
         stamp_is_the_set_s: bool,
         cache_looks_at_generations: bool,
     }
@@ -41,7 +41,7 @@ mod tests {
         cache_looks_at_generations: true,
     };
 
-    /// `KeyStore`. A set is its generation and its one key.
+    /// `KeyStore`. A set consists of its generation and one key.
     struct Store {
         protocol: Protocol,
         current: AtomicU64,
@@ -87,7 +87,7 @@ mod tests {
         }
     }
 
-    /// What one thread's table has for one token.
+    /// One thread's table, with a slot for one token.
     #[derive(Default)]
     struct Cache {
         generation: u64,
@@ -110,9 +110,10 @@ mod tests {
         if current & 0xff != key {
             return false;
         }
-        cache.generation = match store.protocol.stamp_is_the_set_s {
-            true => current >> 8,
-            false => generation,
+        cache.generation = if store.protocol.stamp_is_the_set_s {
+            current >> 8
+        } else {
+            generation
         };
         cache.has_entry = true;
         true
@@ -135,7 +136,7 @@ mod tests {
                         let accepted = verify(&store, &mut cache, OLD);
                         let before = !begun.load(Ordering::Acquire);
                         assert!(!(after && accepted), "a withdrawn key was accepted");
-                        assert!(!before || accepted, "a good key was refused");
+                        assert!(!before || accepted, "a good key was rejected");
                     }
                 })
             };
@@ -150,12 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn a_withdrawn_key_is_refused_from_the_swap_s_return_on() {
+    fn a_withdrawn_key_is_rejected_from_the_swap_s_return_on() {
         swap_while_verifying(OURS);
     }
 
-    /// Entries bear the generation of the set that verified them, so that it is no matter which of
-    /// the two stores comes first.
+    /// Entries have the generation of the set that verified them, so either order of the two stores
+    /// is correct.
     #[test]
     fn either_order_of_keys_and_generation_will_do() {
         swap_while_verifying(Protocol {
@@ -191,10 +192,10 @@ mod tests {
                 thread::spawn(move || store.replace(NEW))
             };
             let mine = store.replace(NEWER);
-            // What another swap withdrew before is not back, whoever's set is in force.
+            // A key that an earlier swap withdrew does not come back, whichever set is in force.
             assert!(!verify(&store, &mut Cache::default(), OLD));
             let theirs = writer.join().unwrap();
-            assert_eq!(mine + theirs, 5, "two swaps have one number");
+            assert_eq!(mine + theirs, 5, "two swaps have the same generation");
             let last = if mine > theirs { NEWER } else { NEW };
             assert_eq!(store.current.load(Ordering::Acquire), set(3, last));
             assert_eq!(store.generation(), 3);
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "two swaps have one number")]
+    #[should_panic(expected = "two swaps have the same generation")]
     fn writers_without_a_lock_would_not_do() {
         two_writers(Protocol {
             writers_take_turns: false,
@@ -264,19 +265,20 @@ mod tests {
     }
 
     impl List {
-        /// `own` is the table that this thread makes, should there be none.
+        /// `own` is the table that this thread creates if there is none.
         fn tables(&self, own: usize) -> &Table {
             let there = self.issuer.load(Ordering::Acquire);
             if there != 0 {
                 return &self.tables[there - 1];
             }
-            // `rcu`: whoever comes second keeps what is there.
+            // `rcu`: the second thread keeps the existing value.
             let _ = self
                 .issuer
                 .compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire);
-            match self.looks_again {
-                true => &self.tables[self.issuer.load(Ordering::Acquire) - 1],
-                false => &self.tables[own - 1],
+            if self.looks_again {
+                &self.tables[self.issuer.load(Ordering::Acquire) - 1]
+            } else {
+                &self.tables[own - 1]
             }
         }
 
@@ -311,7 +313,7 @@ mod tests {
         shards: [RwLock<Shard>; 2],
     }
 
-    /// Sessions, each with the moment until which it is needed.
+    /// Sessions, each with the instant until which it is needed.
     struct Shard {
         entries: Vec<(usize, u64)>,
         sweep_at: usize,
@@ -319,7 +321,7 @@ mod tests {
 
     const NOW: u64 = 1;
     const LATER: u64 = 2;
-    /// Of the real 64.
+    /// Shards in the model; the table has 64.
     const LEAST_SWEEP: usize = 1;
 
     impl Table {
@@ -351,7 +353,7 @@ mod tests {
                 self.sweep(&mut shard);
                 shard.sweep_at = (2 * shard.entries.len()).max(LEAST_SWEEP);
             }
-            if let Some(entry) = shard.entries.iter_mut().find(|it| it.0 == session) {
+            if let Some(entry) = shard.entries.iter_mut().find(|entry| entry.0 == session) {
                 entry.1 = entry.1.max(until);
                 return;
             }
@@ -376,25 +378,22 @@ mod tests {
             self.count(0_usize.wrapping_sub(gone));
         }
 
-        /// `fetch_add`, and `fetch_sub` for what goes round.
+        /// `fetch_add`; a decrement wraps around.
         fn count(&self, change: usize) {
-            match self.counting.is_atomic {
-                true => {
-                    self.len.fetch_add(change, Ordering::SeqCst);
-                }
-                false => {
-                    let len = self.len.load(Ordering::SeqCst);
-                    self.len.store(len.wrapping_add(change), Ordering::SeqCst);
-                }
+            if self.counting.is_atomic {
+                self.len.fetch_add(change, Ordering::SeqCst);
+            } else {
+                let len = self.len.load(Ordering::SeqCst);
+                self.len.store(len.wrapping_add(change), Ordering::SeqCst);
             }
         }
 
-        /// Nobody adds or sweeps meanwhile.
+        /// Expects no concurrent insertions or sweeps.
         fn assert_counted(&self) {
             let [one, other] = [0, 1].map(|at| self.shards[at].read().unwrap());
             let there = one.entries.len() + other.entries.len();
             let counted = self.len.load(Ordering::SeqCst);
-            assert!(counted >= there, "fewer are counted than are there");
+            assert!(counted >= there, "the count is below the number of entries");
         }
     }
 
@@ -423,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_session_is_refused_from_the_call_s_return_on() {
+    fn a_revoked_session_is_rejected_from_the_call_s_return_on() {
         revoke_first(true);
     }
 
@@ -437,7 +436,7 @@ mod tests {
     const EXPIRED: usize = 1;
     const ANOTHER: usize = 3;
 
-    /// One thread revokes, while another sweeps a shard of what has expired, in one of two ways.
+    /// One thread revokes, while another sweeps expired entries from a shard, in one of two ways.
     fn insert_against(counting: Counting, sweep: fn(&Table)) {
         model(move || {
             let table = Arc::new(Table::new(counting));
@@ -456,7 +455,7 @@ mod tests {
             assert!(!after || table.get(REVOKED), "a revocation was lost");
             other.join().unwrap();
             assert!(table.get(REVOKED), "a revocation was lost");
-            assert!(!table.get(EXPIRED), "what has expired was not swept");
+            assert!(!table.get(EXPIRED), "an expired entry was not swept");
             table.assert_counted();
         });
     }
@@ -489,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "fewer are counted than are there")]
+    #[should_panic(expected = "the count is below the number of entries")]
     fn a_count_after_the_lock_would_not_do() {
         let counting = Counting {
             is_under_the_lock: false,

@@ -1,5 +1,5 @@
-//! What a request with a good token pays for each layer. The unit is the bare check of the same
-//! signature with a prepared key; the same call without a layer is taken off.
+//! Cost of each layer for a request with a good token. The unit is the bare check of the same
+//! signature with a prepared key; the cost of the same call without a layer is subtracted.
 //!
 //! ```text
 //! cargo bench -p peers --bench layers
@@ -122,7 +122,7 @@ fn layers(c: &mut Criterion) {
 
 const JWT_AUTHORIZER: &str = "jwt-authorizer";
 
-/// What the tokens call the user.
+/// The user's name in the tokens.
 const NAME: &str = "Иван Петров";
 
 const BEARER: &str = "Bearer ";
@@ -147,7 +147,7 @@ impl Tokens {
         let middle = forged.len() - 20;
         forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
         let forged = String::from_utf8(forged).expect("text");
-        let others = ALGORITHMS.into_iter().filter(|it| *it != algorithm);
+        let others = ALGORITHMS.into_iter().filter(|other| *other != algorithm);
         let bearer = |token: String| format!("{BEARER}{token}");
         Self {
             bad: others.map(token).chain([forged]).map(bearer).collect(),
@@ -164,12 +164,12 @@ fn inner<B>(answer: fn(Request<B>) -> Answer<B>) -> Inner<B> {
     service_fn(answer)
 }
 
-/// Answers, and does nothing.
+/// Responds, and does nothing else.
 fn idle<B: Default>(_: Request<B>) -> Answer<B> {
     ready(Ok(Response::new(B::default())))
 }
 
-/// Answers with the extensions that it was called with.
+/// Responds with the extensions of the request.
 fn looking<B: Default>(request: Request<B>) -> Answer<B> {
     let mut response = Response::new(B::default());
     let (parts, _) = request.into_parts();
@@ -185,12 +185,12 @@ fn no_layer<'a, B: Default + 'a>(name: &str, tokens: &'a Tokens) -> Case<'a> {
     case(
         name,
         || request(Some(&tokens.good)).map(|()| B::default()),
-        move |it| run(service.call(it)),
+        move |request| run(service.call(request)),
     )
 }
 
-/// A layer, which is first seen to accept the good token and to refuse all others. `user` tells
-/// what it hands to handlers.
+/// A case for a layer that is first checked to accept the good token and to reject all others. `user`
+/// reads the name that it passes to handlers.
 fn peer<'a, B, L>(
     name: &str,
     tokens: &'a Tokens,
@@ -219,7 +219,7 @@ where
     case(
         name,
         move || make(&tokens.good),
-        move |it| run(service.call(it)),
+        move |request| run(service.call(request)),
     )
 }
 

@@ -2,7 +2,7 @@
 //! signature with one key, `alg`, `iss`, `aud`, `exp` and `nbf`, and the claims read into
 //! [`Claims`].
 //!
-//! Each module has a `layer` and a `name`: what the token calls the user, read from where the
+//! Each module has a `layer` and a `name`: the user's name in the token, read from where the
 //! layer leaves it for handlers.
 
 use chrono::Utc;
@@ -24,7 +24,7 @@ pub mod ours;
 pub mod tower_jwt;
 pub mod tower_oauth2_resource_server;
 
-/// What a user of jsonwebtoken would read the claims into.
+/// The claims as a user of jsonwebtoken would declare them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claims {
     pub iss: String,
@@ -44,7 +44,7 @@ pub struct Claims {
     pub instance: String,
 }
 
-/// A new token, good for an hour. Its `typ` is the one that the crate accepts by default; all
+/// A new token, valid for an hour. Its `typ` is the one that the crate accepts by default; all
 /// peers but one ignore it.
 pub fn token(algorithm: Algorithm) -> String {
     new_token(algorithm).issue()
@@ -67,9 +67,9 @@ pub fn slash_issuer_token(algorithm: Algorithm) -> String {
     new_token(algorithm).with("iss", axum_jose::ISSUER).issue()
 }
 
-/// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it takes no side by itself.
+/// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it chooses neither by itself.
 fn use_aws_lc() {
-    // An error says that it was chosen before.
+    // An error means that it was chosen before.
     let _ = jsonwebtoken_10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }
 

@@ -1,5 +1,5 @@
 //! oauth-resource-server, with a JWK set that is given and not fetched. It knows no HS256, and
-//! refuses any `typ` but those of access tokens.
+//! rejects any `typ` but those of access tokens.
 
 use std::sync::Arc;
 

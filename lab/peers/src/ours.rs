@@ -7,12 +7,12 @@ use tower_session_token::{
 
 use crate::tokens::{AUDIENCE, ISSUER, jwk};
 
-/// As it is by default, with the cache of verified tokens.
+/// The defaults, with the cache of verified tokens.
 pub fn layer(algorithm: Algorithm) -> SessionLayer {
     SessionLayer::new(builder(algorithm).build().expect("a verifier"))
 }
 
-/// Each token is verified each time, as all peers do.
+/// Without the cache: each token is verified each time, as by all peers.
 pub fn uncached(algorithm: Algorithm) -> SessionLayer {
     let builder = builder(algorithm).cache_bytes(0);
     SessionLayer::new(builder.build().expect("a verifier"))

@@ -1,4 +1,4 @@
-//! tower-jwt. It lets requests without a token through; each handler has to refuse them.
+//! tower-jwt. It lets requests without a token through; each handler has to reject them.
 
 use axum::http::Extensions;
 use tower_jwt::{DecodingKey, JwtLayer, RequestClaim, Validation};

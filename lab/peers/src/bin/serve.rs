@@ -33,7 +33,7 @@ A server with one thread, and one of the layers in front of a small handler.
   --layer NAME       none, nothing (a layer that does nothing), ours, ours-uncached, from_fn, tower-jwt, axum-jwt-auth,
                      tower-oauth2-resource-server, oauth-resource-server, axum-jose (with the feature axum_jose); none by default
   --algorithm NAME   HS256, EdDSA, ES256, RS256; HS256 by default
-  --print-tokens N   prints so many tokens that it accepts, and ends
+  --print-tokens N   prints N tokens that it accepts, and exits
 ";
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -101,7 +101,7 @@ fn serve(router: Router) -> Result<(), Failure> {
 fn router(layer: &str, algorithm: Algorithm) -> Result<Router, Failure> {
     let router = match layer {
         "none" => telling(|_| Some("nobody".to_owned())),
-        // What axum takes for any layer: it boxes the service and its future once more.
+        // The cost of any layer in axum: it boxes the service and its future once more.
         "nothing" => {
             telling(|_| Some("nobody".to_owned())).layer(layer_fn(|inner| Nothing { inner }))
         }
@@ -127,7 +127,7 @@ fn router(layer: &str, algorithm: Algorithm) -> Result<Router, Failure> {
     Ok(router)
 }
 
-/// What a layer costs that does nothing.
+/// The cost of a layer that does nothing.
 #[derive(Clone)]
 struct Nothing<S> {
     inner: S,
@@ -147,7 +147,7 @@ impl<S: Service<Request>> Service<Request> for Nothing<S> {
     }
 }
 
-/// Tells who the user is.
+/// Returns the user's name.
 fn telling(name: fn(&Extensions) -> Option<String>) -> Router {
     let handler =
         async move |request: Request| name(request.extensions()).ok_or(StatusCode::UNAUTHORIZED);
