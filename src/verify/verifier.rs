@@ -82,7 +82,7 @@ impl SessionVerifier {
     ///
     /// # Errors
     ///
-    /// [`SessionError`] says why the token is refused.
+    /// [`SessionError`] with the reason of the rejection.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Session, SessionError> {
         let session = self.verify_token(token.as_ref())?;
         self.rules.check_revocation(&session)?;
@@ -227,13 +227,13 @@ impl Rules {
     /// Whether the token is from our issuer and for us.
     fn check_origin(&self, payload: &Payload) -> Result<(), SessionError> {
         let claims = &payload.claims;
-        let refuse = |kind, name| Err(SessionError::new(kind, name));
+        let reject = |kind, name| Err(SessionError::new(kind, name));
         if self.issuer.is_some() && payload.get(claims.iss) != self.issuer.as_deref() {
-            return refuse(SessionErrorKind::IssuerInvalid, "iss");
+            return reject(SessionErrorKind::IssuerInvalid, "iss");
         }
-        let ours = |audience: &str| self.audiences.iter().any(|it| it == audience);
+        let ours = |audience: &str| self.audiences.iter().any(|value| value == audience);
         if !self.audiences.is_empty() && !payload.list(&claims.aud).any(ours) {
-            return refuse(SessionErrorKind::AudienceInvalid, "aud");
+            return reject(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
             (&self.server_code, payload.get(claims.server), "server"),
@@ -246,7 +246,7 @@ impl Rules {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs
             {
-                return refuse(SessionErrorKind::ServerMismatch, name);
+                return reject(SessionErrorKind::ServerMismatch, name);
             }
         }
         Ok(())

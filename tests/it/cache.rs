@@ -482,7 +482,7 @@ proptest! {
         longest in prop::option::of(1..300_u64),
         clock in prop::collection::vec(-400..600_i64, 1..30),
     ) {
-        let at = |moment: Option<i64>| moment.map(|it| json!(NOW + it)).unwrap_or_default();
+        let at = |moment: Option<i64>| moment.map(|value| json!(NOW + value)).unwrap_or_default();
         let claims = claims(&json!({ "iat": at(iat), "nbf": at(nbf), "exp": NOW + exp }));
         let token = sign(&json!({ "alg": "HS256", "typ": "JWT" }), &claims.to_string());
         let configured = |cache_bytes| {
@@ -501,8 +501,8 @@ proptest! {
             for _ in 0..3 {
                 one.store(moment, Ordering::SeqCst);
                 two.store(moment, Ordering::SeqCst);
-                let answers = [&cached, &plain].map(|it| it.verify(token.as_bytes()));
-                prop_assert_eq!(answers.each_ref().map(|it| it.as_ref().err()).map(|it| it.map(SessionError::kind)),
+                let answers = [&cached, &plain].map(|value| value.verify(token.as_bytes()));
+                prop_assert_eq!(answers.each_ref().map(|value| value.as_ref().err()).map(|value| value.map(SessionError::kind)),
                     [rejection(&plain, &token); 2]);
                 if let [Ok(cached), Ok(plain)] = answers {
                     prop_assert_eq!(cached.client_context(), plain.client_context());
@@ -512,7 +512,7 @@ proptest! {
                 }
             }
         }
-        // Twice it is verified; a moment at which it is refused, or has another offset, begins anew.
+        // Twice it is verified; a moment at which it is rejected, or has another offset, begins again.
         prop_assert!(accepted < 3 || cached.cache_stats().hits > 0);
     }
 }

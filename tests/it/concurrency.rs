@@ -147,14 +147,17 @@ impl Tokens {
 /// What must come of a token whose key is in the set of one swap alone.
 fn check_swapped(swaps: &Changes, of: usize, gone: Kind, verify: impl Fn() -> Option<Kind>) {
     let done = swaps.done.load(Ordering::SeqCst);
-    let refused = verify();
+    let rejected = verify();
     let begun = swaps.begun.load(Ordering::SeqCst);
     if done > of || begun < of {
-        assert_eq!(refused, Some(gone), "key {of} after swap {done}");
+        assert_eq!(rejected, Some(gone), "key {of} after swap {done}");
     } else if done == of && begun == of {
-        assert_eq!(refused, None, "key {of} at swap {done}");
+        assert_eq!(rejected, None, "key {of} at swap {done}");
     } else {
-        assert!(refused.is_none_or(|it| it == gone), "key {of}, {refused:?}");
+        assert!(
+            rejected.is_none_or(|value| value == gone),
+            "key {of}, {rejected:?}"
+        );
     }
 }
 
@@ -166,13 +169,13 @@ fn check_revoked(
     let done = revocations.done.load(Ordering::SeqCst);
     let seen = see();
     let begun = revocations.begun.load(Ordering::SeqCst);
-    let refused = seen.as_ref().err();
+    let rejected = seen.as_ref().err();
     if number <= done {
-        assert_eq!(refused, Some(&Kind::SessionRevoked), "session {number}");
+        assert_eq!(rejected, Some(&Kind::SessionRevoked), "session {number}");
     } else if number > begun {
-        assert_eq!(refused, None, "session {number}");
+        assert_eq!(rejected, None, "session {number}");
     } else {
-        assert!(refused.is_none_or(|it| *it == Kind::SessionRevoked));
+        assert!(rejected.is_none_or(|value| *value == Kind::SessionRevoked));
     }
 }
 
@@ -262,7 +265,9 @@ fn swap_and_revoke_under(tokens: &Tokens, cache_bytes: usize) {
             });
         });
         // Not the scope's own wait, which ends before the threads do.
-        readers.into_iter().for_each(|it| it.join().unwrap());
+        readers
+            .into_iter()
+            .for_each(|reader| reader.join().unwrap());
     });
     let stats = verifier.cache_stats();
     assert_eq!((stats.sessions, stats.bytes), (0, 0), "{cache_bytes}");
@@ -317,7 +322,7 @@ fn writers_of_one_store_take_turns() {
             })
             .collect();
         host.wait();
-        let ended = threads.into_iter().map(|it| it.join().unwrap());
+        let ended = threads.into_iter().map(|thread| thread.join().unwrap());
         ended.flatten().collect()
     });
 
@@ -388,7 +393,7 @@ fn the_counts_of_the_cache_are_exact_when_threads_come_and_go() {
         .collect();
     let turns = AtomicUsize::new(0);
     let work = || {
-        for token in tokens.iter().flat_map(|it| [it; 3]) {
+        for token in tokens.iter().flat_map(|token| [token; 3]) {
             assert_eq!(rejection(&verifier, token), None);
             assert!(verifier.cache_stats().bytes <= max_bytes);
         }
@@ -399,7 +404,9 @@ fn the_counts_of_the_cache_are_exact_when_threads_come_and_go() {
     for _ in 0..TIMES {
         thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
-            threads.into_iter().for_each(|it| it.join().unwrap());
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
         });
         // Anything that was counted wrong would stay, and in the end nothing would fit.
         let stats = verifier.cache_stats();

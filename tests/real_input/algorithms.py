@@ -5,7 +5,7 @@ from typing import Any
 from bench import Bench
 from keys import Key
 from peers import Peer
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect, expect_same
 from server import ExampleServer
 from session import expected_session, full_claims
@@ -30,10 +30,10 @@ def _check_algorithm(bench: Bench, server: ExampleServer, key: Key, peer: Peer) 
     past = {name: claims[name] - 7200 for name in ("exp", "iat", "nbf")}
     with bench.report.check(f"{label}: the session is the claims"):
         _expect_session(server, peer.mint(key, "session+jwt", claims), claims)
-    with bench.report.check(f"{label}: a changed signature is refused"):
+    with bench.report.check(f"{label}: a changed signature is rejected"):
         token = tamper_signature(peer.mint(key, "session+jwt", claims))
         expect_bare(server.session(token), 401, "signature_invalid")
-    with bench.report.check(f"{label}: an expired token is refused"):
+    with bench.report.check(f"{label}: an expired token is rejected"):
         token = peer.mint(key, "session+jwt", claims | past)
         expect_bare(server.session(token), 401, "token_expired")
 

@@ -7,7 +7,7 @@ import jwt
 
 import keys
 from bench import Bench
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect_same
 from session import full_claims
 

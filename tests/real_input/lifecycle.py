@@ -1,4 +1,4 @@
-"""How the example server starts, refuses to start, reads its files again, and stops."""
+"""How the example server starts, rejects to start, reads its files again, and stops."""
 
 import json
 import re
@@ -20,8 +20,8 @@ BODY = json.dumps({"sub": "late", "name": "Late", "access_level": "regular"}).en
 def run(bench: Bench) -> None:
     """Bad options, a rotation of keys, and a stop in the middle of a request."""
     for name, options, named in _bad_starts(bench):
-        with bench.report.check(f"start: {name} is refused"):
-            _expect_refused_start(bench.server_binary, options, named)
+        with bench.report.check(f"start: {name} is rejected"):
+            _expect_rejected_start(bench.server_binary, options, named)
     rotated = keys.write_jwks(bench.directory / "rotated", [bench.keys["ES256"]])
     with bench.file_server("reads its keys again", rotated) as server:
         with bench.report.check("keys: a signal has them read again"):
@@ -77,7 +77,7 @@ def _file(bench: Bench, name: str, content: bytes) -> str:
     return str(path)
 
 
-def _expect_refused_start(binary: str, options: list[str], named: str) -> None:
+def _expect_rejected_start(binary: str, options: list[str], named: str) -> None:
     command = [binary, "--listen", "127.0.0.1:0", *TRUST, *options]
     done = subprocess.run(
         command, check=False, capture_output=True, text=True, timeout=TIMEOUT_SECONDS

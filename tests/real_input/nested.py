@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from bench import Bench
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect, expect_same
 from server import ExampleServer, bearer
 from session import (
@@ -29,9 +29,9 @@ def run(bench: Bench) -> None:
     """A server that mints nested tokens, and one that accepts them."""
     with bench.secret_server("signs nested tokens") as server:
         token = _check_nesting(bench, server)
-        _check_refusals(bench, server)
+        _check_rejections(bench, server)
         _check_leeway(bench, server)
-        with bench.report.check("nested: refused where it is not accepted by name"):
+        with bench.report.check("nested: rejected where it is not accepted by name"):
             expect_bare(server.session(token), 401, "token_unacceptable")
     with bench.secret_server("accepts nested tokens", "--accept-type", TYP) as server:
         _check_accepted(bench, server, token)
@@ -75,7 +75,7 @@ def _expect_claims(
         expect(claims[name] != parent[name], f"{name} is the parent's")
 
 
-def _check_refusals(bench: Bench, server: ExampleServer) -> None:
+def _check_rejections(bench: Bench, server: ExampleServer) -> None:
     token = _mint(bench, full_claims(access_level="regular"))
     cases = [
         ("a level above the parent's", _user("Eve", "administrator"), 403),
@@ -86,7 +86,7 @@ def _check_refusals(bench: Bench, server: ExampleServer) -> None:
         ("an unknown member", _user("Eve", "regular") | {"elevated": True}, 400),
     ]
     for name, body, status in cases:
-        with bench.report.check(f"nested: {name} is refused"):
+        with bench.report.check(f"nested: {name} is rejected"):
             expect_same(server.post_json("/nested", token, body).status, status)
     with bench.report.check("nested: a body that is no JSON is rejected"):
         reply = server.send("POST", "/nested", bearer(token), "{")
@@ -114,7 +114,7 @@ def _check_accepted(bench: Bench, server: ExampleServer, token: str) -> None:
     with bench.report.check("nested: no session token passes for one"):
         plain = _mint(bench, full_claims())
         expect_bare(server.session(plain), 401, "token_unacceptable")
-    with bench.report.check("nested: one without an actor is refused"):
+    with bench.report.check("nested: one without an actor is rejected"):
         claims = claims_without("act")
         orphan = bench.pyjwt.mint(bench.secret_key, TYP, claims)
         expect_bare(server.session(orphan), 401, "claim_invalid")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench import Bench
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect_same
 from server import ExampleServer
 from session import expected_session, full_claims, sourced

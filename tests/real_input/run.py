@@ -19,14 +19,14 @@ import key_sets
 import lifecycle
 import nested
 import other_issuers
-import refusals
+import rejections
 import sources
 import token_types
 from report import Report
 
 GROUPS = (
     algorithms,
-    refusals,
+    rejections,
     token_types,
     other_issuers,
     key_sets,

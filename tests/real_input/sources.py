@@ -3,7 +3,7 @@
 import time
 
 from bench import Bench
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect, expect_same
 from server import ExampleServer, Headers, bearer
 from session import expected_session, full_claims

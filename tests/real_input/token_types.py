@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from bench import Bench
-from refusals import expect_bare
+from rejections import expect_bare
 from report import expect_same
 from server import ExampleServer, Reply
 from session import claims_without, expected_session, full_claims
@@ -22,7 +22,7 @@ def run(bench: Bench) -> None:
             claims = _keycloak_claims()
             token = bench.pyjwt.mint(bench.keys["RS256"], "", claims)
             _expect_session(server.session(token), expected_session(claims, "JWT"))
-        _check_others_refused(bench, server)
+        _check_others_rejected(bench, server)
     with bench.jwks_server("at+jwt", "--accept-type", "at+jwt") as server:
         for peer in bench.peers:
             with bench.report.check(f"typ at+jwt by {peer.name}: an RFC 9068 token"):
@@ -30,7 +30,7 @@ def run(bench: Bench) -> None:
                 token = peer.mint(bench.keys["PS256"], "at+jwt", claims)
                 expected = expected_session(claims, "at+jwt", id=claims["jti"])
                 _expect_session(server.session(token), expected)
-        _check_others_refused(bench, server)
+        _check_others_rejected(bench, server)
 
 
 def _plain_cases() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -64,7 +64,7 @@ def _derived_id(claims: dict[str, Any]) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, "\n".join(parts)))
 
 
-def _check_others_refused(bench: Bench, server: ExampleServer) -> None:
+def _check_others_rejected(bench: Bench, server: ExampleServer) -> None:
     with bench.report.check("a named type replaces the default"):
         key = bench.keys["RS256"]
         token = bench.pyjwt.mint(key, "session+jwt", full_claims())

@@ -54,7 +54,7 @@ impl Seeds {
             (None, Some(base64)) => STANDARD.decode_to_vec(base64).ok(),
             (None, None) => None,
         };
-        if let Some(token) = token.filter(|it| it.len() < 1500) {
+        if let Some(token) = token.filter(|value| value.len() < 1500) {
             self.token(name, case["algorithm"].as_str(), &token)?;
         }
         let mut lines = Vec::new();
@@ -63,10 +63,10 @@ impl Seeds {
             lines.extend(b"\na");
             lines.extend(value.unwrap_or_default());
         }
-        match lines.is_empty() {
-            true => Ok(()),
-            false => self.write("request", name, 3, &lines),
+        if lines.is_empty() {
+            return Ok(());
         }
+        self.write("request", name, 3, &lines)
     }
 
     fn token(&self, name: &str, algorithm: Option<&str>, token: &[u8]) -> io::Result<()> {
@@ -172,7 +172,7 @@ impl Seeds {
         }
         Ok(())
     }
-    /// What counts as absent in others' tokens and is refused in ours, and the other way round.
+    /// What counts as absent in others' tokens and is rejected in ours, and the other way round.
     fn of_others(&self) -> io::Result<()> {
         let long = "n".repeat(1024);
         let roles = vec!["r"; 64].join("\",\"");

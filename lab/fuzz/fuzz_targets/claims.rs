@@ -1,4 +1,4 @@
-//! JOSE headers and claims, signed after they were mutated: accepted and refused as the profile
+//! JOSE headers and claims, signed after they were mutated: accepted and rejected as the profile
 //! says, for the same reason, and read into the same session.
 //!
 //! An input is one byte, which picks the configuration and the form of the rest: a header and a
@@ -71,9 +71,9 @@ fn judge(at: usize, header: &[u8], payload: &[u8]) {
     let expected = match by_header {
         _ if token.len() > config.limits.token => Err(vec!["token_malformed"]),
         Ok((_, token_type)) => reference::judge_claims(config, token_type, payload),
-        Err(refusal) => Err(refusal),
+        Err(rejection) => Err(rejection),
     };
-    let got = VERIFIERS.with(|it| it[at].verify(token.as_bytes()));
+    let got = VERIFIERS.with(|value| value[at].verify(token.as_bytes()));
     match (got, expected) {
         (Ok(session), Ok(expected)) => {
             expected.assert_is(&session);
@@ -335,9 +335,10 @@ impl Changes {
                 Change::Add(name, value) => claims.push((name.text(), value.json())),
             }
         }
-        let (comma, colon) = match self.spaced {
-            true => (" ,\n\t", " : "),
-            false => (",", ":"),
+        let (comma, colon) = if self.spaced {
+            (" ,\n\t", " : ")
+        } else {
+            (",", ":")
         };
         let members: Vec<_> = claims
             .iter()

@@ -45,7 +45,7 @@ fn services() -> [Ask; 4] {
             let response = block_on(service.clone().oneshot(request));
             let response = response.unwrap_or_else(|never| match never {});
             let seen = response.extensions().get::<Seen>();
-            seen.expect("no request is refused").0.clone()
+            seen.expect("no request is rejected").0.clone()
         };
         let ask: Ask = Box::new(ask);
         ask
@@ -97,7 +97,7 @@ fn check_parsers(text: &str) {
         assert!(zone.name().eq_ignore_ascii_case(text));
     }
     let zone = text.parse().map(ClientTimeZone::name).ok();
-    assert_eq!(zone, culture::zone(text).as_ref().map(|it| &*it.name));
+    assert_eq!(zone, culture::zone(text).as_ref().map(|value| &*value.name));
     if let Ok(kind) = text.parse::<ClientKind>() {
         check_printed(&kind);
     }
@@ -113,7 +113,7 @@ where
     let json = serde_json::to_string(value).expect("it is one text");
     assert_eq!(json, format!("\"{text}\""));
     let read = serde_json::from_str::<T>(&json);
-    assert!(read.is_ok_and(|it| it == *value), "{json}");
+    assert!(read.is_ok_and(|read| read == *value), "{json}");
 }
 
 /// The canonical form in every case of letters, its parts, and what is more general.
@@ -121,10 +121,10 @@ fn check_culture(culture: &Culture) {
     let tag = culture.as_str();
     for other in [tag.to_ascii_lowercase(), tag.to_ascii_uppercase()] {
         let read = other.parse::<Culture>();
-        assert!(read.is_ok_and(|it| it == *culture), "{other}");
+        assert!(read.is_ok_and(|value| value == *culture), "{other}");
     }
-    let region = culture.region().map(|it| format!("-{it}"));
-    let script = culture.script().map(|it| format!("-{it}"));
+    let region = culture.region().map(|value| format!("-{value}"));
+    let script = culture.script().map(|value| format!("-{value}"));
     let start = [culture.language().to_owned()]
         .into_iter()
         .chain(script)
@@ -139,7 +139,7 @@ fn check_culture(culture: &Culture) {
     }
     let last = culture.parents().last();
     assert_eq!(last.is_none(), culture.is_invariant());
-    assert!(last.is_none_or(|it| it.is_invariant()));
+    assert!(last.is_none_or(|value| value.is_invariant()));
 }
 
 /// Section 5 of the profile, for a call without a token.
@@ -151,15 +151,15 @@ fn check_call(ask: &Ask, at: usize, headers: HeaderMap) {
         let value = values.next()?;
         let text = value.to_str().ok()?;
         // Two that differ are bad as well as one that is too long.
-        (text.len() <= 64 && values.all(|it| it == value)).then_some(text)
+        (text.len() <= 64 && values.all(|other| other == value)).then_some(text)
     };
     let culture = |name| {
-        let tag = call(name).filter(|it| !it.is_empty())?;
+        let tag = call(name).filter(|value| !value.is_empty())?;
         let canonical = culture::canonical(&tag.replace('_', "-"))?;
         culture::lookup(&canonical, config.supported, &[])
     };
     let fields: Vec<_> = headers.get_all("accept-language").iter().collect();
-    let languages: Vec<_> = fields.iter().map(|it| it.as_bytes()).collect();
+    let languages: Vec<_> = fields.iter().map(|value| value.as_bytes()).collect();
     let accepted = culture::accepted_language(&languages.join(&b","[..]), config.supported);
 
     let called = culture("client-culture");
@@ -182,8 +182,10 @@ fn check_call(ask: &Ask, at: usize, headers: HeaderMap) {
 
     let minutes = call("client-utc-offset").and_then(culture::offset);
     let zone = call("client-time-zone").and_then(culture::zone);
-    let by_zone = zone.as_ref().map(|it| it.offset_at(now().timestamp()));
-    let seconds = minutes.map(|it| it * 60).or(by_zone);
+    let by_zone = zone
+        .as_ref()
+        .map(|value| value.offset_at(now().timestamp()));
+    let seconds = minutes.map(|value| value * 60).or(by_zone);
     let source = match seconds {
         Some(_) => ClientSource::Call,
         None => ClientSource::Default,
@@ -194,7 +196,7 @@ fn check_call(ask: &Ask, at: usize, headers: HeaderMap) {
     );
     assert_eq!(context.utc_offset_source(), source);
     let name = context.time_zone().map(ClientTimeZone::name);
-    assert_eq!(name, zone.as_ref().map(|it| &*it.name));
+    assert_eq!(name, zone.as_ref().map(|value| &*value.name));
 
     // The same call in canonical spelling gets the same.
     let mut printed = HeaderMap::new();
@@ -218,7 +220,7 @@ fn check_call(ask: &Ask, at: usize, headers: HeaderMap) {
     };
     if [context.culture(), context.ui_culture()]
         .into_iter()
-        .all(|it| short(it) && known(it))
+        .all(|value| short(value) && known(value))
     {
         assert_eq!(again.culture(), context.culture());
         assert_eq!(again.ui_culture(), context.ui_culture());

@@ -1,5 +1,5 @@
 //! Header fields into the layer: nothing panics, each request is judged as the profile says, and
-//! a refusal is word for word what its code says, so that it holds nothing of the request.
+//! a rejection is word for word what its code says, so that it holds nothing of the request.
 //!
 //! An input is one byte, which picks the layer, and then lines: one letter for the field, and its
 //! value. The bytes 1 to 8, which no value may have, stand for tokens.
@@ -116,7 +116,7 @@ impl World {
                     layer = layer.client_headers(ClientHeaders::all());
                 }
                 let respond = |_: &Parts, head: Response<()>, error: &SessionError| {
-                    head.map(|()| Body::from(format!("refused: {}", error.code())))
+                    head.map(|()| Body::from(format!("rejected: {}", error.code())))
                 };
                 let sends = [
                     (Form::EmptyBody, sender(layer.clone())),
@@ -171,7 +171,7 @@ impl World {
                     byte => bytes.push(*byte),
                 }
             }
-            // What is no value does not reach a service.
+            // An invalid header value does not reach a service.
             if let Ok(value) = HeaderValue::from_bytes(&bytes) {
                 request.headers_mut().append(name, value);
             }
@@ -187,9 +187,9 @@ where
 {
     let handler = service_fn(|request: Request<()>| {
         let mut response = Response::new(Body::default());
-        let ambient = SessionContext::current().map(|it| it.id().clone());
+        let ambient = SessionContext::current().map(|value| value.id().clone());
         let session = request.extensions().get::<Session>();
-        assert_eq!(session.map(|it| it.id().clone()), ambient);
+        assert_eq!(session.map(|value| value.id().clone()), ambient);
         response.extensions_mut().insert(Handed(request));
         future::ready(Ok::<_, Infallible>(response))
     });
@@ -236,7 +236,7 @@ impl Layered {
             }
             (Err(code), None) => {
                 let grpc_type = grpc_type(&method, &headers);
-                self.check_refusal(code, grpc_type, response);
+                self.check_rejection(code, grpc_type, response);
             }
             (expected, handed) => panic!("{expected:?}, but handed on: {}", handed.is_some()),
         }
@@ -310,11 +310,11 @@ impl Layered {
     }
 
     /// The answer of the table in section 4, and nothing else.
-    fn check_refusal(&self, code: &str, grpc_type: Option<&str>, response: Response<Body>) {
+    fn check_rejection(&self, code: &str, grpc_type: Option<&str>, response: Response<Body>) {
         let error = response.extensions().get::<SessionError>().copied();
         assert_eq!(error.as_ref().map(SessionError::code), Some(code));
         let (head, body) = response.into_parts();
-        let body = block_on(body.collect()).map(|it| it.to_bytes());
+        let body = block_on(body.collect()).map(|value| value.to_bytes());
         let body = body.unwrap_or_else(|never| match never {});
         let (status, title, grpc) = match code {
             "request_invalid" => (400, "Bad Request", "16"),
@@ -338,7 +338,7 @@ impl Layered {
                 json!({ "type": "about:blank", "title": title, "status": status, "code": code, "detail": detail })
                     .to_string()
             }
-            Form::OnReject => format!("refused: {code}"),
+            Form::OnReject => format!("rejected: {code}"),
         };
         let mut message = None;
         if let Some(content_type) = grpc_type {
@@ -348,7 +348,7 @@ impl Layered {
             if self.form != Form::OnReject {
                 expected_body = String::new();
             }
-            assert!(message.is_some_and(|it| TITLES.iter().any(|title| it == title)));
+            assert!(message.is_some_and(|value| TITLES.iter().any(|title| value == title)));
         } else {
             assert_eq!(head.status, status);
         }
@@ -369,7 +369,7 @@ impl Layered {
             let mut protocols = headers.get_all("sec-websocket-protocol").iter();
             let is_token = |field: &HeaderValue| {
                 let mut members = field.as_bytes().split(|byte| *byte == b',');
-                members.any(|it| it.trim_ascii().starts_with(b"bearer."))
+                members.any(|value| value.trim_ascii().starts_with(b"bearer."))
             };
             assert!(!protocols.any(is_token));
         }
@@ -389,7 +389,7 @@ impl Layered {
         }
         let language = response.get("content-language");
         assert_eq!(
-            language.and_then(|it| it.to_str().ok()),
+            language.and_then(|value| value.to_str().ok()),
             Some(context.ui_culture().as_str())
         );
         let vary = "client-culture, client-ui-culture, client-utc-offset, client-time-zone, \
@@ -411,7 +411,7 @@ impl Layered {
     }
 }
 
-/// The messages of refusals that this target meets.
+/// The messages of rejections that this target meets.
 const TITLES: [&str; 10] = [
     "the request carries no session token",
     "the request does not carry exactly one session token",
@@ -463,7 +463,7 @@ fn cookie(pair: &[u8]) -> Option<Vec<u8>> {
     let value = pair[at + 1..].trim_ascii();
     let unquoted = value
         .strip_prefix(b"\"")
-        .and_then(|it| it.strip_suffix(b"\""));
+        .and_then(|value| value.strip_suffix(b"\""));
     let is_ours = pair[..at].trim_ascii() == b"session";
     is_ours.then(|| unquoted.unwrap_or(value).to_vec())
 }
@@ -477,6 +477,6 @@ fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
         "application/grpc-web",
         "application/grpc",
     ];
-    let found = types.into_iter().find(|it| asked == it.as_bytes());
+    let found = types.into_iter().find(|value| asked == value.as_bytes());
     found.filter(|_| method == "POST")
 }

@@ -161,7 +161,7 @@ static TOKENS: LazyLock<Vec<Token>> = LazyLock::new(|| {
 fn token(at: usize, row: Row) -> Token {
     let (kid, secret, typ, sub, sid, outer, auth_time, nbf, exp) = row;
     let (nbf, iat, exp) = (NOW + nbf, NOW - 10 * i64::from(at == 2), NOW + exp);
-    let auth_time = auth_time.map(|it| NOW + it);
+    let auth_time = auth_time.map(|value| NOW + value);
     let outer = outer.map(|(sub, sid, at)| (sub, sid, NOW + at));
     let zone = (typ == "at+jwt")
         .then(|| culture::zone("Europe/Berlin"))
@@ -213,7 +213,10 @@ fuzz_target!(|run: Run| {
             SessionContext::sync_scope(other.clone(), || {
                 world.take(&step.action);
                 let current = SessionContext::current();
-                assert_eq!(current.map(|it| it.id().clone()), Some(other.id().clone()));
+                assert_eq!(
+                    current.map(|value| value.id().clone()),
+                    Some(other.id().clone())
+                );
             });
         } else {
             world.take(&step.action);
@@ -313,7 +316,7 @@ struct Call {
 #[derive(Debug)]
 enum Expected {
     Accepted,
-    Refused(&'static str),
+    Rejected(&'static str),
     /// Revoked, unless the list has forgotten it by now, which it may.
     Either,
 }
@@ -392,7 +395,7 @@ impl World {
                     self.under_way.swap_remove(at);
                 }
             }
-            Action::Swap(keys) => self.swap(keys.map(|it| it.map(usize::from))),
+            Action::Swap(keys) => self.swap(keys.map(|value| value.map(usize::from))),
             Action::RevokeSession(token) => self.revoke_session(pick(*token)),
             Action::RevokeToken(token) => self.revoke_token(pick(*token)),
             Action::RevokeUser { token, before } => self.revoke_user(pick(*token), *before),
@@ -446,7 +449,7 @@ impl World {
 
     fn revoke_session(&mut self, token: &'static Token) {
         let id = SessionId::from(token.sid);
-        let until = self.last(|it| it.sids().any(|sid| sid == token.sid));
+        let until = self.last(|value| value.sids().any(|sid| sid == token.sid));
         self.revoke(&Revocation::session(ISSUER, &id, date(until)));
         self.model.sessions.insert(token.sid, until);
     }
@@ -459,7 +462,7 @@ impl World {
 
     fn revoke_user(&mut self, token: &'static Token, before: i16) {
         let (id, before) = (UserId::from(token.sub), NOW + i64::from(before % 20));
-        let until = self.last(|it| it.users().any(|(sub, _)| sub == token.sub));
+        let until = self.last(|value| value.users().any(|(sub, _)| sub == token.sub));
         self.revoke(&Revocation::user_before(
             ISSUER,
             &id,
@@ -493,8 +496,8 @@ impl World {
 
     /// When the last of the tokens expires.
     fn last(&self, concerned: impl Fn(&Token) -> bool) -> i64 {
-        let tokens = TOKENS.iter().filter(|it| concerned(it));
-        tokens.map(|it| it.exp).max().unwrap_or(NOW)
+        let tokens = TOKENS.iter().filter(|token| concerned(token));
+        tokens.map(|token| token.exp).max().unwrap_or(NOW)
     }
 
     fn verify(&self, token: &Token) {
@@ -516,7 +519,7 @@ impl World {
             read.id().map(ToString::to_string).as_ref(),
             Some(&token.jti)
         );
-        let by_zone = token.zone.as_ref().map(|it| it.offset_at(self.now()));
+        let by_zone = token.zone.as_ref().map(|value| value.offset_at(self.now()));
         let offset = session.client_utc_offset().local_minus_utc();
         assert_eq!(offset, by_zone.unwrap_or(0));
     }
@@ -543,7 +546,7 @@ impl World {
 
     fn expected(&self, token: &Token) -> Expected {
         if let Err(code) = self.judge(token) {
-            return Expected::Refused(code);
+            return Expected::Rejected(code);
         }
         let model = &self.model;
         let users = token.users().filter_map(|(sub, began_at)| {
@@ -562,13 +565,13 @@ impl World {
         match untils.iter().max() {
             None => Expected::Accepted,
             Some(until) if **until + 5 * LEEWAY <= self.latest => Expected::Either,
-            Some(_) => Expected::Refused("session_revoked"),
+            Some(_) => Expected::Rejected("session_revoked"),
         }
     }
 
     /// Calls each layer with the token, and a handler that is ready after so many polls more.
     fn call(&self, token: &'static Token, pending: u8) -> Vec<Call> {
-        let before = SessionContext::current().map(|it| it.id().clone());
+        let before = SessionContext::current().map(|value| value.id().clone());
         let call = |layer: &SessionLayer| {
             let mut service = layer.layer(service_fn(move |request: Request<()>| {
                 let session = request.extensions().get::<Session>().cloned();
@@ -583,7 +586,7 @@ impl World {
             let request = request.body(()).expect("it is a request");
             let expected = self.expected(token);
             let future = Box::pin(service.call(request));
-            let after = SessionContext::current().map(|it| it.id().clone());
+            let after = SessionContext::current().map(|value| value.id().clone());
             assert_eq!(after, before);
             Call {
                 future,
@@ -598,10 +601,10 @@ impl World {
 impl Call {
     /// Whether it is ready, and then as it has to be.
     fn poll(&mut self) -> bool {
-        let before = SessionContext::current().map(|it| it.id().clone());
+        let before = SessionContext::current().map(|value| value.id().clone());
         let mut context = Context::from_waker(Waker::noop());
         let poll = self.future.as_mut().poll(&mut context);
-        let after = SessionContext::current().map(|it| it.id().clone());
+        let after = SessionContext::current().map(|value| value.id().clone());
         assert_eq!(after, before);
         let Poll::Ready(Ok(response)) = poll else {
             assert!(self.left > 0, "it is ready sooner");
@@ -623,7 +626,7 @@ impl Expected {
         let got = error.map(SessionError::code);
         let allowed: &[_] = match self {
             Self::Accepted => &[None],
-            Self::Refused(code) => &[Some(*code)],
+            Self::Rejected(code) => &[Some(*code)],
             Self::Either => &[None, Some("session_revoked")],
         };
         assert!(allowed.contains(&got), "{got:?}, but {self:?}");
@@ -639,7 +642,7 @@ struct Handler {
 
 impl Handler {
     fn check(&self) {
-        let current = SessionContext::current().map(|it| it.id().clone());
+        let current = SessionContext::current().map(|value| value.id().clone());
         assert_eq!(current.as_ref(), Some(self.session.id()));
         assert_eq!(self.session.id().to_string(), self.token.sid);
     }

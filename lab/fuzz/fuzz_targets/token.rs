@@ -1,5 +1,5 @@
 //! Bytes as a token: what is accepted is canonical base64url and accepted by the reference, a
-//! changed byte is refused, and the same token gets the same answer each time.
+//! changed byte is rejected, and the same token gets the same answer each time.
 //!
 //! An input is one byte, which picks the service and the form of the rest: a token, or parts to
 //! make one of.
@@ -114,7 +114,7 @@ fn judge(service: &Service, token: &[u8]) {
     }
 }
 
-/// All of a session that was signed, or the refusal.
+/// All of a session that was signed, or the rejection.
 fn summary(
     answer: &Result<Session, tower_session_token::SessionError>,
 ) -> Result<(String, Value), SessionErrorKind> {
@@ -217,7 +217,7 @@ impl Parts<'_> {
                 let mut claims = claims;
                 if matches!(self.header, Header::Session) {
                     claims["act"].take();
-                    claims.as_object_mut().map(|it| it.remove("act"));
+                    claims.as_object_mut().map(|value| value.remove("act"));
                 }
                 base64(claims.to_string().as_bytes()).into_bytes()
             }
@@ -225,9 +225,12 @@ impl Parts<'_> {
             Payload::Text(text) => text.to_vec(),
         };
         let flawed = self.flawed % 3;
-        let [header, payload] = [(0, header), (1, payload)].map(|(at, part)| match at == flawed {
-            true => self.flaw.put(part),
-            false => part,
+        let [header, payload] = [(0, header), (1, payload)].map(|(at, part)| {
+            if at == flawed {
+                self.flaw.put(part)
+            } else {
+                part
+            }
         });
         let input = [&header[..], b".", &payload].concat();
         let signed = |at| base64(&hs256(at, &input)).into_bytes();
@@ -253,9 +256,9 @@ impl Flaw {
             Self::Padding => part.push(b'='),
             Self::Space => part.insert(middle, b' '),
             Self::LineFeed => part.push(b'\n'),
-            Self::StandardAlphabet => part.iter_mut().for_each(|it| match it {
-                b'-' => *it = b'+',
-                b'_' => *it = b'/',
+            Self::StandardAlphabet => part.iter_mut().for_each(|value| match value {
+                b'-' => *value = b'+',
+                b'_' => *value = b'/',
                 _ => {}
             }),
             // The next letter of the alphabet, mostly.

@@ -31,9 +31,9 @@ pub fn canonical(tag: &str) -> Option<String> {
     let mut subtags = lower.split('-').peekable();
     let mut canonical = subtags
         .next()
-        .filter(|it| matches!(it.len(), 2 | 3) && is_alpha(it))?
+        .filter(|value| matches!(value.len(), 2 | 3) && is_alpha(value))?
         .to_owned();
-    if let Some(script) = subtags.next_if(|it| it.len() == 4 && is_alpha(it)) {
+    if let Some(script) = subtags.next_if(|value| value.len() == 4 && is_alpha(value)) {
         let (first, rest) = script.split_at(1);
         canonical += &format!("-{}{rest}", first.to_ascii_uppercase());
     }
@@ -44,7 +44,7 @@ pub fn canonical(tag: &str) -> Option<String> {
     let mut variants: Vec<_> = subtags.collect();
     variants.sort_unstable();
     let distinct = variants.windows(2).all(|pair| pair[0] != pair[1]);
-    if !distinct || !variants.iter().all(|it| is_variant(it)) {
+    if !distinct || !variants.iter().all(|value| is_variant(value)) {
         return None;
     }
     for variant in variants {
@@ -193,8 +193,11 @@ fn language_range(member: &str) -> Option<(u16, String)> {
     let tag = tag.replace('_', "-");
     let mut subtags = tag.split('-');
     let fits = |subtag: &str| matches!(subtag.len(), 1..=8);
-    let is_range = subtags.next().is_some_and(|it| fits(it) && is_alpha(it))
-        && subtags.all(|it| fits(it) && it.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let is_range = subtags
+        .next()
+        .is_some_and(|value| fits(value) && is_alpha(value))
+        && subtags
+            .all(|value| fits(value) && value.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     is_range.then_some((weight, tag))
 }
 
@@ -223,9 +226,9 @@ pub fn offset(text: &str) -> Option<i32> {
         _ => return None,
     };
     let (hours, minutes) = text[1..].split_once(':')?;
-    let number = |it: &str| match it.len() == 2 && is_digits(it) {
-        true => it.parse::<i32>().ok(),
-        false => None,
+    let number = |text: &str| {
+        let is_number = text.len() == 2 && is_digits(text);
+        is_number.then(|| text.parse::<i32>().ok())?
     };
     let (hours, minutes) = (number(hours)?, number(minutes)?);
     let total = hours * 60 + minutes;
@@ -240,9 +243,9 @@ pub fn is_zone_name(text: &str) -> bool {
             part.starts_with(is_initial)
                 && part != "."
                 && part != ".."
-                && part
-                    .chars()
-                    .all(|it| is_initial(it) || it.is_ascii_digit() || "-+".contains(it))
+                && part.chars().all(|value| {
+                    is_initial(value) || value.is_ascii_digit() || "-+".contains(value)
+                })
         })
 }
 

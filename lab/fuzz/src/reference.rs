@@ -1,8 +1,8 @@
 //! What the profile says of a token, read a second time: slow, plain, and apart from the crate.
 //!
 //! Sections 2 to 4 of the profile put the checks into stages: JOSE header, key, form of the
-//! claims, then each comparison by itself. Within a stage they do not say which of several faults
-//! is told, so a refusal here is a list of codes, and each of them is right.
+//! claims, then each comparison by itself. Within a stage the profile does not say which of several
+//! faults is reported, so a rejection here is a list of codes, each of which is right.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ const ZONE: usize = 64;
 const ROLES: usize = 64;
 const ROLE: usize = 256;
 
-/// The codes of which the refusal has one.
-pub type Refusal = Vec<&'static str>;
+/// The codes of which the rejection has one.
+pub type Rejection = Vec<&'static str>;
 
 /// What a session has to be made of.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ struct ActorClaims {
 }
 
 /// Judges a token from its bytes on.
-pub fn judge_token(config: &Config, token: &[u8]) -> Result<Accepted, Refusal> {
+pub fn judge_token(config: &Config, token: &[u8]) -> Result<Accepted, Rejection> {
     if token.len() > config.limits.token {
         return Err(vec![MALFORMED]);
     }
@@ -97,7 +97,7 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let (mut bytes, mut bits, mut buffer) = (Vec::new(), 0, 0_u32);
     for letter in text {
-        let sextet = ALPHABET.iter().position(|it| it == letter)?;
+        let sextet = ALPHABET.iter().position(|value| value == letter)?;
         buffer = buffer << 6 | u32::try_from(sextet).ok()?;
         bits += 6;
         if bits >= 8 {
@@ -110,14 +110,14 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Which of the secrets a header names, and the type of the token.
-pub fn judge_header(config: &Config, header: &[u8]) -> Result<(usize, &'static str), Refusal> {
+pub fn judge_header(config: &Config, header: &[u8]) -> Result<(usize, &'static str), Rejection> {
     if header.len() > config.limits.header {
         return Err(vec![MALFORMED]);
     }
     let header = Document::read(header, config.limits.nesting);
-    let is_text = |name| header.get(name).is_none_or(|it| it.text().is_some());
+    let is_text = |name| header.get(name).is_none_or(|value| value.text().is_some());
     let has = |name| header.get(name).is_some();
-    // The profile says nothing of a number beyond all others; the crate refuses it.
+    // The profile says nothing of a number beyond all others; the crate rejects it.
     let huge = header.members.iter().any(|(_, it)| it.has_huge_number());
     if header.is_broken
         || header.has_twice()
@@ -131,13 +131,13 @@ pub fn judge_header(config: &Config, header: &[u8]) -> Result<(usize, &'static s
     }
     let text = |name| header.get(name).and_then(Json::text);
     let key = match text("kid") {
-        Some(kid) => KIDS[..config.keys].iter().position(|it| *it == kid),
+        Some(kid) => KIDS[..config.keys].iter().position(|value| *value == kid),
         None => (config.keys == 1).then_some(0),
     };
     let typ = text("typ").unwrap_or("JWT").to_ascii_lowercase();
     let typ = typ.strip_prefix("application/").unwrap_or(&typ);
     let mut types = config.types.iter();
-    let token_type = types.find(|it| it.eq_ignore_ascii_case(typ));
+    let token_type = types.find(|value| value.eq_ignore_ascii_case(typ));
     match (key, token_type) {
         (Some(key), Some(token_type)) if text("alg") == Some("HS256") => Ok((key, token_type)),
         _ => Err(vec![UNACCEPTABLE]),
@@ -149,13 +149,13 @@ pub fn judge_claims(
     config: &Config,
     token_type: &'static str,
     payload: &[u8],
-) -> Result<Accepted, Refusal> {
+) -> Result<Accepted, Rejection> {
     let mut form = Form {
         config,
         claims: Document::read(payload, config.limits.nesting),
         ours: matches!(token_type, "session+jwt" | "nested-session+jwt"),
         token_type,
-        faults: Refusal::new(),
+        faults: Rejection::new(),
     };
     let accepted = form.read();
     if !form.faults.is_empty() {
@@ -172,7 +172,7 @@ fn compare(config: &Config, token: &Accepted) -> Result<(), &'static str> {
     if now >= token.expires_at + leeway {
         return Err("token_expired");
     }
-    let early = |moment: Option<Duration>| moment.is_some_and(|it| now + leeway < it);
+    let early = |moment: Option<Duration>| moment.is_some_and(|value| now + leeway < value);
     if early(token.not_before) || early(token.issued_at) {
         return Err("token_not_yet_valid");
     }
@@ -191,7 +191,7 @@ fn compare(config: &Config, token: &Accepted) -> Result<(), &'static str> {
         return Err("issuer_invalid");
     }
     if let Some(ours) = config.audience
-        && !token.audience.iter().any(|it| it == ours)
+        && !token.audience.iter().any(|value| value == ours)
     {
         return Err("audience_invalid");
     }
@@ -215,7 +215,7 @@ struct Form<'a> {
     token_type: &'static str,
     /// Of the two types that the profile itself defines.
     ours: bool,
-    faults: Refusal,
+    faults: Rejection,
 }
 
 impl Form<'_> {
@@ -272,7 +272,7 @@ impl Form<'_> {
         if claims.is_broken || claims.has_twice() {
             self.faults.push(MALFORMED);
         }
-        // The profile says nothing of a number beyond all others; the crate refuses it.
+        // The profile says nothing of a number beyond all others; the crate rejects it.
         if claims.members.iter().any(|(_, it)| it.has_huge_number()) {
             self.faults.extend([MALFORMED, CLAIM]);
         }
@@ -306,7 +306,11 @@ impl Form<'_> {
         if self.token_type == "nested-session+jwt" {
             required.push("act");
         }
-        if !self.claims.is_broken && required.iter().any(|it| self.claims.get(it).is_none()) {
+        if !self.claims.is_broken
+            && required
+                .iter()
+                .any(|value| self.claims.get(value).is_none())
+        {
             self.faults.push(CLAIM);
         }
     }
@@ -399,7 +403,7 @@ impl Form<'_> {
         };
         let max = self.config.limits.claim;
         let texts = items.iter().filter_map(Json::text);
-        let texts: Vec<_> = texts.filter(|it| it.len() <= max).collect();
+        let texts: Vec<_> = texts.filter(|value| value.len() <= max).collect();
         if texts.len() < items.len() {
             self.faults.push(CLAIM);
         }
@@ -429,7 +433,7 @@ impl Form<'_> {
         token.ui_culture = or_default(ui_culture);
         let minutes = self.utc_offset();
         let zone = self.zone();
-        token.time_zone = zone.as_ref().map(|it| it.name.clone());
+        token.time_zone = zone.as_ref().map(|value| value.name.clone());
         token.utc_offset = match (minutes, zone) {
             (Some(minutes), _) => minutes * 60,
             (None, Some(zone)) => zone.offset_at(NOW),
@@ -452,13 +456,13 @@ impl Form<'_> {
         culture::lookup(&canonical?, self.config.supported, &[])
     }
 
-    /// A JSON integer of minutes. The crate refuses `-0`, which the profile allows.
+    /// A JSON integer of minutes. The crate rejects `-0`, which the profile allows.
     fn utc_offset(&mut self) -> Option<i32> {
         let minutes = match self.claims.get("utc_offset")? {
             Json::Number(text) if text != "-0" => text.parse().ok(),
             _ => None,
         };
-        let minutes = minutes.filter(|it| (-840..=840).contains(it));
+        let minutes = minutes.filter(|value| (-840..=840).contains(value));
         if minutes.is_none() && self.ours {
             self.faults.push(CLAIM);
         }
@@ -644,11 +648,11 @@ impl Accepted {
         };
         let chain = session.actor().into_iter().flat_map(Actor::chain);
         let actors: Vec<_> = chain
-            .map(|it| ActorClaims {
-                sub: Some(text(it.user_id())),
-                sid: it.session_id().map(|it| text(it)),
-                client_id: it.application_id().map(|it| text(it)),
-                auth_time: it.authenticated_at().map(moment),
+            .map(|actor| ActorClaims {
+                sub: Some(text(actor.user_id())),
+                sid: actor.session_id().map(|id| text(id)),
+                client_id: actor.application_id().map(|id| text(id)),
+                auth_time: actor.authenticated_at().map(moment),
             })
             .collect();
         assert_eq!(token.token_type().as_str(), self.token_type);
@@ -659,18 +663,22 @@ impl Accepted {
         assert_eq!(user.name(), self.name.as_deref());
         assert_eq!(user.login(), self.login.as_deref());
         assert_eq!(user.access_level().as_str(), self.access_level);
-        let application_id = session.application_id().map(|it| text(it));
+        let application_id = session.application_id().map(|value| text(value));
         assert_eq!(application_id, self.application_id);
         assert_eq!(session.client_kind().as_str(), self.client_kind);
         assert_eq!(session.server_code(), self.server.as_deref());
         assert_eq!(session.instance_name(), self.instance.as_deref());
         assert_eq!(actors, self.actors);
-        assert_eq!(token.id().map(|it| text(it)), self.token_id);
+        assert_eq!(token.id().map(|value| text(value)), self.token_id);
         assert_eq!(token.issuer(), self.issuer.as_deref());
-        assert!(token.audience().eq(self.audience.iter().map(|it| &**it)));
-        assert!(token.scope().eq(self.scope.iter().map(|it| &**it)));
+        assert!(
+            token
+                .audience()
+                .eq(self.audience.iter().map(|value| &**value))
+        );
+        assert!(token.scope().eq(self.scope.iter().map(|value| &**value)));
         assert!(session.scope().eq(token.scope()));
-        assert!(token.roles().eq(self.roles.iter().map(|it| &**it)));
+        assert!(token.roles().eq(self.roles.iter().map(|value| &**value)));
         assert!(session.roles().eq(token.roles()));
         assert_eq!(token.authenticated_at().map(moment), self.authenticated_at);
         assert_eq!(token.issued_at().map(moment), self.issued_at);
@@ -687,7 +695,7 @@ impl Accepted {
         );
         assert_eq!(ui_culture, self.ui_culture);
         assert_eq!(context.utc_offset().local_minus_utc(), self.utc_offset);
-        let zone = context.time_zone().map(|it| it.name().to_owned());
+        let zone = context.time_zone().map(|value| value.name().to_owned());
         assert_eq!(zone, self.time_zone);
     }
 }

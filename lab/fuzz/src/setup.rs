@@ -28,7 +28,7 @@ static VECTORS: LazyLock<Value> = LazyLock::new(|| {
 pub static SECRETS: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     KIDS.map(|kid| {
         let secret = VECTORS["keys"][kid]["k"].as_str();
-        let secret = secret.and_then(|it| URL_SAFE_NO_PAD.decode_to_vec(it).ok());
+        let secret = secret.and_then(|value| URL_SAFE_NO_PAD.decode_to_vec(value).ok());
         secret.expect("the vectors have these secrets")
     })
 });

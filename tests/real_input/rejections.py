@@ -1,4 +1,4 @@
-"""What a refusal must look like, and every code that the profile names."""
+"""What a rejection must look like, and every code that the profile names."""
 
 import re
 import time
@@ -22,7 +22,7 @@ DAY = 24 * HOUR
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """One bad request and the answer that it deserves."""
 
     name: str
@@ -54,15 +54,15 @@ class Forgery:
 
 
 def run(bench: Bench) -> None:
-    """Every refusal, in the bare form and as problem details."""
+    """Every rejection, in the bare form and as problem details."""
     table = _table(bench)
-    with bench.jwks_server("bare refusals") as server:
+    with bench.jwks_server("bare rejections") as server:
         _check_all(bench, server, table, expect_bare)
     with bench.jwks_server("problem details", "--problem-details") as server:
         _check_all(bench, server, table, expect_problem)
 
 
-def expect_refused(reply: Reply, status: int, code: str) -> None:
+def expect_rejected(reply: Reply, status: int, code: str) -> None:
     """Checks the status and the challenge."""
     expect_same(reply.status, status)
     challenge = reply.headers.get("WWW-Authenticate", "")
@@ -73,14 +73,14 @@ def expect_refused(reply: Reply, status: int, code: str) -> None:
 
 
 def expect_bare(reply: Reply, status: int, code: str) -> None:
-    """Checks a refusal without a body."""
-    expect_refused(reply, status, code)
+    """Checks a rejection without a body."""
+    expect_rejected(reply, status, code)
     expect_same(reply.body, b"")
 
 
 def expect_problem(reply: Reply, status: int, code: str) -> None:
-    """Checks a refusal in the form of RFC 9457."""
-    expect_refused(reply, status, code)
+    """Checks a rejection in the form of RFC 9457."""
+    expect_rejected(reply, status, code)
     expect_same(reply.headers.get_content_type(), "application/problem+json")
     problem = reply.json()
     expect_same(problem.get("code"), code)
@@ -92,17 +92,17 @@ def expect_problem(reply: Reply, status: int, code: str) -> None:
 def _check_all(
     bench: Bench,
     server: ExampleServer,
-    table: list[Refused],
+    table: list[Rejected],
     expect_form: Callable[[Reply, int, str], None],
 ) -> None:
     form = expect_form.__name__.removeprefix("expect_")
     for case in table:
-        with bench.report.check(f"refused, {form}: {case.name} is {case.code}"):
+        with bench.report.check(f"rejected, {form}: {case.name} is {case.code}"):
             reply = server.get(case.path, case.headers)
             expect_form(reply, case.status, case.code)
 
 
-def _table(bench: Bench) -> list[Refused]:
+def _table(bench: Bench) -> list[Rejected]:
     forge = Forgery(bench)
     return [
         *_no_credential(forge),
@@ -115,17 +115,17 @@ def _table(bench: Bench) -> list[Refused]:
     ]
 
 
-def _no_credential(forge: Forgery) -> list[Refused]:
+def _no_credential(forge: Forgery) -> list[Rejected]:
     one, other = forge.header(), forge.header()
     token = one[0][1].split()[1]
     return [
-        Refused("no token", [], "token_missing"),
-        Refused("another scheme", [("Authorization", "Basic dTpw")], "token_missing"),
-        Refused("two Authorization fields", one + other, "request_invalid", 400),
-        Refused("the same field twice", one + one, "request_invalid", 400),
-        Refused("no credential", [("Authorization", "Bearer")], "request_invalid", 400),
-        Refused("two credentials", bearer(f"{token} {token}"), "request_invalid", 400),
-        Refused(
+        Rejected("no token", [], "token_missing"),
+        Rejected("another scheme", [("Authorization", "Basic dTpw")], "token_missing"),
+        Rejected("two Authorization fields", one + other, "request_invalid", 400),
+        Rejected("the same field twice", one + one, "request_invalid", 400),
+        Rejected("no credential", [("Authorization", "Bearer")], "request_invalid", 400),
+        Rejected("two credentials", bearer(f"{token} {token}"), "request_invalid", 400),
+        Rejected(
             "a bad token where none is needed",
             bearer("not.a.token"),
             "token_malformed",
@@ -134,72 +134,72 @@ def _no_credential(forge: Forgery) -> list[Refused]:
     ]
 
 
-def _bad_form(bench: Bench) -> list[Refused]:
+def _bad_form(bench: Bench) -> list[Rejected]:
     def by_hand(**members: object) -> Headers:
         key = bench.keys["HS256"]
         header = {"alg": "HS256", "kid": key.kid, "typ": "session+jwt"} | members
         return bearer(sign_by_hand(header, full_claims(), key.signing))
 
     return [
-        Refused("plain text", bearer("not-a-token"), "token_malformed"),
-        Refused("five parts", bearer("e30.e30.e30.e30.e30"), "token_malformed"),
-        Refused("9,000 bytes", bearer("e30." + "e" * 9000 + ".e30"), "token_malformed"),
-        Refused("a crit member", by_hand(crit=["exp"]), "token_malformed"),
-        Refused("b64", by_hand(b64=False), "token_malformed"),
-        Refused("a kid that is a number", by_hand(kid=1), "token_malformed"),
+        Rejected("plain text", bearer("not-a-token"), "token_malformed"),
+        Rejected("five parts", bearer("e30.e30.e30.e30.e30"), "token_malformed"),
+        Rejected("9,000 bytes", bearer("e30." + "e" * 9000 + ".e30"), "token_malformed"),
+        Rejected("a crit member", by_hand(crit=["exp"]), "token_malformed"),
+        Rejected("b64", by_hand(b64=False), "token_malformed"),
+        Rejected("a kid that is a number", by_hand(kid=1), "token_malformed"),
     ]
 
 
-def _bad_signature(bench: Bench, forge: Forgery) -> list[Refused]:
+def _bad_signature(bench: Bench, forge: Forgery) -> list[Rejected]:
     token = forge.token(full_claims())
     stranger = keys.generate("ES256")
     strange = bench.pyjwt.mint(stranger, "session+jwt", full_claims())
     raised = tamper_payload(token, access_level="administrator")
     code = "signature_invalid"
     return [
-        Refused(
+        Rejected(
             "a signature changed in one bit", bearer(tamper_signature(token)), code
         ),
-        Refused("a claim changed after signing", bearer(raised), code),
-        Refused("a key of the right id that is not ours", bearer(strange), code),
+        Rejected("a claim changed after signing", bearer(raised), code),
+        Rejected("a key of the right id that is not ours", bearer(strange), code),
     ]
 
 
-def _bad_times(forge: Forgery) -> list[Refused]:
+def _bad_times(forge: Forgery) -> list[Rejected]:
     now = int(time.time())
     past = forge.header(iat=now - 2 * HOUR, nbf=now - 2 * HOUR, exp=now - HOUR)
     later = "token_not_yet_valid"
     return [
-        Refused("an hour after exp", past, "token_expired"),
-        Refused(
+        Rejected("an hour after exp", past, "token_expired"),
+        Rejected(
             "an hour before nbf", forge.header(nbf=now + HOUR, exp=now + DAY), later
         ),
-        Refused("iat in an hour", forge.header(iat=now + HOUR, exp=now + DAY), later),
+        Rejected("iat in an hour", forge.header(iat=now + HOUR, exp=now + DAY), later),
     ]
 
 
-def _bad_claims(forge: Forgery) -> list[Refused]:
+def _bad_claims(forge: Forgery) -> list[Rejected]:
     code = "claim_invalid"
     return [
-        Refused(
+        Rejected(
             "another issuer", forge.header(iss="https://x.example"), "issuer_invalid"
         ),
-        Refused("another audience", forge.header(aud="payments"), "audience_invalid"),
-        Refused("another server", forge.header(server="other"), "server_mismatch"),
-        Refused("another instance", forge.header(instance="other"), "server_mismatch"),
-        Refused("no sid", forge.header_without("sid"), code),
-        Refused("no sub", forge.header_without("sub"), code),
-        Refused("an offset of 841 minutes", forge.header(utc_offset=841), code),
-        Refused("an offset in text", forge.header(utc_offset="180"), code),
-        Refused("a name that is null", forge.header(name=None), code),
-        Refused("an ill-formed culture", forge.header(locale="ru_RU"), code),
-        Refused("an ill-formed zone", forge.header(zoneinfo="../etc"), code),
-        Refused("an unknown client kind", forge.header(client_kind="toaster"), code),
-        Refused("a name of 257 bytes", forge.header(name="n" * 257), code),
+        Rejected("another audience", forge.header(aud="payments"), "audience_invalid"),
+        Rejected("another server", forge.header(server="other"), "server_mismatch"),
+        Rejected("another instance", forge.header(instance="other"), "server_mismatch"),
+        Rejected("no sid", forge.header_without("sid"), code),
+        Rejected("no sub", forge.header_without("sub"), code),
+        Rejected("an offset of 841 minutes", forge.header(utc_offset=841), code),
+        Rejected("an offset in text", forge.header(utc_offset="180"), code),
+        Rejected("a name that is null", forge.header(name=None), code),
+        Rejected("an ill-formed culture", forge.header(locale="ru_RU"), code),
+        Rejected("an ill-formed zone", forge.header(zoneinfo="../etc"), code),
+        Rejected("an unknown client kind", forge.header(client_kind="toaster"), code),
+        Rejected("a name of 257 bytes", forge.header(name="n" * 257), code),
     ]
 
 
-def _unacceptable(bench: Bench, forge: Forgery) -> list[Refused]:
+def _unacceptable(bench: Bench, forge: Forgery) -> list[Rejected]:
     now = int(time.time())
     code = "token_unacceptable"
 
@@ -207,28 +207,28 @@ def _unacceptable(bench: Bench, forge: Forgery) -> list[Refused]:
         return Forgery(bench, typ=typ).header()
 
     return [
-        Refused("typ JWT", typed("JWT"), code),
-        Refused("typ at+jwt", typed("at+jwt"), code),
-        Refused("typ nested-session+jwt", typed("nested-session+jwt"), code),
-        Refused("an unknown kid", bearer(_with_kid(bench, "unknown")), code),
-        Refused("no kid among many keys", bearer(_with_kid(bench, None)), code),
-        Refused("alg none", bearer(_unsigned(bench)), code),
-        Refused("a public key used as a secret", bearer(_confused(bench)), code),
-        Refused("EdDSA for an Ed25519 key", bearer(_renamed(bench)), code),
-        Refused("an eight-day lifetime", forge.header(exp=now + 8 * DAY), code),
-        Refused("a bound token", forge.header(cnf={"jkt": "x"}), code),
-        Refused("an actor", forge.header(act={"sub": "somebody"}), code),
+        Rejected("typ JWT", typed("JWT"), code),
+        Rejected("typ at+jwt", typed("at+jwt"), code),
+        Rejected("typ nested-session+jwt", typed("nested-session+jwt"), code),
+        Rejected("an unknown kid", bearer(_with_kid(bench, "unknown")), code),
+        Rejected("no kid among many keys", bearer(_with_kid(bench, None)), code),
+        Rejected("alg none", bearer(_unsigned(bench)), code),
+        Rejected("a public key used as a secret", bearer(_confused(bench)), code),
+        Rejected("EdDSA for an Ed25519 key", bearer(_renamed(bench)), code),
+        Rejected("an eight-day lifetime", forge.header(exp=now + 8 * DAY), code),
+        Rejected("a bound token", forge.header(cnf={"jkt": "x"}), code),
+        Rejected("an actor", forge.header(act={"sub": "somebody"}), code),
     ]
 
 
-def _forbidden(forge: Forgery) -> list[Refused]:
+def _forbidden(forge: Forgery) -> list[Rejected]:
     web = forge.header(client_kind="web", access_level="regular")
     desktop = forge.header(client_kind="desktop")
     kind = "client_kind_forbidden"
     return [
-        Refused("web at /desktop", web, kind, 403, "/desktop"),
-        Refused("desktop at /web", desktop, kind, 403, "/web"),
-        Refused("regular at /admin", web, "access_level_insufficient", 403, "/admin"),
+        Rejected("web at /desktop", web, kind, 403, "/desktop"),
+        Rejected("desktop at /web", desktop, kind, 403, "/web"),
+        Rejected("regular at /admin", web, "access_level_insufficient", 403, "/admin"),
     ]
 
 
