@@ -8,9 +8,9 @@ use super::{reader::Reader, span::Span};
 
 /// The names of an object's unknown members.
 ///
-/// Each name is compared with the first eight. Names after these are hashed, and the hashes sorted
-/// at the end: equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for
-/// each pair.
+/// Up to eight names are compared with each other. Of more, all are hashed, and the hashes sorted at
+/// the end: equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for each
+/// pair.
 #[derive(Default)]
 pub(crate) struct Names {
     first: [Option<Span>; 8],
@@ -23,30 +23,36 @@ impl Names {
         self.first[0].is_none()
     }
 
-    /// Adds a name; `None` if it is one of the first eight.
+    /// Adds a name; `None` if it is one of up to eight before.
     #[inline]
     pub(crate) fn add(&mut self, name: Span, reader: &mut Reader<'_>) -> Option<()> {
-        let text = reader.text(name);
-        for known in &mut self.first {
-            match known {
-                Some(known) if reader.text(*known) == text => {
-                    return reader.fail(Reader::DUPLICATE);
-                }
-                Some(_) => {}
-                None => {
-                    *known = Some(name);
-                    return Some(());
+        if self.hashes.is_empty() {
+            for place in &mut self.first {
+                match *place {
+                    Some(known) if reader.text(known) == reader.text(name) => {
+                        return reader.fail(Reader::DUPLICATE);
+                    }
+                    Some(_) => {}
+                    None => {
+                        *place = Some(name);
+                        return Some(());
+                    }
                 }
             }
         }
-        self.add_hash(text, reader);
+        self.add_hash(name, reader);
         Some(())
     }
 
     #[cold]
-    fn add_hash(&mut self, name: &str, reader: &Reader<'_>) {
+    fn add_hash(&mut self, name: Span, reader: &Reader<'_>) {
         let random = self.random.get_or_insert_default();
-        reader.push(&mut self.hashes, random.hash_one(name));
+        if self.hashes.is_empty() {
+            let first = self.first.iter().flatten();
+            self.hashes
+                .extend(first.map(|first| random.hash_one(reader.text(*first))));
+        }
+        reader.push(&mut self.hashes, random.hash_one(reader.text(name)));
     }
 
     /// `None` if two of the hashed names are equal.
