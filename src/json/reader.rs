@@ -436,6 +436,17 @@ mod tests {
         read().ok_or_else(|| reader.into_reason())
     }
 
+    /// Whether no double holds a number in the value. serde_json accepts one with its feature
+    /// `arbitrary_precision` only.
+    fn is_infinite(value: &Value) -> bool {
+        match value {
+            Value::Number(number) => number.as_f64().is_none_or(f64::is_infinite),
+            Value::Array(items) => items.iter().any(is_infinite),
+            Value::Object(members) => members.values().any(is_infinite),
+            _ => false,
+        }
+    }
+
     /// Compares with serde_json: which texts are objects, and what their strings are.
     fn check(json: &str) {
         match (
@@ -448,11 +459,9 @@ mod tests {
                     assert_eq!(map[&name], Value::String(value), "{json}");
                 }
             }
-            (Err(error), Ok(_)) => {
-                assert!(
-                    [Reader::DUPLICATE, Reader::NESTING].contains(&error),
-                    "{json}"
-                );
+            (Err(error), Ok(map)) => {
+                let is_ours = [Reader::DUPLICATE, Reader::NESTING].contains(&error);
+                assert!(is_ours || map.values().any(is_infinite), "{json}");
             }
             (Err(_), Err(_)) => {}
             (Ok(_), Err(error)) => panic!("{error}: {json}"),
