@@ -209,6 +209,12 @@ impl NestedTokenBuilder {
     /// A service that signs tokens for another service with its own key does so under its own
     /// name, which the other service's verifier expects.
     ///
+    /// # Security
+    ///
+    /// `act` names the parent's session, and not its issuer: a
+    /// [`RevocationList`](crate::RevocationList) looks it up under the token's own issuer. A service
+    /// that issues such tokens revokes the parent's session under its own name too.
+    ///
     /// # Examples
     ///
     /// ```

@@ -132,9 +132,6 @@ impl RevocationList {
 
     /// Calls `f` with each entry, in no particular order, as to save the list.
     ///
-    /// `f` must not call [`revoke`](Self::revoke) or [`len`](Self::len) on the list, which may
-    /// deadlock.
-    ///
     /// # Examples
     ///
     /// ```
@@ -153,12 +150,12 @@ impl RevocationList {
             let mut call = |target, until| f(&Revocation::from_list(issuer, target, until));
             tables
                 .sessions
-                .for_each(|id, (), until| call(Target::Session(id.clone()), until));
+                .for_each(|id, (), until| call(Target::Session(id), until));
             tables
                 .tokens
-                .for_each(|id, (), until| call(Target::Token(id.clone()), until));
+                .for_each(|id, (), until| call(Target::Token(id), until));
             tables.before.for_each(|user, before, until| {
-                call(Target::before(user.clone(), before), until);
+                call(Target::before(user, before), until);
             });
         }
     }

@@ -89,12 +89,17 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         }
     }
 
-    /// Calls `f` with key, value and expiry of each entry.
-    pub(super) fn for_each(&self, mut f: impl FnMut(&K, V, NumericDate)) {
+    /// Calls `f` with key, value and expiry of each entry, without a lock held.
+    pub(super) fn for_each(&self, mut f: impl FnMut(K, V, NumericDate)) {
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            for (key, entry) in &shard.entries {
-                f(key, entry.value, entry.until);
+            let entries = shard.entries.iter();
+            let entries: Vec<_> = entries
+                .map(|(key, entry)| (key.clone(), entry.value, entry.until))
+                .collect();
+            drop(shard);
+            for (key, value, until) in entries {
+                f(key, value, until);
             }
         }
     }
