@@ -64,6 +64,8 @@ pub fn new(issuer: &TestIssuer, at: usize, lifetime: Duration) -> Result<Session
         "client_time_zone": { "source": null, "value": null },
         "server_code": null,
         "instance_name": null,
+        "roles": [],
+        "scope": [],
         "actor": null,
         "token": {
             "id": token_id,
