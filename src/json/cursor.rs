@@ -184,9 +184,8 @@ impl<'a> Cursor<'a> {
         is_there.then(|| self.at += word.len())
     }
 
-    /// Takes the closing brace and the end of the text.
-    pub(super) fn end(&mut self) -> Option<()> {
-        self.take(b'}')?;
+    /// Takes the end of the text and the white space before it.
+    pub(crate) fn end(&mut self) -> Option<()> {
         self.skip_space();
         (self.at == self.json.len()).then_some(())
     }

@@ -83,32 +83,30 @@ impl<'a> Reader<'a> {
         deeper.or_else(|| self.fail(Self::NESTING))
     }
 
-    /// Takes the opening brace, and returns whether there are members.
-    pub(crate) fn begin(&mut self, cursor: &mut Cursor<'a>) -> Option<bool> {
+    /// Takes an object, calling `member` to take the value of each name.
+    #[inline(always)]
+    pub(crate) fn object(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        mut member: impl FnMut(&mut Self, &mut Cursor<'a>, Name) -> Option<()>,
+    ) -> Option<()> {
         cursor.take(b'{')?;
         cursor.skip_space();
-        Some(cursor.peek() != Some(b'}'))
-    }
-
-    /// Takes a comma, and returns whether there was one.
-    #[inline(always)]
-    pub(crate) fn more(&mut self, cursor: &mut Cursor<'a>) -> bool {
-        cursor.take(b',').is_some()
-    }
-
-    /// Takes the closing brace of the outermost object and the end of the text.
-    pub(crate) fn end(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
-        cursor.end()
-    }
-
-    /// Takes the closing brace of a nested object.
-    pub(crate) fn close(&mut self, cursor: &mut Cursor<'a>) -> Option<()> {
+        if cursor.peek() != Some(b'}') {
+            loop {
+                let name = self.name(cursor)?;
+                member(self, cursor, name)?;
+                if cursor.take(b',').is_none() {
+                    break;
+                }
+            }
+        }
         cursor.take(b'}')
     }
 
     /// Takes a member's name, up to the start of its value.
     #[inline(always)]
-    pub(crate) fn name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
+    fn name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
         match cursor.name() {
             Some(name) => Some(name),
             None => self.any_name(cursor),
@@ -258,26 +256,12 @@ impl<'a> Reader<'a> {
     #[cold]
     #[inline(never)]
     fn skip_any(&mut self, mut cursor: Cursor<'a>, levels: usize) -> Option<Cursor<'a>> {
+        let before = self.unescaped.len();
         match cursor.peek()? {
-            b'"' => {
-                let before = self.unescaped.len();
-                self.any_string(&mut cursor)?;
-                self.unescaped.truncate(before);
-            }
+            b'"' => _ = self.any_string(&mut cursor)?,
             b'{' => {
                 let levels = self.deeper(levels)?;
-                if self.begin(&mut cursor)? {
-                    loop {
-                        let before = self.unescaped.len();
-                        self.name(&mut cursor)?;
-                        self.unescaped.truncate(before);
-                        self.skip(&mut cursor, levels)?;
-                        if !self.more(&mut cursor) {
-                            break;
-                        }
-                    }
-                }
-                self.close(&mut cursor)?;
+                self.object(&mut cursor, |reader, cursor, _| reader.skip(cursor, levels))?;
             }
             b'[' => {
                 let levels = self.deeper(levels)?;
@@ -292,6 +276,7 @@ impl<'a> Reader<'a> {
                 number.is_finite().then_some(())?;
             }
         }
+        self.unescaped.truncate(before);
         Some(cursor)
     }
 
@@ -411,25 +396,20 @@ mod tests {
             let mut cursor = reader.cursor();
             let (mut strings, mut others) = (Vec::new(), 0);
             let mut names = Names::default();
-            if reader.begin(&mut cursor)? {
-                loop {
-                    let name = reader.name(&mut cursor)?;
-                    names.add(name.span, &mut reader)?;
-                    let ignore = WrongType::Ignore { levels };
-                    match reader.string(&mut cursor, usize::MAX, ignore)? {
-                        Some(value) => {
-                            let [name, value] =
-                                [name.span, value].map(|span| reader.text(span).to_owned());
-                            strings.push((name, value));
-                        }
-                        None => others += 1,
+            reader.object(&mut cursor, |reader, cursor, name| {
+                names.add(name.span, reader)?;
+                let ignore = WrongType::Ignore { levels };
+                match reader.string(cursor, usize::MAX, ignore)? {
+                    Some(value) => {
+                        let [name, value] =
+                            [name.span, value].map(|span| reader.text(span).to_owned());
+                        strings.push((name, value));
                     }
-                    if !reader.more(&mut cursor) {
-                        break;
-                    }
+                    None => others += 1,
                 }
-            }
-            reader.end(&mut cursor)?;
+                Some(())
+            })?;
+            cursor.end()?;
             names.check(&mut reader)?;
             Some((strings, others))
         };

@@ -64,35 +64,26 @@ fn members(reader: &mut Reader<'_>, limits: &Limits) -> Option<Members> {
     let mut cursor = reader.cursor();
     let mut members = Members::default();
     let mut others = Names::default();
-    if reader.begin(&mut cursor)? {
-        loop {
-            let name = reader.name(&mut cursor)?.span;
-            let place = match reader.text(name) {
-                "alg" => Some(&mut members.alg),
-                "kid" => Some(&mut members.kid),
-                "typ" => Some(&mut members.typ),
-                // No extension is supported (RFC 7515 §4.1.11), nor an unencoded payload
-                // (RFC 7797 §7).
-                "crit" | "b64" => return reader.fail(EXTENSION),
-                _ => None,
-            };
-            match place {
-                Some(Some(_)) => return reader.fail(Reader::DUPLICATE),
-                Some(place) => {
-                    let wrong = WrongType::Reject(WRONG_TYPE);
-                    *place = reader.string(&mut cursor, usize::MAX, wrong)?;
-                }
-                None => {
-                    others.add(name, reader)?;
-                    reader.skip(&mut cursor, levels)?;
-                }
+    reader.object(&mut cursor, |reader, cursor, name| {
+        let place = match reader.text(name.span) {
+            "alg" => &mut members.alg,
+            "kid" => &mut members.kid,
+            "typ" => &mut members.typ,
+            // No extension is supported (RFC 7515 §4.1.11), nor an unencoded payload
+            // (RFC 7797 §7).
+            "crit" | "b64" => return reader.fail(EXTENSION),
+            _ => {
+                others.add(name.span, reader)?;
+                return reader.skip(cursor, levels);
             }
-            if !reader.more(&mut cursor) {
-                break;
-            }
+        };
+        if place.is_some() {
+            return reader.fail(Reader::DUPLICATE);
         }
-    }
-    reader.end(&mut cursor)?;
+        *place = reader.string(cursor, usize::MAX, WrongType::Reject(WRONG_TYPE))?;
+        Some(())
+    })?;
+    cursor.end()?;
     members.is_plain = others.is_empty();
     others.check(reader)?;
     Some(members)

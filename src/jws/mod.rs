@@ -7,6 +7,7 @@ mod key_store;
 mod token_type;
 mod verify;
 
+pub(crate) use key_store::CurrentKeys;
 pub use key_store::KeyStore;
 pub use token_type::TokenType;
 pub(crate) use verify::verify;

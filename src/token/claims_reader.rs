@@ -54,7 +54,7 @@ fn read(
             Some(())
         },
     )?;
-    value.reader.end(value.cursor)?;
+    value.cursor.end()?;
     names.check(value.reader)
 }
 
@@ -68,36 +68,42 @@ struct Value<'v, 'a> {
     is_ours: bool,
 }
 
-impl Value<'_, '_> {
-    /// Reads an object up to its closing brace: `read` reads the claims that `is_known` picks, and
-    /// the names of the other members are returned for the caller to check.
+impl<'a> Value<'_, 'a> {
+    /// Reads an object: `read` reads the claims that `is_known` picks, and the names of the other
+    /// members are returned for the caller to check.
     #[inline(always)]
     fn members(
         &mut self,
         is_known: impl Fn(Claim) -> bool,
-        mut read: impl FnMut(&mut Self, Claim) -> Option<()>,
+        mut read: impl FnMut(&mut Value<'_, 'a>, Claim) -> Option<()>,
     ) -> Option<Names> {
         let mut names = Names::default();
         let mut seen = 0;
-        if self.reader.begin(self.cursor)? {
-            loop {
-                let name = self.reader.name(self.cursor)?;
-                let claim = Claim::find(name, || self.reader.text(name.span));
-                if let Some(claim) = claim.filter(|claim| is_known(*claim)) {
-                    if seen & claim.bit() != 0 {
-                        return self.reader.fail(Reader::DUPLICATE);
-                    }
-                    seen |= claim.bit();
-                    read(self, claim)?;
-                } else {
-                    names.add(name.span, self.reader)?;
-                    self.reader.skip(self.cursor, self.levels)?;
-                }
-                if !self.reader.more(self.cursor) {
-                    break;
-                }
+        let Self {
+            limits,
+            levels,
+            is_ours,
+            ..
+        } = *self;
+        self.reader.object(self.cursor, |reader, cursor, name| {
+            let claim = Claim::find(name, || reader.text(name.span));
+            let Some(claim) = claim.filter(|claim| is_known(*claim)) else {
+                names.add(name.span, reader)?;
+                return reader.skip(cursor, levels);
+            };
+            if seen & claim.bit() != 0 {
+                return reader.fail(Reader::DUPLICATE);
             }
-        }
+            seen |= claim.bit();
+            let mut value = Value {
+                reader,
+                cursor,
+                limits,
+                levels,
+                is_ours,
+            };
+            read(&mut value, claim)
+        })?;
         Some(names)
     }
 
@@ -235,7 +241,6 @@ impl Value<'_, '_> {
             },
         )?;
         self.levels = outer;
-        self.reader.close(self.cursor)?;
         names.check(self.reader)?;
         let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
         let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     client::{ClientContext, ClientDefaults, ClientHints},
     error::{SessionError, SessionErrorKind},
-    jws::{self, KeyStore, TokenType, compact},
+    jws::{self, CurrentKeys, KeyStore, TokenType, compact},
     limits::Limits,
     session::Session,
     time::{Clock, NumericDate, Validity},
@@ -35,21 +35,29 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct SessionVerifier {
-    rules: Arc<Rules>,
+    inner: Arc<VerifierInner>,
 }
 
-/// What a verifier was configured with, checked.
+struct VerifierInner {
+    rules: Rules,
+    keys: KeyStore,
+    /// `None`: it is turned off.
+    cache: Option<TokenCache>,
+}
+
+/// What the builder sets and checks.
+#[derive(Default)]
 pub(super) struct Rules {
-    pub(super) keys: KeyStore,
     pub(super) accepted: Vec<TokenType>,
     pub(super) form: ClaimRules,
-    /// `None`: any issuer.
-    pub(super) issuer: Option<String>,
+    /// One, or none for any issuer.
+    pub(super) issuers: Vec<String>,
     /// Empty: any audience.
     pub(super) audiences: Vec<String>,
     pub(super) server_code: Option<String>,
     pub(super) instance_name: Option<String>,
-    pub(super) leeway: Duration,
+    /// `None`: [`DEFAULT_LEEWAY`].
+    pub(super) leeway: Option<Duration>,
     /// `None`: as the type of the token says.
     pub(super) max_lifetime: Option<Duration>,
     pub(super) limits: Limits,
@@ -58,14 +66,15 @@ pub(super) struct Rules {
     /// `None`: nothing is asked.
     pub(super) revocation: Option<Arc<dyn RevocationCheck>>,
     pub(super) accept_unknown_revocation: bool,
-    /// `None`: it is turned off.
-    pub(super) cache: Option<TokenCache>,
 }
 
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+
 impl SessionVerifier {
-    pub(super) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules, keys: KeyStore, cache: Option<TokenCache>) -> Self {
+        let inner = VerifierInner { rules, keys, cache };
         Self {
-            rules: Arc::new(rules),
+            inner: Arc::new(inner),
         }
     }
 
@@ -85,21 +94,22 @@ impl SessionVerifier {
     /// [`SessionError`] with the reason of the rejection.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Session, SessionError> {
         let session = self.verify_token(token.as_ref())?;
-        self.rules.check_revocation(&session)?;
+        self.inner.rules.check_revocation(&session)?;
         Ok(session)
     }
 
     fn verify_token(&self, token: &[u8]) -> Result<Session, SessionError> {
-        let rules = &*self.rules;
+        let VerifierInner { rules, keys, cache } = &*self.inner;
         let now = rules.clock.now();
-        let Some(cache) = &rules.cache else {
-            return Ok(rules.verify(token, now)?.0);
+        let Some(cache) = cache else {
+            return rules.verify(token, &keys.load(), now);
         };
-        if let Some(session) = cache.get(token, rules.keys.generation(), now) {
+        if let Some(session) = cache.get(token, keys.generation(), now) {
             return Ok(session);
         }
-        let (session, generation) = rules.verify(token, now)?;
-        cache.note(token, &session, generation, now);
+        let keys = keys.load();
+        let session = rules.verify(token, &keys, now)?;
+        cache.note(token, &session, keys.generation(), now);
         Ok(session)
     }
 
@@ -107,40 +117,42 @@ impl SessionVerifier {
     /// is [turned off](crate::SessionVerifierBuilder::cache_bytes).
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
-        let cache = self.rules.cache.as_ref();
+        let cache = self.inner.cache.as_ref();
         cache.map_or_else(CacheStats::default, TokenCache::stats)
     }
 
     /// The context of a call that carries no token.
     pub(crate) fn default_context(&self) -> ClientContext {
-        let rules = &*self.rules;
+        let rules = &self.inner.rules;
         rules
             .clients
             .resolve_token(&ClientHints::default(), || rules.clock.now().to_date_time())
     }
 
     pub(crate) fn clients(&self) -> &ClientDefaults {
-        &self.rules.clients
+        &self.inner.rules.clients
     }
 
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.rules.clock.now().to_date_time()
+        self.inner.rules.clock.now().to_date_time()
     }
 }
 
 impl Rules {
-    /// The session, and the generation of the key set that verified it.
-    fn verify(&self, token: &[u8], now: NumericDate) -> Result<(Session, u64), SessionError> {
-        let keys = self.keys.load();
-        let (token_type, payload) = jws::verify(&keys, &self.accepted, &self.limits, token)?;
+    fn verify(
+        &self,
+        token: &[u8],
+        keys: &CurrentKeys,
+        now: NumericDate,
+    ) -> Result<Session, SessionError> {
+        let (token_type, payload) = jws::verify(keys, &self.accepted, &self.limits, token)?;
         let json = compact::decode_text(payload)?;
         let payload = Payload::parse(json, token_type.is_ours(), &self.limits)?;
         let (token, hints) = self.form.check(token_type, payload)?;
         let claims = &token.payload().claims;
-        self.check_time(token_type, claims, now)?;
+        let validity = self.check_time(token_type, claims, now)?;
         self.check_origin(token.payload())?;
         let context = self.clients.resolve_token(&hints, || now.to_date_time());
-        let validity = self.validity(token_type, claims);
         let valid_until = validity.until;
         // The session is another one from the next change of the offset on, and was before the last.
         let validity = match self.clients.zone_of_offset(&hints) {
@@ -150,60 +162,48 @@ impl Rules {
                 until: valid_until.min(zone.next_change(now).unwrap_or(valid_until)),
             },
         };
-        let session = Session::new(token, context, valid_until, validity, self.clock.clone());
-        Ok((session, keys.generation()))
+        let clock = self.clock.clone();
+        Ok(Session::new(token, context, valid_until, validity, clock))
     }
 
+    /// Checks `exp`, `nbf`, `iat` and the lifetime, and returns the instants at which they are valid.
     fn check_time(
         &self,
         token_type: TokenType,
         claims: &Claims,
         now: NumericDate,
-    ) -> Result<(), SessionError> {
-        let expires_at = claims.exp.unwrap_or_default();
-        if now >= expires_at.saturating_add(self.leeway) {
+    ) -> Result<Validity, SessionError> {
+        let leeway = self.leeway.unwrap_or(DEFAULT_LEEWAY);
+        let expires_at = claims.exp.ok_or(SessionError::claim("exp"))?;
+        let until = expires_at.saturating_add(leeway);
+        if now >= until {
             return Err(SessionError::new(SessionErrorKind::TokenExpired, "exp"));
         }
-        let latest = now.saturating_add(self.leeway);
+        let latest = now.saturating_add(leeway);
         for (starts_at, name) in [(claims.nbf, "nbf"), (claims.iat, "iat")] {
-            let is_early = |now: NumericDate| {
-                starts_at.is_some_and(|starts_at| now.saturating_add(self.leeway) < starts_at)
-            };
             // A token of this very millisecond is early for the last tick of the clock only.
-            if is_early(now) && is_early(self.clock.exactly_now()) {
+            if let Some(starts_at) = starts_at
+                && latest < starts_at
+                && self.clock.exactly_now().saturating_add(leeway) < starts_at
+            {
                 return Err(SessionError::new(SessionErrorKind::TokenNotYetValid, name));
             }
         }
+        let max_lifetime = self
+            .max_lifetime
+            .or_else(|| token_type.default_max_lifetime());
         // A token that does not say when it was issued was issued by now at the latest.
-        let issued_at = claims.iat.unwrap_or(latest);
-        match self.max_lifetime_of(token_type) {
-            Some(max) if expires_at.saturating_since(issued_at) > max => {
-                Err(SessionError::unacceptable("its lifetime is too long"))
-            }
-            _ => Ok(()),
+        let lifetime = expires_at.saturating_since(claims.iat.unwrap_or(latest));
+        if max_lifetime.is_some_and(|max| lifetime > max) {
+            return Err(SessionError::unacceptable("its lifetime is too long"));
         }
-    }
-
-    /// The instants at which [`check_time`](Self::check_time) accepts the token.
-    fn validity(&self, token_type: TokenType, claims: &Claims) -> Validity {
-        let expires_at = claims.exp.unwrap_or_default();
-        let longest = self.max_lifetime_of(token_type);
-        let issued_at = match (claims.iat, longest) {
-            (Some(issued_at), _) => issued_at,
-            (None, Some(longest)) => expires_at.saturating_sub(longest),
-            (None, None) => NumericDate::default(),
-        };
-        Validity {
-            from: issued_at
-                .max(claims.nbf.unwrap_or_default())
-                .saturating_sub(self.leeway),
-            until: expires_at.saturating_add(self.leeway),
-        }
-    }
-
-    fn max_lifetime_of(&self, token_type: TokenType) -> Option<Duration> {
-        self.max_lifetime
-            .or_else(|| token_type.default_max_lifetime())
+        let earliest = max_lifetime.map(|max| expires_at.saturating_sub(max));
+        let starts_at = [claims.iat.or(earliest), claims.nbf].into_iter().flatten();
+        let starts_at = starts_at.max().unwrap_or_default();
+        Ok(Validity {
+            from: starts_at.saturating_sub(leeway),
+            until,
+        })
     }
 
     fn check_revocation(&self, session: &Session) -> Result<(), SessionError> {
@@ -228,11 +228,13 @@ impl Rules {
     fn check_origin(&self, payload: &Payload) -> Result<(), SessionError> {
         let claims = &payload.claims;
         let reject = |kind, name| Err(SessionError::new(kind, name));
-        if self.issuer.is_some() && payload.get(claims.iss) != self.issuer.as_deref() {
+        let accepts = |ours: &[String], theirs: &str| ours.iter().any(|value| value == theirs);
+        let mut issuer = payload.get(claims.iss).into_iter();
+        if !self.issuers.is_empty() && !issuer.any(|value| accepts(&self.issuers, value)) {
             return reject(SessionErrorKind::IssuerInvalid, "iss");
         }
-        let ours = |audience: &str| self.audiences.iter().any(|value| value == audience);
-        if !self.audiences.is_empty() && !payload.list(&claims.aud).any(ours) {
+        let mut audience = payload.list(&claims.aud);
+        if !self.audiences.is_empty() && !audience.any(|value| accepts(&self.audiences, value)) {
             return reject(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
@@ -255,15 +257,23 @@ impl Rules {
 
 impl fmt::Debug for SessionVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rules = &*self.rules;
+        let VerifierInner { rules, keys, .. } = &*self.inner;
         f.debug_struct("SessionVerifier")
-            .field("keys", &rules.keys)
-            .field("accepted", &rules.accepted)
-            .field("issuer", &rules.issuer)
-            .field("audiences", &rules.audiences)
-            .field("leeway", &rules.leeway)
-            .field("limits", &rules.limits)
-            .field("clock", &rules.clock)
+            .field("keys", keys)
+            .field("rules", rules)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("accepted", &self.accepted)
+            .field("issuers", &self.issuers)
+            .field("audiences", &self.audiences)
+            .field("leeway", &self.leeway)
+            .field("limits", &self.limits)
+            .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
 }

@@ -10,17 +10,15 @@ use super::{
     verifier::{Rules, SessionVerifier},
 };
 use crate::{
-    client::{ClientDefaults, ClientKind, ClientTimeZone, Culture},
+    client::{ClientKind, ClientTimeZone, Culture},
     error::ConfigError,
     identity::ApplicationId,
     jws::{KeyStore, TokenType},
     key::{KeySet, VerifyingKey},
     limits::Limits,
     time::{Clock, MAX_LEEWAY},
-    token::ClaimRules,
 };
 
-const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
 
 impl SessionVerifier {
@@ -72,23 +70,11 @@ impl SessionVerifier {
 #[derive(Default)]
 #[must_use = "a builder makes nothing before `build`"]
 pub struct SessionVerifierBuilder {
+    rules: Rules,
     keys: Vec<VerifyingKey>,
     key_store: Option<Result<KeyStore, ConfigError>>,
-    accepted: Vec<TokenType>,
-    form: ClaimRules,
-    issuers: Vec<String>,
-    audiences: Vec<String>,
-    server_code: Option<String>,
-    instance_name: Option<String>,
-    leeway: Option<Duration>,
-    max_lifetime: Option<Duration>,
-    limits: Limits,
-    clock: Clock,
-    clients: ClientDefaults,
-    invalid: Option<ConfigError>,
     cache_bytes: Option<usize>,
-    revocation: Option<Arc<dyn RevocationCheck>>,
-    accept_unknown_revocation: bool,
+    invalid: Option<ConfigError>,
 }
 
 impl SessionVerifierBuilder {
@@ -151,7 +137,7 @@ impl SessionVerifierBuilder {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuers.push(issuer.into());
+        self.rules.issuers.push(issuer.into());
         self
     }
 
@@ -162,7 +148,7 @@ impl SessionVerifierBuilder {
     /// Any holder of a key can then issue tokens under any issuer's name. Where the keys belong to
     /// one issuer alone, this gives up a second line of defence against a leaked key.
     pub fn any_issuer(mut self) -> Self {
-        self.form.any_issuer = true;
+        self.rules.form.any_issuer = true;
         self
     }
 
@@ -177,7 +163,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().audience("orders").audience("https://orders.example.com");
     /// ```
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audiences.push(audience.into());
+        self.rules.audiences.push(audience.into());
         self
     }
 
@@ -187,7 +173,7 @@ impl SessionVerifierBuilder {
     ///
     /// Another service of the same issuer can then use the tokens that it receives to call this one.
     pub fn any_audience(mut self) -> Self {
-        self.form.any_audience = true;
+        self.rules.form.any_audience = true;
         self
     }
 
@@ -207,21 +193,21 @@ impl SessionVerifierBuilder {
     ///     .accept_type(TokenType::NestedSession);
     /// ```
     pub fn accept_type(mut self, token_type: TokenType) -> Self {
-        self.accepted.push(token_type);
+        self.rules.accepted.push(token_type);
         self
     }
 
     /// Sets the code of this server: a token whose claim `server` names another is rejected. A token
     /// without the claim is accepted.
     pub fn server_code(mut self, server_code: impl Into<String>) -> Self {
-        self.server_code = Some(server_code.into());
+        self.rules.server_code = Some(server_code.into());
         self
     }
 
     /// Sets the name of this server's instance: a token whose claim `instance` names another is
     /// rejected. A token without the claim is accepted.
     pub fn instance_name(mut self, instance_name: impl Into<String>) -> Self {
-        self.instance_name = Some(instance_name.into());
+        self.rules.instance_name = Some(instance_name.into());
         self
     }
 
@@ -237,7 +223,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().leeway(Duration::ZERO);
     /// ```
     pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = Some(leeway);
+        self.rules.leeway = Some(leeway);
         self
     }
 
@@ -256,7 +242,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().max_lifetime(Duration::from_secs(12 * 3600));
     /// ```
     pub fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
-        self.max_lifetime = Some(max_lifetime);
+        self.rules.max_lifetime = Some(max_lifetime);
         self
     }
 
@@ -270,7 +256,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().limits(Limits::default().with_token_bytes(4096));
     /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.rules.limits = limits;
         self
     }
 
@@ -289,7 +275,7 @@ impl SessionVerifierBuilder {
     ///     .application_kind("till", ClientKind::Desktop);
     /// ```
     pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
-        self.form.application_kinds.insert(id.into(), kind);
+        self.rules.form.application_kinds.insert(id.into(), kind);
         self
     }
 
@@ -314,7 +300,7 @@ impl SessionVerifierBuilder {
     /// ```
     pub fn supported_culture(mut self, culture: impl TryInto<Culture>) -> Self {
         if let Some(culture) = self.parse("supported_culture", culture) {
-            self.clients.support(culture);
+            self.rules.clients.support(culture);
         }
         self
     }
@@ -322,14 +308,14 @@ impl SessionVerifierBuilder {
     /// Sets the culture of clients that name none: the invariant culture by default. An ill-formed tag
     /// makes [`build`](Self::build) fail.
     pub fn default_culture(mut self, culture: impl TryInto<Culture>) -> Self {
-        self.clients.defaults.culture = self.parse("default_culture", culture);
+        self.rules.clients.defaults.culture = self.parse("default_culture", culture);
         self
     }
 
     /// Sets the UI culture of clients that name neither a UI culture nor a culture: the
     /// [default culture](Self::default_culture) by default.
     pub fn default_ui_culture(mut self, culture: impl TryInto<Culture>) -> Self {
-        self.clients.defaults.ui_culture = self.parse("default_ui_culture", culture);
+        self.rules.clients.defaults.ui_culture = self.parse("default_ui_culture", culture);
         self
     }
 
@@ -346,7 +332,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().default_utc_offset(kolkata);
     /// ```
     pub fn default_utc_offset(mut self, utc_offset: FixedOffset) -> Self {
-        self.clients.defaults.utc_offset = Some(utc_offset);
+        self.rules.clients.defaults.utc_offset = Some(utc_offset);
         self
     }
 
@@ -361,7 +347,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().default_time_zone("Europe/Berlin");
     /// ```
     pub fn default_time_zone(mut self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
-        self.clients.defaults.time_zone = self.parse("default_time_zone", time_zone);
+        self.rules.clients.defaults.time_zone = self.parse("default_time_zone", time_zone);
         self
     }
 
@@ -428,7 +414,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().clock(move || then);
     /// ```
     pub fn clock(mut self, now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        self.clock = Clock::Custom(Arc::new(now));
+        self.rules.clock = Clock::Custom(Arc::new(now));
         self
     }
 
@@ -447,7 +433,7 @@ impl SessionVerifierBuilder {
     /// let builder = SessionVerifier::builder().revocation(list.clone());
     /// ```
     pub fn revocation(mut self, check: impl RevocationCheck + 'static) -> Self {
-        self.revocation = Some(Arc::new(check));
+        self.rules.revocation = Some(Arc::new(check));
         self
     }
 
@@ -458,7 +444,7 @@ impl SessionVerifierBuilder {
     /// This fails open: while the store of revocations cannot be reached, revoked sessions are
     /// accepted.
     pub fn accept_unknown_revocation(mut self) -> Self {
-        self.accept_unknown_revocation = true;
+        self.rules.accept_unknown_revocation = true;
         self
     }
 
@@ -475,31 +461,16 @@ impl SessionVerifierBuilder {
         };
         // The database is read here, not at the first request that names a zone.
         let _ = ClientTimeZone::database();
-        if self.accepted.is_empty() {
-            self.accepted.push(TokenType::Session);
+        if self.rules.accepted.is_empty() {
+            self.rules.accepted.push(TokenType::Session);
         }
         let cache_bytes = self.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
-        Ok(SessionVerifier::new(Rules {
-            keys,
-            accepted: self.accepted,
-            form: self.form,
-            issuer: self.issuers.pop(),
-            audiences: self.audiences,
-            server_code: self.server_code,
-            instance_name: self.instance_name,
-            leeway: self.leeway.unwrap_or(DEFAULT_LEEWAY),
-            max_lifetime: self.max_lifetime,
-            limits: self.limits,
-            clock: self.clock,
-            clients: self.clients,
-            revocation: self.revocation,
-            accept_unknown_revocation: self.accept_unknown_revocation,
-            cache: (cache_bytes > 0).then(|| TokenCache::new(cache_bytes)),
-        }))
+        let cache = (cache_bytes > 0).then(|| TokenCache::new(cache_bytes));
+        Ok(SessionVerifier::new(self.rules, keys, cache))
     }
 
-    /// Reports the first option that is missing, contradicts another or is out of range.
     fn check(&self) -> Result<(), ConfigError> {
+        let rules = &self.rules;
         let wrong = |option, reason: &'static str| Err(ConfigError::new(option, reason));
         if let Some(error) = &self.invalid {
             return Err(error.clone());
@@ -509,54 +480,50 @@ impl SessionVerifierBuilder {
             (false, Some(_)) => return wrong("key", "`keys` is set too; give it all the keys"),
             _ => {}
         }
-        match (&*self.issuers, self.form.any_issuer) {
-            ([], false) => {
-                let reason = "none is set; call `issuer`, or `any_issuer` to accept every issuer";
-                return wrong("issuer", reason);
+        if rules.issuers.len() > 1 {
+            return wrong("issuer", "is set twice; a verifier trusts one issuer");
+        }
+        for (option, values, is_any, none_is_set, contradicts) in [
+            (
+                "issuer",
+                &rules.issuers,
+                rules.form.any_issuer,
+                "none is set; call `issuer`, or `any_issuer` to accept every issuer",
+                "contradicts `any_issuer`",
+            ),
+            (
+                "audience",
+                &rules.audiences,
+                rules.form.any_audience,
+                "none is set; call `audience`, or `any_audience` to accept every audience",
+                "contradicts `any_audience`",
+            ),
+        ] {
+            if values.is_empty() != is_any {
+                return wrong(option, if is_any { contradicts } else { none_is_set });
             }
-            ([_, _, ..], _) => {
-                return wrong("issuer", "is set twice; a verifier trusts one issuer");
+            if values.iter().any(String::is_empty) {
+                return wrong(option, "is empty");
             }
-            ([_], true) => return wrong("issuer", "contradicts `any_issuer`"),
-            _ => {}
         }
-        match (&*self.audiences, self.form.any_audience) {
-            ([], false) => {
-                let reason =
-                    "none is set; call `audience`, or `any_audience` to accept every audience";
-                return wrong("audience", reason);
-            }
-            ([_, ..], true) => return wrong("audience", "contradicts `any_audience`"),
-            _ => {}
+        if !rules.clients.has_plain_default_offset() {
+            let reason = "is not in whole minutes within ±14:00";
+            return wrong("default_utc_offset", reason);
         }
-        if self.issuers.iter().any(String::is_empty) {
-            return wrong("issuer", "is empty");
-        }
-        if self.audiences.iter().any(String::is_empty) {
-            return wrong("audience", "is empty");
-        }
-        if !self.clients.has_plain_default_offset() {
-            return wrong(
-                "default_utc_offset",
-                "is not in whole minutes within ±14:00",
-            );
-        }
-        if self.leeway.is_some_and(|leeway| leeway > MAX_LEEWAY) {
+        if rules.leeway.is_some_and(|leeway| leeway > MAX_LEEWAY) {
             return wrong("leeway", "is above 300 seconds");
         }
-        if self.max_lifetime == Some(Duration::ZERO) {
+        if rules.max_lifetime == Some(Duration::ZERO) {
             return wrong("max_lifetime", "0 would reject every token");
         }
-        self.limits.check()
+        rules.limits.check()
     }
 }
 
 impl fmt::Debug for SessionVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionVerifierBuilder")
-            .field("accepted", &self.accepted)
-            .field("issuers", &self.issuers)
-            .field("audiences", &self.audiences)
+            .field("rules", &self.rules)
             .finish_non_exhaustive()
     }
 }

@@ -119,12 +119,12 @@ impl TokenCache {
     #[expect(clippy::arithmetic_side_effects, reason = "no sum reaches 2^64")]
     pub(super) fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
-        for Seat { counters, .. } in self.inner.seats.iter().map(|seat| &**seat) {
-            stats.hits += counters.hits.load(Relaxed);
-            stats.misses += counters.misses.load(Relaxed);
-            stats.evictions += counters.evictions.load(Relaxed);
-            stats.sessions += counters.sessions.load(Relaxed);
-            stats.bytes += counters.bytes.load(Relaxed);
+        for seat in &self.inner.seats {
+            stats.hits += seat.hits.load(Relaxed);
+            stats.misses += seat.misses.load(Relaxed);
+            stats.evictions += seat.evictions.load(Relaxed);
+            stats.sessions += seat.sessions.load(Relaxed);
+            stats.bytes += seat.bytes.load(Relaxed);
         }
         stats
     }

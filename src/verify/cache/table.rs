@@ -35,23 +35,17 @@ const INSERTIONS_PER_ADMISSION: usize = 8;
 /// Maximum slots that the hand passes for one insertion.
 const MAX_STEPS: usize = 128;
 
-/// What one thread counts; no other thread writes to its cache lines.
+/// The place of one thread's table in the cache of a verifier, and what it counts; no other thread
+/// writes to its cache lines. The counts stay when the thread ends, and the next table adds to them.
 #[derive(Default)]
 #[repr(align(128))]
-pub(super) struct Counters {
+pub(super) struct Seat {
+    is_taken: AtomicBool,
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) evictions: AtomicU64,
     pub(super) sessions: AtomicUsize,
     pub(super) bytes: AtomicUsize,
-}
-
-/// The place of one thread's table in the cache of a verifier. What the table counted stays, and the
-/// next table adds to it.
-#[derive(Default)]
-pub(super) struct Seat {
-    is_taken: AtomicBool,
-    pub(super) counters: Counters,
 }
 
 /// What one thread caches for one verifier. A token is in the set that its hash says, or in the
@@ -128,9 +122,9 @@ impl Table {
         if self.generation != Some(generation) {
             self.generation = Some(generation);
             self.sets = empty_sets(2);
-            self.seat.counters.sessions.store(0, Relaxed);
+            self.seat.sessions.store(0, Relaxed);
             let bytes = Self::empty_bytes(self.seen.len());
-            self.seat.counters.bytes.store(bytes, Relaxed);
+            self.seat.bytes.store(bytes, Relaxed);
         }
     }
 
@@ -148,14 +142,14 @@ impl Table {
         let session = Session::from_inner(Arc::clone(&entry.session));
         self.sets[set].referenced[way] = true;
         // No other thread adds to it, so that a load and a store lose nothing.
-        let hits = &self.seat.counters.hits;
+        let hits = &self.seat.hits;
         hits.store(hits.load(Relaxed) + 1, Relaxed);
         Some(session)
     }
 
     /// Notes a verified token, and inserts it the second time.
     pub(super) fn note(&mut self, hash: u64, token: &[u8], session: &Session, now: NumericDate) {
-        self.seat.counters.misses.fetch_add(1, Relaxed);
+        self.seat.misses.fetch_add(1, Relaxed);
         if self.see(hash) {
             let entry = Entry {
                 token: Zeroizing::new(token.into()),
@@ -188,8 +182,8 @@ impl Table {
         let bytes = entry.bytes();
         if self.make_room(bytes, now) {
             self.place(hash, entry);
-            self.seat.counters.sessions.fetch_add(1, Relaxed);
-            self.seat.counters.bytes.fetch_add(bytes, Relaxed);
+            self.seat.sessions.fetch_add(1, Relaxed);
+            self.seat.bytes.fetch_add(bytes, Relaxed);
         }
     }
 
@@ -223,10 +217,10 @@ impl Table {
     /// Doubles the sets if they are half full and the quota has room.
     fn grow(&mut self) {
         let (len, more) = (self.sets.len(), size_of_val(&*self.sets));
-        if self.seat.counters.sessions.load(Relaxed) * 2 < len * WAYS || !self.has_room(more) {
+        if self.seat.sessions.load(Relaxed) * 2 < len * WAYS || !self.has_room(more) {
             return;
         }
-        self.seat.counters.bytes.fetch_add(more, Relaxed);
+        self.seat.bytes.fetch_add(more, Relaxed);
         // The entries of one pair go to two pairs that no other entries go to: all find a slot.
         for set in mem::replace(&mut self.sets, empty_sets(2 * len)) {
             for (hash, entry) in set.hashes.into_iter().zip(set.entries) {
@@ -238,7 +232,7 @@ impl Table {
     }
 
     fn has_room(&self, bytes: usize) -> bool {
-        self.seat.counters.bytes.load(Relaxed) + bytes <= self.quota
+        self.seat.bytes.load(Relaxed) + bytes <= self.quota
     }
 
     /// Whether the quota has room, after evictions for one insertion in eight. The hand evicts entries
@@ -248,10 +242,7 @@ impl Table {
             return true;
         }
         self.full_insertions += 1;
-        if !self
-            .full_insertions
-            .is_multiple_of(INSERTIONS_PER_ADMISSION)
-        {
+        if self.full_insertions % INSERTIONS_PER_ADMISSION != 0 {
             return false;
         }
         for _ in 0..MAX_STEPS {
@@ -271,7 +262,7 @@ impl Table {
 
     fn evict(&mut self, set: usize, way: usize) {
         self.remove(set, way);
-        self.seat.counters.evictions.fetch_add(1, Relaxed);
+        self.seat.evictions.fetch_add(1, Relaxed);
     }
 
     fn remove(&mut self, set: usize, way: usize) {
@@ -279,8 +270,8 @@ impl Table {
         set.hashes[way] = 0;
         set.referenced[way] = false;
         if let Some(entry) = set.entries[way].take() {
-            self.seat.counters.sessions.fetch_sub(1, Relaxed);
-            self.seat.counters.bytes.fetch_sub(entry.bytes(), Relaxed);
+            self.seat.sessions.fetch_sub(1, Relaxed);
+            self.seat.bytes.fetch_sub(entry.bytes(), Relaxed);
         }
     }
 }
@@ -289,8 +280,8 @@ impl Table {
 impl Drop for Table {
     fn drop(&mut self) {
         self.sets = Vec::new();
-        self.seat.counters.sessions.store(0, Relaxed);
-        self.seat.counters.bytes.store(0, Relaxed);
+        self.seat.sessions.store(0, Relaxed);
+        self.seat.bytes.store(0, Relaxed);
         self.seat.is_taken.store(false, Release);
     }
 }
@@ -358,8 +349,8 @@ mod tests {
     /// Inserts without growth and without a bound.
     fn put(table: &mut Table, hash: u32) {
         let entry = entry(NOW + 60);
-        table.seat.counters.sessions.fetch_add(1, Relaxed);
-        table.seat.counters.bytes.fetch_add(entry.bytes(), Relaxed);
+        table.seat.sessions.fetch_add(1, Relaxed);
+        table.seat.bytes.fetch_add(entry.bytes(), Relaxed);
         table.place(hash, entry);
     }
 
@@ -377,7 +368,7 @@ mod tests {
     }
 
     fn evictions(table: &Table) -> u64 {
-        table.seat.counters.evictions.load(Relaxed)
+        table.seat.evictions.load(Relaxed)
     }
 
     #[test]
@@ -399,10 +390,7 @@ mod tests {
         put(&mut table, 22);
         assert_eq!(hashes(&table), [4, 8, 10, 12, 14, 16, 18, 22]);
         assert_eq!(
-            (
-                evictions(&table),
-                table.seat.counters.sessions.load(Relaxed)
-            ),
+            (evictions(&table), table.seat.sessions.load(Relaxed)),
             (3, 8)
         );
     }
@@ -431,7 +419,7 @@ mod tests {
         inserted.sort_unstable();
         assert_eq!(hashes(&table), inserted);
         let fixed = Table::empty_bytes(table.seen.len()) + 254 * size_of::<Set>();
-        let bytes = table.seat.counters.bytes.load(Relaxed);
+        let bytes = table.seat.bytes.load(Relaxed);
         assert_eq!(bytes, fixed + 300 * entry(NOW).bytes());
     }
 
@@ -444,7 +432,7 @@ mod tests {
             if hashes(&table).contains(&hash) {
                 admitted.push(hash);
             }
-            assert!(table.seat.counters.bytes.load(Relaxed) <= 100_000);
+            assert!(table.seat.bytes.load(Relaxed) <= 100_000);
         }
         let first_rejected = admitted
             .iter()
@@ -466,11 +454,11 @@ mod tests {
             put(&mut table, hash);
         }
         assert!([1, 3].iter().all(|hash| has(&mut table, *hash)));
-        table.quota = table.seat.counters.bytes.load(Relaxed);
+        table.quota = table.seat.bytes.load(Relaxed);
         let mut evict_one = || {
             table.full_insertions = INSERTIONS_PER_ADMISSION - 1;
             let is_admitted = table.make_room(1, at(NOW));
-            table.quota = table.seat.counters.bytes.load(Relaxed);
+            table.quota = table.seat.bytes.load(Relaxed);
             (is_admitted, hashes(&table))
         };
         assert_eq!(evict_one(), (true, vec![1, 3]));
@@ -487,7 +475,7 @@ mod tests {
             put(&mut table, hash);
         }
         assert!([1, 2, 3].iter().all(|hash| has(&mut table, *hash)));
-        table.quota = table.seat.counters.bytes.load(Relaxed);
+        table.quota = table.seat.bytes.load(Relaxed);
         table.full_insertions = INSERTIONS_PER_ADMISSION - 1;
         assert!(table.make_room(1, at(NOW + 60)));
         assert!(hashes(&table).is_empty());
@@ -501,11 +489,11 @@ mod tests {
         for sessions in [0, 1] {
             assert!(table.get(9, &token, at(NOW)).is_none());
             table.note(9, &token, &session, at(NOW));
-            assert_eq!(table.seat.counters.sessions.load(Relaxed), sessions);
+            assert_eq!(table.seat.sessions.load(Relaxed), sessions);
         }
         assert!(table.get(9, &token, at(NOW + 59)).is_some());
         assert!(table.get(9, &token, at(NOW + 60)).is_none());
-        assert_eq!(table.seat.counters.sessions.load(Relaxed), 0);
+        assert_eq!(table.seat.sessions.load(Relaxed), 0);
     }
 
     #[test]
@@ -538,7 +526,7 @@ mod tests {
         assert!(Table::new(QUOTA, &seats).is_none());
         drop(first);
         let third = Table::new(QUOTA, &seats).unwrap();
-        let counters = &third.seat.counters;
+        let counters = &third.seat;
         assert_eq!(counters.hits.load(Relaxed), 1);
         assert_eq!(
             (
