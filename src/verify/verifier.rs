@@ -151,7 +151,7 @@ impl Rules {
             },
         };
         let session = Session::new(token, context, valid_until, validity, self.clock.clone());
-        Ok((session, keys.generation()))
+        Ok((session, keys.generation))
     }
 
     fn check_time(
