@@ -99,7 +99,7 @@ pub(crate) fn sign(key: &SigningKey, header: &[u8], payload: &[u8]) -> Option<St
     let mut token = URL_SAFE_NO_PAD.encode_to_string(header);
     token.push('.');
     URL_SAFE_NO_PAD.encode_append(payload, &mut token);
-    let signature = key.sign(token.as_bytes()).ok()?;
+    let signature = key.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_append(&signature, &mut token);
     Some(token)
