@@ -1,7 +1,7 @@
 //! Errors: [`ConfigError`] at start-up, [`SessionError`] for a request, [`TokenError`] when a token
 //! is minted or its claims are read, and [`ParseError`] of every `FromStr`.
 
-use std::{borrow::Cow, convert::Infallible, error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use http::StatusCode;
 
@@ -61,13 +61,6 @@ impl ConfigError {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
-    }
-}
-
-/// Lets options take values whose conversion cannot fail.
-impl From<Infallible> for ConfigError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

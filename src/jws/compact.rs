@@ -60,18 +60,10 @@ pub(crate) const fn decoded_len(encoded: usize) -> usize {
     encoded / 4 * 3 + encoded % 4 * 3 / 4
 }
 
-/// Decodes into `buffer`, which has at least [`decoded_len`] bytes.
+/// Decodes a part and passes it to `read`. Up to 4,096 bytes are decoded on the stack.
 ///
 /// Padding, white space and non-zero trailing bits (RFC 4648 §3.5) are rejected, so that each value
 /// has one encoding.
-pub(crate) fn decode<'b>(encoded: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], SessionError> {
-    URL_SAFE_NO_PAD
-        .decode(encoded, buffer.as_out())
-        .map(|decoded| &*decoded)
-        .map_err(|_| BASE64)
-}
-
-/// Decodes a part and passes it to `read`. Up to 4,096 bytes are decoded on the stack.
 pub(crate) fn with_decoded<T>(
     encoded: &[u8],
     read: impl FnOnce(&[u8]) -> T,
@@ -92,7 +84,8 @@ pub(crate) fn with_decoded<T>(
         huge = vec![0; len];
         &mut huge
     };
-    decode(encoded, buffer).map(read)
+    let decoded = URL_SAFE_NO_PAD.decode(encoded, buffer.as_out());
+    Ok(read(decoded.or(Err(BASE64))?))
 }
 
 /// Decodes UTF-8, in one allocation of the decoded size.
@@ -101,21 +94,15 @@ pub(crate) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
     String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
 }
 
-/// Appends `bytes` as base64url.
-pub(super) fn encode(bytes: &[u8], out: &mut String) {
-    URL_SAFE_NO_PAD.encode_append(bytes, out);
-}
-
 /// Signs a JOSE header and a payload, whatever they are; `None` if the key fails.
 pub(crate) fn sign(key: &SigningKey, header: &[u8], payload: &[u8]) -> Option<String> {
-    let mut text = String::new();
-    encode(header, &mut text);
-    text.push('.');
-    encode(payload, &mut text);
-    let signature = key.sign(text.as_bytes()).ok()?;
-    text.push('.');
-    encode(&signature, &mut text);
-    Some(text)
+    let mut token = URL_SAFE_NO_PAD.encode_to_string(header);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_append(payload, &mut token);
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_append(&signature, &mut token);
+    Some(token)
 }
 
 #[cfg(test)]
@@ -124,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_value_has_one_encoding() {
-        let mut buffer = [0; 16];
+        let decode = |text: &[u8]| with_decoded(text, <[u8]>::to_vec).ok();
         for (text, want) in [
             ("", Some(&b""[..])),
             ("Zg", Some(b"f")),
@@ -141,7 +128,7 @@ mod tests {
             ("/+8", None),
             ("Zm9\u{e9}", None),
         ] {
-            assert_eq!(decode(text.as_bytes(), &mut buffer).ok(), want, "{text:?}");
+            assert_eq!(decode(text.as_bytes()).as_deref(), want, "{text:?}");
             assert_eq!(
                 URL_SAFE_NO_PAD.decode_to_vec(text).ok().as_deref(),
                 want,
@@ -156,16 +143,13 @@ mod tests {
         for len in 1..200_usize {
             let bytes = vec![0xff; len];
             let text = URL_SAFE_NO_PAD.encode_to_string(&bytes);
-            let mut buffer = vec![0; decoded_len(text.len())];
-            assert_eq!(decode(text.as_bytes(), &mut buffer).unwrap(), bytes);
+            let decode = |text: &[u8]| with_decoded(text, <[u8]>::to_vec);
+            assert_eq!(decode(text.as_bytes()).unwrap(), bytes);
             for at in 0..text.len() {
                 for wrong in [b'=', b'+', b'/', b' ', b'\n', b'.', 0, 0x80, 0xff] {
                     let mut text = text.clone().into_bytes();
                     text[at] = wrong;
-                    assert!(
-                        decode(&text, &mut buffer).is_err(),
-                        "{wrong} at {at} of {len}"
-                    );
+                    assert!(decode(&text).is_err(), "{wrong} at {at} of {len}");
                 }
             }
             if len % 3 != 0 {
@@ -173,10 +157,7 @@ mod tests {
                 let mut text = text.into_bytes();
                 let last = text.len() - 1;
                 text[last] = b'_';
-                assert!(
-                    decode(&text, &mut buffer).is_err(),
-                    "trailing bits at {len}"
-                );
+                assert!(decode(&text).is_err(), "trailing bits at {len}");
             }
         }
     }

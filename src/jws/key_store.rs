@@ -11,10 +11,7 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::header_cache::KnownHeaders;
-use crate::{
-    error::ConfigError,
-    key::{KeySet, VerifyingKey},
-};
+use crate::key::KeySet;
 
 /// A store of the keys in force, which can be replaced as a whole while requests are served.
 ///
@@ -57,9 +54,9 @@ struct KeyStoreInner {
 
 /// A set with its generation and the headers of tokens that it verified.
 pub(crate) struct CurrentKeys {
-    set: KeySet,
-    generation: u64,
-    known_headers: KnownHeaders,
+    pub(super) set: KeySet,
+    pub(crate) generation: u64,
+    pub(super) known_headers: KnownHeaders,
 }
 
 impl CurrentKeys {
@@ -69,18 +66,6 @@ impl CurrentKeys {
             generation,
             known_headers: KnownHeaders::default(),
         }
-    }
-
-    pub(crate) fn set(&self) -> &KeySet {
-        &self.set
-    }
-
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    pub(crate) fn known_headers(&self) -> &KnownHeaders {
-        &self.known_headers
     }
 }
 
@@ -144,19 +129,15 @@ impl KeyStore {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn replace(&self, set: KeySet) -> u64 {
-        let _writing = self
-            .inner
-            .writing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let writing = self.inner.writing.lock();
+        let _writing = writing.unwrap_or_else(PoisonError::into_inner);
         let generation = self.generation();
         if self.load().set == set {
             return generation;
         }
         let generation = generation.wrapping_add(1);
-        self.inner
-            .current
-            .store(Arc::new(CurrentKeys::new(set, generation)));
+        let current = Arc::new(CurrentKeys::new(set, generation));
+        self.inner.current.store(current);
         // From here on, no cache returns a session of the previous set.
         self.inner.generation.store(generation, Ordering::SeqCst);
         generation
@@ -180,22 +161,6 @@ impl From<KeySet> for KeyStore {
     }
 }
 
-impl TryFrom<Vec<VerifyingKey>> for KeyStore {
-    type Error = ConfigError;
-
-    fn try_from(keys: Vec<VerifyingKey>) -> Result<Self, Self::Error> {
-        KeySet::new(keys).map(Self::new)
-    }
-}
-
-impl<const N: usize> TryFrom<[VerifyingKey; N]> for KeyStore {
-    type Error = ConfigError;
-
-    fn try_from(keys: [VerifyingKey; N]) -> Result<Self, Self::Error> {
-        KeySet::new(keys).map(Self::new)
-    }
-}
-
 impl fmt::Debug for KeyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let current = self.load();
@@ -211,6 +176,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::key::VerifyingKey;
 
     #[test]
     fn no_reader_sees_the_previous_set_after_replace_has_returned() {
@@ -226,7 +192,7 @@ mod tests {
                     loop {
                         let least = swapped.load(Ordering::SeqCst);
                         let current = store.load();
-                        let id = current.set().select(None, "HS256").unwrap().id().unwrap();
+                        let id = current.set.select(None, "HS256").unwrap().id().unwrap();
                         assert!(id.parse::<u64>().unwrap() >= least);
                         if least == 1000 {
                             break;

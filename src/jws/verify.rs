@@ -2,13 +2,13 @@
 
 use super::{
     compact::{self, Compact},
-    header::{JoseHeader, check_length, with_header},
+    header::with_header,
     key_store::CurrentKeys,
     token_type::TokenType,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
-    key::{KeySet, SelectError, VerifyingKey},
+    key::{SelectError, VerifyingKey},
     limits::Limits,
 };
 
@@ -24,18 +24,20 @@ pub(crate) fn verify<'t>(
         return Err(SessionError::malformed("the token is too long"));
     }
     let parts = Compact::split(token)?;
-    check_length(parts.header, limits)?;
-    if let Some(known) = keys.known_headers().find(parts.header) {
+    if compact::decoded_len(parts.header.len()) > limits.header_bytes() {
+        return Err(SessionError::malformed("the JOSE header is too long"));
+    }
+    if let Some(known) = keys.known_headers.find(parts.header) {
         let token_type = accept_type(accepted, Some(known.token_type))?;
         verify_signature(&known.key, &parts)?;
         return Ok((token_type, parts.payload));
     }
     with_header(parts.header, limits, |header, is_plain| {
-        let key = select_key(keys.set(), header)?;
+        let key = keys.set.select(header.kid, header.alg)?;
         let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
         verify_signature(key, &parts)?;
         if is_plain {
-            keys.known_headers().remember(parts.header, key, token_type);
+            keys.known_headers.remember(parts.header, key, token_type);
         }
         Ok((token_type, parts.payload))
     })
@@ -50,18 +52,14 @@ fn accept_type(
         .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
 }
 
-/// The key that `kid` and `alg` of the header select (RFC 7517 §4.5, RFC 8725 §3.1).
-fn select_key<'k>(
-    keys: &'k KeySet,
-    header: &JoseHeader<'_>,
-) -> Result<&'k VerifyingKey, SessionError> {
-    keys.select(header.kid, header.alg).map_err(|error| {
-        SessionError::unacceptable(match error {
+impl From<SelectError> for SessionError {
+    fn from(error: SelectError) -> Self {
+        Self::unacceptable(match error {
             SelectError::KidMissing => "it names no key (`kid`), and this service has several",
             SelectError::KidUnknown => "its key (`kid`) is not one of this service's",
             SelectError::AlgorithmMismatch => "its algorithm (`alg`) is not that of the key",
         })
-    })
+    }
 }
 
 fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), SessionError> {
@@ -78,8 +76,10 @@ fn verify_signature(key: &VerifyingKey, parts: &Compact<'_>) -> Result<(), Sessi
 
 #[cfg(test)]
 mod tests {
+    use base64_simd::URL_SAFE_NO_PAD;
+
     use super::*;
-    use crate::jws::KeyStore;
+    use crate::{jws::KeyStore, key::KeySet};
 
     #[test]
     fn the_header_of_a_forged_token_is_not_cached() {
@@ -91,6 +91,30 @@ mod tests {
         let accepted = [TokenType::Session];
         let error = verify(&keys, &accepted, &Limits::default(), forged.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), SessionErrorKind::SignatureInvalid);
-        assert!(keys.known_headers().find(header.as_bytes()).is_none());
+        assert!(keys.known_headers.find(header.as_bytes()).is_none());
+    }
+    #[test]
+    fn the_limit_of_a_header_applies_to_decoded_bytes() {
+        let key = VerifyingKey::hs256([7; 32]).unwrap();
+        let keys = KeyStore::new(KeySet::new([key]).unwrap()).load();
+        for (limits, len, detail) in [
+            (Limits::default(), 4096, "a part is not a JSON object"),
+            (Limits::default(), 4097, "the JOSE header is too long"),
+            (
+                Limits::default().with_header_bytes(2000),
+                2000,
+                "a part is not a JSON object",
+            ),
+            (
+                Limits::default().with_header_bytes(2000),
+                2001,
+                "the JOSE header is too long",
+            ),
+        ] {
+            let header = URL_SAFE_NO_PAD.encode_to_string(vec![b' '; len]);
+            let token = format!("{header}.e30.");
+            let error = verify(&keys, &[], &limits, token.as_bytes()).unwrap_err();
+            assert_eq!(error.detail(), detail, "{len}");
+        }
     }
 }

@@ -50,49 +50,36 @@ named_enum! {
     as_str
 }
 
-/// The family of an algorithm: all but its hash.
+/// The type of key that an algorithm takes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Family {
     Hmac,
     P256,
     P384,
-    RsaPkcs1,
-    RsaPss,
+    Rsa,
     Ed25519,
 }
 
 impl Family {
-    pub(super) const fn is_rsa(self) -> bool {
-        matches!(self, Self::RsaPkcs1 | Self::RsaPss)
-    }
-
-    /// The length of a coordinate and of a scalar of the curve, in bytes.
-    pub(super) const fn coordinate_len(self) -> usize {
+    /// The length of a coordinate and of a scalar of the curve, in bytes; `None` if it is not for
+    /// ECDSA.
+    pub(super) const fn coordinate_len(self) -> Option<usize> {
         match self {
-            Self::P384 => 48,
-            _ => 32,
+            Self::P256 => Some(32),
+            Self::P384 => Some(48),
+            Self::Hmac | Self::Rsa | Self::Ed25519 => None,
         }
     }
 }
 
 impl Algorithm {
-    /// The minimum length of an HMAC secret, that of the hash, in bytes (RFC 7518 §3.2).
-    pub(super) const fn secret_len(self) -> Option<usize> {
-        match self {
-            Self::HS256 => Some(32),
-            Self::HS384 => Some(48),
-            Self::HS512 => Some(64),
-            _ => None,
-        }
-    }
-
     pub(super) const fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
             Self::ES256 => Family::P256,
             Self::ES384 => Family::P384,
-            Self::RS256 | Self::RS384 | Self::RS512 => Family::RsaPkcs1,
-            Self::PS256 | Self::PS384 | Self::PS512 => Family::RsaPss,
+            Self::RS256 | Self::RS384 | Self::RS512 => Family::Rsa,
+            Self::PS256 | Self::PS384 | Self::PS512 => Family::Rsa,
             Self::EdDSA | Self::Ed25519 => Family::Ed25519,
         }
     }

@@ -1,4 +1,6 @@
-//! Minimal DER (X.690): the key structures that the backends do not parse.
+//! Minimal DER (X.690): the key structures that the backends do not parse, and those of JWKs.
+
+use zeroize::Zeroizing;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -42,11 +44,49 @@ pub(super) fn integers<const N: usize>(der: &[u8]) -> Option<[&[u8]; N]> {
     rest.is_empty().then_some(integers)
 }
 
+/// Encodes what [`integers`] decodes; leading zeros are ignored. `None` if it is over 65,535 bytes.
+pub(super) fn of_integers<const N: usize>(integers: [&[u8]; N]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut encoded = Vec::with_capacity(N);
+    for integer in integers {
+        let zeros = integer.iter().take_while(|digit| **digit == 0);
+        let digits = integer.get(zeros.count()..)?;
+        let is_positive = digits.first().is_some_and(|high| *high < 0x80);
+        let sign: &[u8] = if is_positive { &[] } else { &[0] };
+        encoded.push(of_value(INTEGER, &[sign, digits])?);
+    }
+    let parts: Vec<&[u8]> = encoded.iter().map(|integer| integer.as_slice()).collect();
+    of_value(SEQUENCE, &parts)
+}
+
+/// Encodes an `ECPrivateKey` without its optional fields.
+pub(super) fn of_ec_private(scalar: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let scalar = of_value(OCTET_STRING, &[scalar])?;
+    of_value(SEQUENCE, &[&[INTEGER, 1, 1], &scalar])
+}
+
+/// Encodes the `PrivateKeyInfo` of an Ed25519 seed (RFC 8410 §7).
+pub(super) fn of_ed25519_private(seed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let version_and_identifier = &[INTEGER, 1, 0, SEQUENCE, 5, 6, 3, 0x2b, 0x65, 0x70];
+    let seed = of_value(OCTET_STRING, &[&of_value(OCTET_STRING, &[seed])?])?;
+    of_value(SEQUENCE, &[version_and_identifier, &seed])
+}
+
 /// The scalar of an `ECPrivateKey` (RFC 5915), as long as a coordinate of its curve.
 pub(super) fn ec_private(der: &[u8]) -> Option<&[u8]> {
     let (_version, rest) = value(INTEGER, whole(der)?)?;
     let (scalar, _) = value(OCTET_STRING, rest)?;
     Some(scalar)
+}
+
+/// Encodes a value whose content is these parts.
+fn of_value(tag: u8, parts: &[&[u8]]) -> Option<Zeroizing<Vec<u8>>> {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    let header: &[u8] = match u16::try_from(len).ok()?.to_be_bytes() {
+        [0, low @ 0..0x80] => &[tag, low],
+        [0, low] => &[tag, 0x81, low],
+        [high, low] => &[tag, 0x82, high, low],
+    };
+    Some([&[header], parts].concat().concat().into())
 }
 
 /// The content of a sequence that spans all of `der`.
@@ -120,5 +160,34 @@ mod tests {
             assert_eq!(integers::<1>(&der).map(|[only]| only), value, "{integer:?}");
             assert_eq!(integers::<2>(&der), None, "{integer:?}");
         }
+    }
+    #[test]
+    fn encoded_integers_are_decoded_to_the_same() {
+        for len in [0, 1, 127, 128, 129, 255, 256, 1024, 40_000] {
+            for high in [1, 0x7f, 0x80, 0xff] {
+                let mut number = vec![0; len];
+                if let Some(first) = number.first_mut() {
+                    *first = high;
+                }
+                let padded = [&[0, 0], &*number].concat();
+                let der = of_integers([&padded, &[3]]).unwrap();
+                assert_eq!(integers(&der), Some([&*number, &[3]]), "{len} {high}");
+            }
+        }
+        assert_eq!(of_integers([&[1; 70_000]]), None);
+        assert_eq!(of_integers([&[1; 40_000], &[1; 40_000]]), None);
+    }
+
+    #[test]
+    fn encoded_private_keys_are_decoded_to_the_same() {
+        for len in [32, 48] {
+            let secret = vec![7; len];
+            let der = of_ec_private(&secret).unwrap();
+            assert_eq!(ec_private(&der), Some(&*secret));
+        }
+        let der = of_ed25519_private(&[7; 32]).unwrap();
+        let (identifier, key) = private_info(&der).unwrap();
+        assert_eq!(identifier, [6, 3, 0x2b, 0x65, 0x70]);
+        assert_eq!(key, [&[OCTET_STRING, 32][..], &[7; 32]].concat());
     }
 }

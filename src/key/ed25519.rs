@@ -4,58 +4,73 @@
 //! and as R makes a signature that is valid for several keys. ed25519-dalek rejects these points in
 //! strict mode, AWS-LC accepts them.
 
-/// Whether a point's order divides 8, for either sign of its x coordinate.
+/// Whether a point's order divides 8, for either sign of its x coordinate: whether its y coordinate is
+/// 0, 1, one of the two of order 8, −1, or a non-canonical encoding of 0 or 1.
 pub(super) fn is_small_order(point: &[u8; 32]) -> bool {
-    let [low @ .., last] = point;
-    SMALL_ORDER
-        .iter()
-        .any(|[same @ .., top]| same == low && *top == last & 0x7f)
+    let [first, middle @ .., last] = point;
+    match (first, last & 0x7f) {
+        (0 | 1, 0) => *middle == [0; 30],
+        (0x26, 0x05) => *middle == ORDER_8[0],
+        (0xc7, 0x7a) => *middle == ORDER_8[1],
+        // The prime p = 2^255 − 19, as p − 1, p and p + 1.
+        (0xec..=0xee, 0x7f) => *middle == [0xff; 30],
+        _ => false,
+    }
 }
 
-/// Their y coordinates: 0, 1, two of order 8, −1, and the non-canonical encodings of 0 and 1.
-#[rustfmt::skip]
-const SMALL_ORDER: [[u8; 32]; 7] = [
-    [0; 32],
+/// The y coordinates of order 8 without their first and last byte.
+const ORDER_8: [[u8; 30]; 2] = [
     [
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc,
     ],
     [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-        0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03,
     ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-        0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ],
-    PRIME_PLUS[0], PRIME_PLUS[1], PRIME_PLUS[2],
 ];
-
-/// The prime p = 2^255 − 19, as p − 1, p and p + 1.
-const PRIME_PLUS: [[u8; 32]; 3] = {
-    let mut prime = [0xff; 32];
-    prime[0] = 0xed;
-    prime[31] = 0x7f;
-    let mut numbers = [prime; 3];
-    numbers[0][0] = 0xec;
-    numbers[2][0] = 0xee;
-    numbers
-};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::{Algorithm, VerifyingKey, encoded_key::EncodedPublicKey};
+    use crate::key::{Algorithm, VerifyingKey, encoded_key::check_public};
+
+    /// The seven encodings, in hexadecimal, as libsodium lists them.
+    const SMALL_ORDER: [&str; 7] = [
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ];
+
+    fn point(hex: &str) -> [u8; 32] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    #[test]
+    fn a_point_with_one_bit_changed_is_not_of_small_order() {
+        let all = SMALL_ORDER.map(point);
+        for known in all {
+            for bit in 0..255 {
+                let mut other = known;
+                other[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(is_small_order(&other), all.contains(&other), "{other:x?}");
+            }
+        }
+    }
 
     #[test]
     fn a_point_of_small_order_is_rejected_as_a_key() {
-        for point in SMALL_ORDER {
+        for point in SMALL_ORDER.map(point) {
             for sign in [0, 0x80] {
                 let mut point = point;
                 point[31] |= sign;
                 assert!(is_small_order(&point));
-                let encoded = EncodedPublicKey::from_bits(Algorithm::EdDSA, &point);
-                assert_eq!(encoded.err(), Some("the Ed25519 point is of small order"));
+                let checked = check_public(Algorithm::EdDSA, &point);
+                assert_eq!(checked, Err("the Ed25519 point is of small order"));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! HMAC (RFC 2104) for the HS algorithms, with a prepared secret.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, digest::InvalidLength};
 use memchr::memmem;
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
@@ -16,9 +16,16 @@ pub(super) enum HmacKey {
     Sha512(Hmac<Sha512>),
 }
 
+type Prepare = fn(&[u8]) -> Result<HmacKey, InvalidLength>;
+
 impl HmacKey {
     pub(super) fn new(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
-        let needed = algorithm.secret_len().ok_or("not an HMAC algorithm")?;
+        let (needed, prepare): (usize, Prepare) = match algorithm {
+            Algorithm::HS256 => (32, |secret| Hmac::new_from_slice(secret).map(Self::Sha256)),
+            Algorithm::HS384 => (48, |secret| Hmac::new_from_slice(secret).map(Self::Sha384)),
+            Algorithm::HS512 => (64, |secret| Hmac::new_from_slice(secret).map(Self::Sha512)),
+            _ => return Err("not an HMAC algorithm".into()),
+        };
         if looks_like_key(secret) {
             return Err("the secret is the text of a key; a public key is not a secret".into());
         }
@@ -30,12 +37,7 @@ impl HmacKey {
             )
             .into());
         }
-        let key = match algorithm {
-            Algorithm::HS256 => Hmac::new_from_slice(secret).map(Self::Sha256),
-            Algorithm::HS384 => Hmac::new_from_slice(secret).map(Self::Sha384),
-            _ => Hmac::new_from_slice(secret).map(Self::Sha512),
-        };
-        key.or(Err("the secret is invalid".into()))
+        prepare(secret).or(Err("the secret is invalid".into()))
     }
 
     /// Verifies in a time that depends on the lengths alone.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Algorithm, KeySet, Reason, SigningKey, VerifyingKey, der,
-    encoded_key::{EncodedPrivateKey, EncodedPublicKey, INVALID, UNFIT},
+    encoded_key::{INVALID, UNFIT, private_of_pkcs8, public_of_spki},
 };
 use crate::error::ConfigError;
 
@@ -93,17 +93,21 @@ fn error(reason: Reason) -> ConfigError {
 
 fn verifying(algorithm: TheirAlgorithm, key: &DecodingKey) -> Result<VerifyingKey, Reason> {
     let algorithm = algorithm_of(algorithm, key.family())?;
-    let encoded = match key.kind() {
+    let components;
+    let encoded: &[u8] = match key.kind() {
         DecodingKeyKind::SecretOrDer(secret) if key.family() == AlgorithmFamily::Hmac => {
             return VerifyingKey::hmac(algorithm, secret);
         }
         DecodingKeyKind::SecretOrDer(der) if der::public_info(der).is_some() => {
-            EncodedPublicKey::from_spki(algorithm, der)
+            public_of_spki(algorithm, der)?
         }
-        DecodingKeyKind::SecretOrDer(bits) => EncodedPublicKey::from_bits(algorithm, bits),
-        DecodingKeyKind::RsaModulusExponent { n, e } => EncodedPublicKey::rsa(n, e),
+        DecodingKeyKind::SecretOrDer(key) => key,
+        DecodingKeyKind::RsaModulusExponent { n, e } => {
+            components = der::of_integers([n, e]).ok_or(INVALID)?;
+            &components
+        }
     };
-    Ok(VerifyingKey::public(algorithm, encoded?)?)
+    Ok(VerifyingKey::public(algorithm, encoded)?)
 }
 
 fn signing(algorithm: TheirAlgorithm, key: &EncodingKey) -> Result<SigningKey, Reason> {
@@ -111,12 +115,10 @@ fn signing(algorithm: TheirAlgorithm, key: &EncodingKey) -> Result<SigningKey, R
     let bytes = key.as_bytes();
     let encoded = match key.family() {
         AlgorithmFamily::Hmac => return SigningKey::hmac(algorithm, bytes),
-        _ if der::private_info(bytes).is_some() => EncodedPrivateKey::from_pkcs8(algorithm, bytes),
-        AlgorithmFamily::Rsa => EncodedPrivateKey::from_pkcs1(algorithm, bytes),
-        AlgorithmFamily::Ec => EncodedPrivateKey::from_sec1(algorithm, bytes),
-        AlgorithmFamily::Ed => Err(INVALID),
+        _ if der::private_info(bytes).is_some() => private_of_pkcs8(algorithm, bytes)?,
+        _ => bytes,
     };
-    Ok(SigningKey::private(algorithm, &encoded?)?)
+    Ok(SigningKey::private(algorithm, encoded)?)
 }
 
 /// Converts an algorithm, which must be of the key's family.

@@ -8,9 +8,7 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
-    Algorithm, Reason, SigningKey, VerifyingKey,
-    algorithm::Family,
-    encoded_key::{EncodedPrivateKey, EncodedPublicKey},
+    Algorithm, Reason, SigningKey, VerifyingKey, algorithm::Family, der, encoded_key::INVALID,
 };
 use crate::error::ConfigError;
 
@@ -37,7 +35,8 @@ impl VerifyingKey {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        with(json.as_ref(), |jwk| jwk.verifying_key(&[]))
+        Json::parse(json.as_ref())
+            .and_then(|json| Jwk::of(&json.0)?.verifying_key(&[]))
             .map_err(|reason| ConfigError::new("from_jwk", reason))
     }
 
@@ -60,8 +59,12 @@ impl VerifyingKey {
     /// ```
     #[must_use]
     pub fn to_jwk(&self) -> Option<String> {
-        let public = self.encoded()?;
-        Some(to_json(public, self.algorithm(), self.id()))
+        let members = self.required_members()?;
+        let id = self.id().map(|id| format!(r#","kid":{}"#, Value::from(id)));
+        let (algorithm, id) = (self.algorithm(), id.unwrap_or_default());
+        Some(format!(
+            r#"{{{members},"alg":"{algorithm}","use":"sig"{id}}}"#
+        ))
     }
 
     /// The SHA-256 thumbprint of the public key in base64url (RFC 7638), which makes a good id.
@@ -84,7 +87,34 @@ impl VerifyingKey {
     /// ```
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
-        self.encoded().map(thumbprint)
+        let digest = Sha256::digest(format!("{{{}}}", self.required_members()?));
+        Some(URL_SAFE_NO_PAD.encode_to_string(digest))
+    }
+
+    /// The required members in lexicographic order without white space (RFC 7638 §3.2, RFC 8037 §2).
+    #[expect(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        reason = "the key was made by `check_public`: a byte 4 precedes both coordinates"
+    )]
+    fn required_members(&self) -> Option<String> {
+        let key = self.encoded()?;
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
+        let ec = |crv| {
+            let (x, y) = key[1..].split_at(key.len() / 2);
+            let (x, y) = (encode(x), encode(y));
+            format!(r#""crv":"{crv}","kty":"EC","x":"{x}","y":"{y}""#)
+        };
+        Some(match self.algorithm().family() {
+            Family::P256 => ec("P-256"),
+            Family::P384 => ec("P-384"),
+            Family::Ed25519 => format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, encode(key)),
+            Family::Rsa => {
+                let [n, e] = der::integers(key).expect("two integers").map(encode);
+                format!(r#""e":"{e}","kty":"RSA","n":"{n}""#)
+            }
+            Family::Hmac => return None,
+        })
     }
 }
 
@@ -112,13 +142,14 @@ impl SigningKey {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        with(json.as_ref(), |jwk| jwk.signing_key())
+        Json::parse(json.as_ref())
+            .and_then(|json| Jwk::of(&json.0)?.signing_key())
             .map_err(|reason| ConfigError::new("from_jwk", reason))
     }
 }
 
 /// A JSON value whose strings are zeroed on drop, since some may be secrets.
-pub(super) struct Json(Value);
+pub(super) struct Json(pub(super) Value);
 
 impl Json {
     /// Parses JSON. A byte order mark in front is ignored (RFC 8259 §8.1).
@@ -127,10 +158,6 @@ impl Json {
         // The error of serde would quote the input.
         let value = serde_json::from_slice(json);
         value.map(Self).or(Err("the text is not JSON".into()))
-    }
-
-    pub(super) fn get(&self) -> &Value {
-        &self.0
     }
 }
 
@@ -149,52 +176,6 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// Parses one key and passes it to `read`.
-pub(super) fn with<T>(
-    json: &[u8],
-    read: impl FnOnce(&Jwk<'_>) -> Result<T, Reason>,
-) -> Result<T, Reason> {
-    let json = Json::parse(json)?;
-    read(&Jwk::of(json.get())?)
-}
-
-/// Encodes a public key with its algorithm and id, so that [`Jwk`] can read it.
-pub(super) fn to_json(key: &EncodedPublicKey, algorithm: Algorithm, id: Option<&str>) -> String {
-    let id = id.map_or_else(String::new, |id| format!(r#","kid":{}"#, Value::from(id)));
-    let members = required_members(key);
-    format!(r#"{{{members},"alg":"{algorithm}","use":"sig"{id}}}"#)
-}
-
-/// The thumbprint of RFC 7638 §3, with SHA-256.
-pub(super) fn thumbprint(key: &EncodedPublicKey) -> String {
-    let digest = Sha256::digest(format!("{{{}}}", required_members(key)));
-    URL_SAFE_NO_PAD.encode_to_string(digest)
-}
-
-/// The required members in lexicographic order without white space (RFC 7638 §3.2, RFC 8037 §2).
-fn required_members(key: &EncodedPublicKey) -> String {
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode_to_string(bytes);
-    match key {
-        EncodedPublicKey::Ec(point) => {
-            #[expect(
-                clippy::indexing_slicing,
-                reason = "a byte 4 precedes both coordinates"
-            )]
-            let coordinates = &point[1..];
-            let (x, y) = coordinates.split_at(coordinates.len() / 2);
-            let crv = if x.len() == 48 { "P-384" } else { "P-256" };
-            let (x, y) = (encode(x), encode(y));
-            format!(r#""crv":"{crv}","kty":"EC","x":"{x}","y":"{y}""#)
-        }
-        EncodedPublicKey::Ed25519(x) => {
-            format!(r#""crv":"Ed25519","kty":"OKP","x":"{}""#, encode(x))
-        }
-        EncodedPublicKey::Rsa { n, e } => {
-            format!(r#""e":"{}","kty":"RSA","n":"{}""#, encode(e), encode(n))
-        }
-    }
-}
-
 /// A JSON Web Key whose members are not checked yet.
 ///
 /// A `null` member counts as absent, and members of other key types are ignored (RFC 7517 §4).
@@ -209,78 +190,77 @@ impl<'a> Jwk<'a> {
     /// Converts to a key that verifies. A key without `alg` takes its algorithm from `fallback`.
     pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Reason> {
         self.check_use("verify")?;
-        let algorithm = self.algorithm(fallback)?;
-        let key = match algorithm.family() {
-            Family::Hmac => VerifyingKey::hmac(algorithm, &self.bytes("k")?)?,
-            family => {
-                let encoded = if family.is_rsa() {
-                    self.check_two_primes()?;
-                    EncodedPublicKey::rsa(&self.bytes("n")?, &self.bytes("e")?)
-                } else {
-                    EncodedPublicKey::from_bits(algorithm, &self.point(algorithm)?)
-                };
-                VerifyingKey::public(algorithm, encoded?)?
-            }
-        };
-        Ok(match self.text("kid")? {
-            Some(id) => key.with_id(id),
-            None => key,
-        })
+        self.public_part(self.algorithm(fallback)?)
     }
 
     /// Converts to a key that signs.
     pub(super) fn signing_key(&self) -> Result<SigningKey, Reason> {
         self.check_use("sign")?;
         let algorithm = self.algorithm(&[])?;
-        let family = algorithm.family();
-        let key = if family == Family::Hmac {
-            SigningKey::hmac(algorithm, &self.bytes("k")?)?
-        } else if self.text("d")?.is_none() {
-            return Err("the key has no private part".into());
-        } else if family.is_rsa() {
-            self.check_two_primes()?;
-            let mut parts: [Zeroizing<Vec<u8>>; 8] = Default::default();
-            let names = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
-            for (part, name) in parts.iter_mut().zip(names) {
-                *part = self.bytes(name)?;
-            }
-            let encoded = EncodedPrivateKey::rsa(parts.each_ref().map(|part| part.as_slice()))?;
-            SigningKey::private(algorithm, &encoded)?
-        } else {
-            let (d, point) = (&*self.bytes("d")?, &*self.point(algorithm)?);
-            if family == Family::Ed25519 {
-                let encoded = EncodedPrivateKey::Ed25519 {
-                    seed: d,
-                    public: point,
-                };
-                SigningKey::private(algorithm, &encoded)?
-            } else if d.len() == family.coordinate_len() {
-                SigningKey::private(algorithm, &EncodedPrivateKey::Ec { d, point })?
-            } else {
-                let reason = "the private part does not have its full length (RFC 7518 §6.2.2.1)";
-                return Err(reason.into());
+        let verifying = self.public_part(algorithm)?;
+        let private = match algorithm.family() {
+            Family::Hmac => None,
+            _ if self.text("d")?.is_none() => return Err("the key has no private part".into()),
+            family => {
+                let der = self.private_part(family)?.ok_or(INVALID)?;
+                let key = SigningKey::private(algorithm, &der)?;
+                if key.verifying.encoded() != verifying.encoded() {
+                    return Err(INVALID.into());
+                }
+                key.private
             }
         };
-        Ok(match self.text("kid")? {
-            Some(id) => key.with_id(id),
-            None => key,
+        Ok(SigningKey { verifying, private })
+    }
+
+    /// The key that verifies, with its id; for HMAC it is the secret.
+    fn public_part(&self, algorithm: Algorithm) -> Result<VerifyingKey, Reason> {
+        let family = algorithm.family();
+        let mut key = match family {
+            Family::Hmac => VerifyingKey::hmac(algorithm, &self.bytes("k")?)?,
+            Family::Ed25519 => VerifyingKey::public(algorithm, &self.bytes("x")?)?,
+            // Without multi-prime RSA, a key with `oth` must not be used, even to verify (RFC 7518
+            // §6.3.2.7).
+            Family::Rsa if !matches!(self.list("oth"), Ok([])) => {
+                return Err("an RSA key of more than two primes is not supported".into());
+            }
+            Family::Rsa => {
+                let key = der::of_integers([&self.bytes("n")?, &self.bytes("e")?]);
+                VerifyingKey::public(algorithm, &key.ok_or(INVALID)?)?
+            }
+            Family::P256 | Family::P384 => {
+                let (x, y) = (self.octets("x", family)?, self.octets("y", family)?);
+                VerifyingKey::public(algorithm, &[&[4][..], &x, &y].concat())?
+            }
+        };
+        key.id = self.text("kid")?.map(Into::into);
+        Ok(key)
+    }
+
+    /// The private key in the encoding of the family; `None` if it is too long for any.
+    fn private_part(&self, family: Family) -> Result<Option<Zeroizing<Vec<u8>>>, Reason> {
+        Ok(match family {
+            Family::Rsa => {
+                let mut parts: [Zeroizing<Vec<u8>>; 9] = Default::default();
+                let names = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
+                for (part, name) in parts.iter_mut().skip(1).zip(names) {
+                    *part = self.bytes(name)?;
+                }
+                der::of_integers(parts.each_ref().map(|part| part.as_slice()))
+            }
+            Family::Ed25519 => der::of_ed25519_private(&self.bytes("d")?),
+            family => der::of_ec_private(&self.octets("d", family)?),
         })
     }
 
     /// Checks that `use` (RFC 7517 §4.2) and `key_ops` (§4.3) allow the operation and are consistent.
     fn check_use(&self, operation: &str) -> Result<(), Reason> {
-        let is_for_signatures = match self.text("use")? {
-            None => false,
-            Some("sig") => true,
-            Some(_) => return Err("its `use` is not `sig`".into()),
-        };
-        let operations = match self.0.get("key_ops") {
-            None | Some(Value::Null) => return Ok(()),
-            Some(Value::Array(operations)) if operations.is_empty() => return Ok(()),
-            Some(Value::Array(operations)) => operations,
-            Some(_) => return Err("its `key_ops` are not a list".into()),
-        };
-        if !operations.iter().any(|name| name == operation) {
+        let purpose = self.text("use")?;
+        if purpose.is_some_and(|purpose| purpose != "sig") {
+            return Err("its `use` is not `sig`".into());
+        }
+        let operations = self.list("key_ops")?;
+        if !operations.is_empty() && !operations.iter().any(|name| name == operation) {
             return Err("its `key_ops` do not allow it".into());
         }
         let mut seen = HashSet::new();
@@ -289,33 +269,23 @@ impl<'a> Jwk<'a> {
             if !seen.insert(name) {
                 return Err("its `key_ops` name one twice".into());
             }
-            if is_for_signatures && !matches!(name, "sign" | "verify") {
+            if purpose.is_some() && !matches!(name, "sign" | "verify") {
                 return Err("its `use` and `key_ops` contradict each other".into());
             }
         }
         Ok(())
     }
 
-    /// Rejects a key with more than two primes: an implementation without multi-prime RSA must not
-    /// use a key with `oth`, even to verify (RFC 7518 §6.3.2.7).
-    fn check_two_primes(&self) -> Result<(), Reason> {
-        match self.0.get("oth") {
-            None | Some(Value::Null) => Ok(()),
-            Some(Value::Array(primes)) if primes.is_empty() => Ok(()),
-            Some(_) => Err("an RSA key of more than two primes is not supported".into()),
-        }
-    }
-
     /// The algorithm: the key's `alg`, else the one of `fallback` for its type, else the one of its
     /// curve.
     fn algorithm(&self, fallback: &[Algorithm]) -> Result<Algorithm, Reason> {
-        let (families, of_curve): (&[_], _) = match self.text("kty")? {
-            Some("oct") => (&[Family::Hmac], None),
-            Some("RSA") => (&[Family::RsaPkcs1, Family::RsaPss], None),
+        let (family, of_curve) = match self.text("kty")? {
+            Some("oct") => (Family::Hmac, None),
+            Some("RSA") => (Family::Rsa, None),
             Some(kty @ ("EC" | "OKP")) => match (kty, self.text("crv")?) {
-                ("EC", Some("P-256")) => (&[Family::P256], Some(Algorithm::ES256)),
-                ("EC", Some("P-384")) => (&[Family::P384], Some(Algorithm::ES384)),
-                ("OKP", Some("Ed25519")) => (&[Family::Ed25519], Some(Algorithm::EdDSA)),
+                ("EC", Some("P-256")) => (Family::P256, Some(Algorithm::ES256)),
+                ("EC", Some("P-384")) => (Family::P384, Some(Algorithm::ES384)),
+                ("OKP", Some("Ed25519")) => (Family::Ed25519, Some(Algorithm::EdDSA)),
                 _ => return Err("its curve is not supported".into()),
             },
             Some(_) => return Err("its type (`kty`) is not supported".into()),
@@ -324,34 +294,30 @@ impl<'a> Jwk<'a> {
             }
             None => return Err("`kty` is missing".into()),
         };
-        let fits = |algorithm: &Algorithm| families.contains(&algorithm.family());
+        let fits = |algorithm: &Algorithm| algorithm.family() == family;
         let algorithm = match self.text("alg")? {
-            Some(name) => Some(name.parse().or(Err("its algorithm is not supported"))?),
-            None => fallback.iter().copied().find(fits).or(of_curve),
+            Some(name) => name.parse().or(Err("its algorithm is not supported"))?,
+            None => (fallback.iter().copied().find(fits).or(of_curve))
+                .ok_or("it names no algorithm (`alg`), and none is named for its type")?,
         };
-        match algorithm {
-            Some(algorithm) if fits(&algorithm) => Ok(algorithm),
-            Some(_) => Err("its algorithm does not fit its type or curve".into()),
-            None => Err("it names no algorithm (`alg`), and none is named for its type".into()),
-        }
+        let unfit = "its algorithm does not fit its type or curve";
+        fits(&algorithm).then_some(algorithm).ok_or(unfit.into())
     }
 
-    /// The raw Ed25519 key, or the uncompressed point of an EC key, whose coordinates have their
-    /// full length (RFC 7518 §6.2.1.2).
-    fn point(&self, algorithm: Algorithm) -> Result<Zeroizing<Vec<u8>>, Reason> {
-        if algorithm.family() == Family::Ed25519 {
-            return self.bytes("x");
+    /// Decodes a coordinate or scalar, which has its full length (RFC 7518 §6.2.1.2, §6.2.2.1).
+    fn octets(&self, name: &str, family: Family) -> Result<Zeroizing<Vec<u8>>, Reason> {
+        let octets = self.bytes(name)?;
+        let is_full = Some(octets.len()) == family.coordinate_len();
+        let reason = || format!("its `{name}` does not have its full length (RFC 7518 §6.2.1.2)");
+        is_full.then_some(octets).ok_or_else(|| reason().into())
+    }
+
+    fn list(&self, name: &str) -> Result<&'a [Value], Reason> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(&[]),
+            Some(Value::Array(items)) => Ok(items),
+            Some(_) => Err(format!("its `{name}` is not a list").into()),
         }
-        let mut point = vec![4];
-        for name in ["x", "y"] {
-            let coordinate = self.bytes(name)?;
-            if coordinate.len() != algorithm.family().coordinate_len() {
-                let reason = "a coordinate does not have its full length (RFC 7518 §6.2.1.2)";
-                return Err(reason.into());
-            }
-            point.extend_from_slice(&coordinate);
-        }
-        Ok(point.into())
     }
 
     fn text(&self, name: &str) -> Result<Option<&'a str>, Reason> {

@@ -1,8 +1,8 @@
 //! The constructors that `SigningKey` and `VerifyingKey` share.
 
-/// Defines the constructors of a key type by its `hmac` and `pem`; `$half` is `private` or `public`.
+/// Defines the constructors of a key type by its `hmac` and its constructor `private` or `public`.
 macro_rules! named_constructors {
-    ($type:ident, $half:literal) => {
+    ($type:ident, $half:ident) => {
         $crate::key::macros::named_constructors! {
             @secret $type,
             hs256: HS256 32,
@@ -21,6 +21,12 @@ macro_rules! named_constructors {
             ps384_pem: PS384 "rsa",
             ps512_pem: PS512 "rsa",
         }
+
+        fn pem(option: &'static str, algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
+            $crate::key::pem::Section::decode(pem)
+                .and_then(|section| Self::$half(algorithm, section.$half(algorithm)?))
+                .map_err(|reason| ConfigError::new(option, reason))
+        }
     };
     (@secret $type:ident, $($name:ident: $algorithm:ident $bytes:literal,)*) => {$(
         #[doc = concat!("Creates a key for ", stringify!($algorithm), " from a secret of ", $bytes, " bytes or more (RFC 7518 §3.2).")]
@@ -37,8 +43,7 @@ macro_rules! named_constructors {
         /// ```
         #[doc = concat!("use tower_session_token::{Algorithm, ", stringify!($type), "};")]
         ///
-        #[doc = concat!("# let secret = [7; ", $bytes, "];")]
-        #[doc = concat!("let key = ", stringify!($type), "::", stringify!($name), "(secret)?;")]
+        #[doc = concat!("let key = ", stringify!($type), "::", stringify!($name), "([7; ", $bytes, "])?;")]
         #[doc = concat!("assert_eq!(key.algorithm(), Algorithm::", stringify!($algorithm), ");")]
         #[doc = concat!("assert!(", stringify!($type), "::", stringify!($name), "(\"too short\").is_err());")]
         /// # Ok::<(), tower_session_token::ConfigError>(())
@@ -48,7 +53,7 @@ macro_rules! named_constructors {
                 .map_err(|reason| ConfigError::new(stringify!($name), reason))
         }
     )*};
-    (@pem $type:ident, $half:literal, $($name:ident: $algorithm:ident $file:literal,)*) => {$(
+    (@pem $type:ident, $half:ident, $($name:ident: $algorithm:ident $file:literal,)*) => {$(
         #[doc = concat!("Decodes a key for ", stringify!($algorithm), " from PEM; see [`from_pem`](Self::from_pem).")]
         ///
         /// # Errors
@@ -60,14 +65,13 @@ macro_rules! named_constructors {
         /// ```
         #[doc = concat!("use tower_session_token::{Algorithm, ", stringify!($type), "};")]
         ///
-        #[doc = concat!("let pem = std::fs::read(\"tests/keys/", $file, ".", $half, ".pem\")?;")]
+        #[doc = concat!("let pem = std::fs::read(\"tests/keys/", $file, ".", stringify!($half), ".pem\")?;")]
         #[doc = concat!("let key = ", stringify!($type), "::", stringify!($name), "(pem)?;")]
         #[doc = concat!("assert_eq!(key.algorithm(), Algorithm::", stringify!($algorithm), ");")]
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         pub fn $name(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-            Self::pem(Algorithm::$algorithm, pem.as_ref())
-                .map_err(|reason| ConfigError::new(stringify!($name), reason))
+            Self::pem(stringify!($name), Algorithm::$algorithm, pem.as_ref())
         }
     )*};
 }

@@ -4,7 +4,6 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use super::{
     Algorithm, Reason, VerifyingKey,
-    algorithm::Family,
     jwk::{Json, Jwk},
 };
 use crate::error::ConfigError;
@@ -193,7 +192,10 @@ impl KeySet {
         json: impl AsRef<[u8]>,
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
-        if !each_of_another_type(algorithms) {
+        // Between two, a key without `alg` could not choose.
+        let mut families = HashSet::new();
+        let is_new = |algorithm: &Algorithm| families.insert(algorithm.family());
+        if !algorithms.iter().all(is_new) {
             let reason = "two algorithms are for the same type of key";
             return Err(ConfigError::new("algorithms", reason));
         }
@@ -202,41 +204,39 @@ impl KeySet {
 
     fn of_jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, Reason> {
         let json = Json::parse(json)?;
-        let Some(keys) = json.get().get("keys").and_then(|keys| keys.as_array()) else {
-            return Err(if json.get().get("kty").is_some() {
+        let Some(values) = json.0.get("keys").and_then(|keys| keys.as_array()) else {
+            return Err(if json.0.get("kty").is_some() {
                 "it is a single JWK, which `from_jwk` of a key reads".into()
             } else {
                 "it has no list `keys`, as a JWK Set has (RFC 7517 §5)".into()
             });
         };
-        let (mut used, mut skipped, mut names) = (Vec::new(), Vec::new(), HashSet::new());
-        for (position, value) in (1..).zip(keys) {
-            let key = Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms));
-            let key = key.and_then(|key| {
-                let name = key.id().map(|id| (id.to_owned(), key.algorithm()));
-                let is_first = name.is_none_or(|name| names.insert(name));
-                is_first
-                    .then_some(key)
-                    .ok_or("a key before it has the same `kid` and `alg`".into())
-            });
-            match key {
-                Ok(key) => used.push((position, key)),
+        let (mut usable, mut skipped) = (Vec::new(), Vec::new());
+        for (position, value) in (1..).zip(values) {
+            match Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms)) {
+                Ok(key) => usable.push((position, key)),
                 Err(reason) => skipped.push(SkippedKey { position, reason }),
             }
         }
-        if used.len() > 1 {
-            let anonymous = used.extract_if(.., |(_, key)| key.id().is_none());
-            skipped.extend(anonymous.map(|(position, _)| SkippedKey {
-                position,
-                reason: "it has no `kid`, and other keys are usable".into(),
-            }));
+        // Stable, so that the first of several keys with one name stays the first.
+        usable.sort_by(|(_, a), (_, b)| name_of(a).cmp(&name_of(b)));
+        let is_single = usable.len() == 1;
+        let mut keys: Vec<VerifyingKey> = Vec::new();
+        for (position, key) in usable {
+            let reason = if key.id().is_none() && !is_single {
+                "it has no `kid`, and other keys are usable".into()
+            } else if keys.last().map(name_of) == Some(name_of(&key)) {
+                "a key before it has the same `kid` and `alg`".into()
+            } else {
+                keys.push(key);
+                continue;
+            };
+            skipped.push(SkippedKey { position, reason });
         }
         skipped.sort_by_key(SkippedKey::position);
-        if used.is_empty() {
+        if keys.is_empty() {
             return Err(no_key(&skipped));
         }
-        let mut keys: Vec<_> = used.into_iter().map(|(_, key)| key).collect();
-        keys.sort_by(|a, b| name_of(a).cmp(&name_of(b)));
         Ok(Self {
             keys: keys.into(),
             skipped: skipped.into(),
@@ -283,43 +283,26 @@ impl KeySet {
         kid: Option<&str>,
         alg: &str,
     ) -> Result<&VerifyingKey, SelectError> {
-        let (first, kid) = match (&*self.keys, kid) {
-            ([only], None) => (0, only.id()),
-            ([only], Some(_)) if only.id().is_none() => (0, None),
+        let kid = match (&*self.keys, kid) {
+            ([only], None) => only.id(),
+            ([only], Some(_)) if only.id().is_none() => None,
             (_, None) => return Err(SelectError::KidMissing),
-            (keys, kid) => (keys.partition_point(|key| key.id() < kid), kid),
+            _ => kid,
         };
-        let mut error = SelectError::KidUnknown;
-        for key in self
-            .keys
-            .iter()
-            .skip(first)
-            .take_while(|key| key.id() == kid)
-        {
-            if key.algorithm().as_str() == alg {
-                return Ok(key);
-            }
-            error = SelectError::AlgorithmMismatch;
+        let at = self.keys.partition_point(|key| name_of(key) < (kid, alg));
+        // A key with this `kid` and another `alg` is a neighbour.
+        let mut nearest = self.keys.iter().skip(at.saturating_sub(1)).take(2);
+        match self.keys.get(at) {
+            Some(key) if name_of(key) == (kid, alg) => Ok(key),
+            _ if nearest.any(|key| key.id() == kid) => Err(SelectError::AlgorithmMismatch),
+            _ => Err(SelectError::KidUnknown),
         }
-        Err(error)
     }
 }
 
 /// The id and algorithm that select a key.
 fn name_of(key: &VerifyingKey) -> (Option<&str>, &'static str) {
     (key.id(), key.algorithm().as_str())
-}
-
-/// Whether no two algorithms are for the same type of key, between which a key without `alg` could
-/// not choose.
-fn each_of_another_type(algorithms: &[Algorithm]) -> bool {
-    let mut types = HashSet::new();
-    algorithms.iter().all(|algorithm| {
-        types.insert(match algorithm.family() {
-            Family::RsaPss => Family::RsaPkcs1,
-            family => family,
-        })
-    })
 }
 
 /// The reason why a set has no usable key, with the first five reasons of its keys.

@@ -5,11 +5,8 @@ use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
 
 use super::{
-    Algorithm, Reason, VerifyingKey,
-    backend::{self, PrivateKey},
-    encoded_key::{EncodedPrivateKey, INVALID},
+    Algorithm, Reason, VerifyingKey, algorithm::Family, backend, encoded_key,
     macros::named_constructors,
-    pem,
 };
 use crate::error::ConfigError;
 
@@ -28,17 +25,13 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone)]
 pub struct SigningKey {
-    verifying: VerifyingKey,
+    pub(super) verifying: VerifyingKey,
     /// `None` for HMAC: the secret of `verifying` signs too.
-    private: Option<Arc<PrivateKey>>,
+    pub(super) private: Option<Arc<backend::PrivateKey>>,
 }
 
-/// The failure of a prepared key, which only a lack of random data causes.
-#[derive(Debug)]
-pub(crate) struct SigningFailed;
-
 impl SigningKey {
-    named_constructors!(SigningKey, "private");
+    named_constructors!(SigningKey, private);
 
     /// Decodes an unencrypted private key from a PEM text with one key (RFC 7468).
     ///
@@ -61,10 +54,10 @@ impl SigningKey {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::pem(algorithm, pem.as_ref()).map_err(|reason| ConfigError::new("from_pem", reason))
+        Self::pem("from_pem", algorithm, pem.as_ref())
     }
 
-    /// Generates a random key without an id: RSA of 2,048 bits, HMAC of the length of the hash.
+    /// Generates a random key without an id: RSA of 2,048 bits, HMAC of 64 bytes.
     ///
     /// The private part cannot be exported, so the key is lost when the process ends.
     ///
@@ -83,22 +76,17 @@ impl SigningKey {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn generate(algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let generate = || match algorithm.secret_len() {
-            Some(len) => {
-                let mut secret = Zeroizing::new(vec![0; len]);
-                backend::fill_random(&mut secret)?;
-                Self::hmac(algorithm, &secret).ok()
+        let generate = || {
+            if algorithm.family() == Family::Hmac {
+                let mut secret = Zeroizing::new([0; 64]);
+                backend::fill_random(&mut *secret)?;
+                Self::hmac(algorithm, &*secret).ok()
+            } else {
+                Self::of_private(algorithm, backend::PrivateKey::generate(algorithm)?).ok()
             }
-            None => Self::of_private(algorithm, PrivateKey::generate(algorithm)?).ok(),
         };
-        generate().ok_or(ConfigError::new(
-            "generate",
-            "the system has no random data",
-        ))
-    }
-
-    fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
-        pem::with_private(algorithm, pem, |encoded| Self::private(algorithm, encoded))
+        let reason = "the system has no random data";
+        generate().ok_or(ConfigError::new("generate", reason))
     }
 
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
@@ -108,19 +96,17 @@ impl SigningKey {
         })
     }
 
-    pub(super) fn private(
-        algorithm: Algorithm,
-        encoded: &EncodedPrivateKey<'_>,
-    ) -> Result<Self, &'static str> {
-        Self::of_private(algorithm, PrivateKey::new(algorithm, encoded)?)
+    /// Prepares a private key in the encoding of the algorithm's family.
+    pub(super) fn private(algorithm: Algorithm, der: &[u8]) -> Result<Self, &'static str> {
+        encoded_key::check_private(algorithm, der)?;
+        let key = backend::PrivateKey::new(algorithm, der).ok_or(encoded_key::INVALID)?;
+        Self::of_private(algorithm, key)
     }
 
-    fn of_private(algorithm: Algorithm, key: PrivateKey) -> Result<Self, &'static str> {
-        let public = key.public(algorithm).ok_or(INVALID)?;
-        Ok(Self {
-            verifying: VerifyingKey::public(algorithm, public)?,
-            private: Some(Arc::new(key)),
-        })
+    fn of_private(algorithm: Algorithm, key: backend::PrivateKey) -> Result<Self, &'static str> {
+        let verifying = VerifyingKey::public(algorithm, &key.public())?;
+        let private = Some(Arc::new(key));
+        Ok(Self { verifying, private })
     }
 
     /// Sets the id that becomes a token's `kid` (RFC 7515 §4.1.4).
@@ -168,12 +154,12 @@ impl SigningKey {
         self.verifying.clone()
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SigningFailed> {
-        let signature = match &self.private {
+    /// Signs a message; `None` if the system has no random data.
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        match &self.private {
             Some(key) => key.sign(message),
             None => self.verifying.hmac_tag(message),
-        };
-        signature.ok_or(SigningFailed)
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Algorithm, Reason, backend::PublicKey, encoded_key::EncodedPublicKey, hmac::HmacKey,
-    macros::named_constructors, pem,
+    Algorithm, Reason, backend::PublicKey, encoded_key, hmac::HmacKey, macros::named_constructors,
 };
 use crate::error::ConfigError;
 
@@ -26,18 +25,19 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 pub struct VerifyingKey {
     algorithm: Algorithm,
-    id: Option<Arc<str>>,
+    pub(super) id: Option<Arc<str>>,
     prepared: Arc<PreparedKey>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "each key has one, in an `Arc`")]
 enum PreparedKey {
     Hmac(HmacKey),
-    Public(PublicKey, EncodedPublicKey),
+    /// The prepared key and its encoding.
+    Public(PublicKey, Box<[u8]>),
 }
 
 impl VerifyingKey {
-    named_constructors!(VerifyingKey, "public");
+    named_constructors!(VerifyingKey, public);
 
     /// Decodes a public key from a PEM text with one key (RFC 7468).
     ///
@@ -61,24 +61,20 @@ impl VerifyingKey {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::pem(algorithm, pem.as_ref()).map_err(|reason| ConfigError::new("from_pem", reason))
-    }
-
-    fn pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, &'static str> {
-        Self::public(algorithm, pem::public(algorithm, pem)?)
+        Self::pem("from_pem", algorithm, pem.as_ref())
     }
 
     pub(super) fn hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Reason> {
-        let key = HmacKey::new(algorithm, secret)?;
-        Ok(Self::new(algorithm, PreparedKey::Hmac(key)))
+        let prepared = PreparedKey::Hmac(HmacKey::new(algorithm, secret)?);
+        Ok(Self::new(algorithm, prepared))
     }
 
-    pub(super) fn public(
-        algorithm: Algorithm,
-        encoded: EncodedPublicKey,
-    ) -> Result<Self, &'static str> {
-        let key = PublicKey::new(algorithm, &encoded)?;
-        Ok(Self::new(algorithm, PreparedKey::Public(key, encoded)))
+    /// Prepares a public key in the encoding of the algorithm's family.
+    pub(super) fn public(algorithm: Algorithm, encoded: &[u8]) -> Result<Self, &'static str> {
+        encoded_key::check_public(algorithm, encoded)?;
+        let key = PublicKey::new(algorithm, encoded).ok_or(encoded_key::INVALID)?;
+        let prepared = PreparedKey::Public(key, encoded.into());
+        Ok(Self::new(algorithm, prepared))
     }
 
     fn new(algorithm: Algorithm, prepared: PreparedKey) -> Self {
@@ -118,7 +114,8 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
-    pub(super) fn encoded(&self) -> Option<&EncodedPublicKey> {
+    /// The public key in the encoding of the algorithm's family; `None` for an HMAC secret.
+    pub(super) fn encoded(&self) -> Option<&[u8]> {
         match &*self.prepared {
             PreparedKey::Hmac(_) => None,
             PreparedKey::Public(_, encoded) => Some(encoded),

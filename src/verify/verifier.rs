@@ -109,7 +109,7 @@ impl SessionVerifier {
         }
         let keys = keys.load();
         let session = rules.verify(token, &keys, now)?;
-        cache.note(token, &session, keys.generation(), now);
+        cache.note(token, &session, keys.generation, now);
         Ok(session)
     }
 

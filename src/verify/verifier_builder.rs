@@ -72,7 +72,7 @@ impl SessionVerifier {
 pub struct SessionVerifierBuilder {
     rules: Rules,
     keys: Vec<VerifyingKey>,
-    key_store: Option<Result<KeyStore, ConfigError>>,
+    key_store: Option<KeyStore>,
     cache_bytes: Option<usize>,
     invalid: Option<ConfigError>,
 }
@@ -96,8 +96,7 @@ impl SessionVerifierBuilder {
         self
     }
 
-    /// Sets all keys: a [`KeySet`], a list of keys, or a [`KeyStore`] whose set is replaced while
-    /// requests run.
+    /// Sets all keys: a [`KeySet`], or a [`KeyStore`] whose set is replaced while requests run.
     ///
     /// # Examples
     ///
@@ -106,14 +105,14 @@ impl SessionVerifierBuilder {
     ///
     /// let old = VerifyingKey::hs256([1; 32])?.with_id("2026-01");
     /// let new = VerifyingKey::hs256([2; 32])?.with_id("2026-02");
-    /// let builder = SessionVerifier::builder().keys([old, new.clone()]);
+    /// let builder = SessionVerifier::builder().keys(KeySet::new([old, new.clone()])?);
     ///
     /// let store = KeyStore::new(KeySet::new([new])?);
     /// let builder = SessionVerifier::builder().keys(store.clone());
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
-    pub fn keys(mut self, keys: impl TryInto<KeyStore, Error: Into<ConfigError>>) -> Self {
-        self.key_store = Some(keys.try_into().map_err(Into::into));
+    pub fn keys(mut self, keys: impl Into<KeyStore>) -> Self {
+        self.key_store = Some(keys.into());
         self
     }
 
@@ -456,7 +455,7 @@ impl SessionVerifierBuilder {
     pub fn build(mut self) -> Result<SessionVerifier, ConfigError> {
         self.check()?;
         let keys = match self.key_store {
-            Some(store) => store?,
+            Some(store) => store,
             None => KeyStore::new(KeySet::new(self.keys)?),
         };
         // The database is read here, not at the first request that names a zone.

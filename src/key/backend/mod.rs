@@ -1,7 +1,7 @@
 //! Crypto backends for asymmetric keys.
 //!
 //! Both export the same items: `PublicKey` with `new` and `verify`; `PrivateKey` with `new`,
-//! `generate`, `sign` and `public`; and `fill_random`.
+//! `generate`, `sign` and `public`; and `fill_random`. Keys are encoded as in `encoded_key`.
 
 #[cfg(feature = "aws_lc_rs")]
 mod aws_lc_rs;
