@@ -1,6 +1,6 @@
 //! The places in a request where a token is found.
 
-use std::{iter, mem};
+use std::mem;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -205,10 +205,10 @@ pub(super) fn explicit<'h, 's>(
     let mut found = Ok(None);
     let mut has_authorization = false;
     for (name, field) in headers.iter_mut() {
-        let mut sources = sources.iter().filter(|source| source.field == name);
-        let Some(first) = sources.next() else {
+        let is_source = |source: &&TokenSource| source.field == *name;
+        if !sources.iter().any(|source| is_source(&source)) {
             continue;
-        };
+        }
         field.set_sensitive(true);
         let field = field.as_bytes();
         if field.trim_ascii().is_empty() {
@@ -217,7 +217,7 @@ pub(super) fn explicit<'h, 's>(
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
             found = Err(invalid("there are two `Authorization` fields"));
         }
-        for source in iter::once(first).chain(sources) {
+        for source in sources.iter().filter(is_source) {
             found = found.and_then(|found| source.find(field, found));
         }
     }
