@@ -82,11 +82,11 @@ fn absent() -> (Idle, Request<()>) {
 }
 
 #[library_benchmark]
-#[bench::cached(args = [], setup = accepted, config = at_most(3_815))]
-#[bench::absent(args = [], setup = absent, config = at_most(2_271))]
-#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = rejected, config = at_most(4_271))]
-#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = rejected_with, config = at_most(4_699))]
-#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = rejected_with, config = at_most(5_029))]
+#[bench::cached(args = [], setup = accepted, config = at_most(3_596))]
+#[bench::absent(args = [], setup = absent, config = at_most(2_136))]
+#[bench::malformed(args = ["AAAAAAAAAAAAAA.AAAAAAAA.AAAAAAAAAA"], setup = rejected, config = at_most(3_862))]
+#[bench::alg_none(args = [r#"{"alg":"none"}"#], setup = rejected_with, config = at_most(4_595))]
+#[bench::unknown_kid(args = [r#"{"alg":"HS256","kid":"k2"}"#], setup = rejected_with, config = at_most(4_904))]
 fn layer((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     let response = run(black_box(&mut service).call(black_box(request)));
     // What is returned is dropped uncounted.

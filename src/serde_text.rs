@@ -22,6 +22,38 @@ macro_rules! serde_as_text {
 }
 pub(crate) use serde_as_text;
 
+/// Implements `Debug`, `Display`, `TryFrom<&str>` and serde for a type by its `FromStr` and the method
+/// that returns its string.
+macro_rules! text_value {
+    ($type:ident, $as_str:ident, $expected:literal) => {
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_tuple(stringify!($type))
+                    .field(&self.$as_str())
+                    .finish()
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.$as_str())
+            }
+        }
+
+        /// Parses as `FromStr` does.
+        impl TryFrom<&str> for $type {
+            type Error = $crate::error::ParseError;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        $crate::serde_text::serde_as_text!($type, $expected);
+    };
+}
+pub(crate) use text_value;
+
 /// Defines an enum of named values, the list `ALL` of them, and `as_str`.
 macro_rules! named_enum {
     (

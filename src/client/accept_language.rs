@@ -18,9 +18,11 @@ pub(crate) struct AcceptLanguage(
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Range {
-    /// A basic language range (RFC 4647 §2.1), which need not be a well-formed [`Culture`].
+    /// A basic language range (RFC 4647 §2.1), which need not be a well-formed [`Culture`]; `*` is
+    /// none.
     tag: SmolStr,
-    weight: Weight,
+    /// In thousandths: 0 to 1000.
+    weight: u16,
 }
 
 impl AcceptLanguage {
@@ -36,110 +38,71 @@ impl AcceptLanguage {
         if field.len() > Self::MAX_BYTES {
             return None;
         }
-        let members = field
-            .split(|byte| *byte == b',')
-            .map(trim_ows)
-            .filter(|member| !member.is_empty())
-            .take(MAX_RANGES);
-        let mut ranges = Vec::new();
-        let (mut is_empty, mut is_valid) = (true, false);
-        for member in members {
-            is_empty = false;
-            let Some((tag, weight)) = tag_and_weight(member) else {
-                continue;
-            };
-            let hyphenated = |c| if c == '_' { '-' } else { c };
-            let tag: SmolStr = tag.chars().map(hyphenated).collect();
-            let is_language = is_range(&tag);
-            is_valid |= is_language || tag == "*";
-            if is_language {
-                ranges.push(Range { tag, weight });
-            }
+        let members = field.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let members = members.filter(|member| !member.is_empty());
+        let parsed: Vec<_> = members.take(MAX_RANGES).map(Range::parse).collect();
+        if !parsed.is_empty() && parsed.iter().all(Option::is_none) {
+            return None;
         }
+        let mut ranges: Vec<_> = parsed.into_iter().flatten().collect();
         // The sort is stable.
         ranges.sort_by_key(|range| Reverse(range.weight));
-        (is_empty || is_valid).then_some(Self(ranges))
+        Some(Self(ranges))
     }
 
     /// The supported culture of the range with the highest weight that has one. A culture whose own
     /// range has weight 0 is not acceptable, but more specific cultures are.
     pub(super) fn choose(&self, supported: &Supported) -> Option<Culture> {
-        let of_weight = |zero: bool| {
-            let ranges = self.0.iter();
-            ranges.filter(move |range| (range.weight == Weight::ZERO) == zero)
+        // The weights descend.
+        let accepted = self.0.partition_point(|range| range.weight > 0);
+        let (accepted, rejected) = self.0.split_at(accepted);
+        let rejected: Vec<_> = rejected.iter().map(|range| range.tag.as_str()).collect();
+        let mut tags = accepted.iter().map(|range| &range.tag);
+        tags.find_map(|tag| supported.lookup_range(tag, &rejected))
+    }
+}
+
+impl Range {
+    /// Parses a member such as `de;q=0.8`; `None` if it is ill-formed.
+    fn parse(member: &[u8]) -> Option<Self> {
+        // Optional white space (RFC 9110 §5.6.3).
+        const OWS: [char; 2] = [' ', '\t'];
+        let member = str::from_utf8(member).ok()?;
+        let (tag, weight) = match member.split_once(';') {
+            Some((tag, parameter)) => {
+                let parameter = parameter.trim_start_matches(OWS);
+                let qvalue = parameter.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
+                (tag.trim_end_matches(OWS), parse_weight(qvalue)?)
+            }
+            None => (member, 1000),
         };
-        let rejected: Vec<_> = of_weight(true).map(|range| range.tag.as_str()).collect();
-        of_weight(false).find_map(|range| supported.lookup_range(&range.tag, &rejected))
+        let hyphenated = |c| if c == '_' { '-' } else { c };
+        let tag: SmolStr = tag.chars().map(hyphenated).collect();
+        (tag == "*" || is_range(&tag)).then_some(Self { tag, weight })
     }
 }
 
 /// Whether `tag` is a basic language range (RFC 4647 §2.1) other than `*`.
 fn is_range(tag: &str) -> bool {
-    let mut subtags = tag.split('-').map(str::as_bytes);
-    let fits = |subtag: &[u8], is_char: fn(&u8) -> bool| {
-        matches!(subtag.len(), 1..=8) && subtag.iter().all(is_char)
-    };
-    subtags
-        .next()
-        .is_some_and(|subtag| fits(subtag, u8::is_ascii_alphabetic))
-        && subtags.all(|subtag| fits(subtag, u8::is_ascii_alphanumeric))
+    let language = tag.split('-').next().unwrap_or_default();
+    language.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && tag.split('-').all(|subtag| {
+            let mut bytes = subtag.bytes();
+            matches!(subtag.len(), 1..=8) && bytes.all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
-/// Parses a member such as `de;q=0.8`; `None` if it is ill-formed.
-fn tag_and_weight(member: &[u8]) -> Option<(&str, Weight)> {
-    let member = str::from_utf8(member).ok()?;
-    let Some((tag, weight)) = member.split_once(';') else {
-        return Some((member, Weight::ONE));
-    };
-    let weight = weight.trim_start_matches(is_ows);
-    let qvalue = weight.strip_prefix(['q', 'Q'])?.strip_prefix('=')?;
-    Some((
-        tag.trim_end_matches(is_ows),
-        Weight::parse(qvalue.as_bytes())?,
-    ))
-}
-
-/// Whether `c` is optional white space (RFC 9110 §5.6.3).
-fn is_ows(c: char) -> bool {
-    matches!(c, ' ' | '\t')
-}
-
-fn trim_ows(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
-        text = rest;
+/// Parses a `qvalue` (RFC 9110 §12.4.2) into thousandths: `0` or `1` with up to three decimals, at
+/// most 1.
+fn parse_weight(qvalue: &str) -> Option<u16> {
+    let (whole, decimals) = qvalue.split_once('.').unwrap_or((qvalue, ""));
+    let mut digits = decimals.bytes();
+    let is_decimal = decimals.len() <= 3 && digits.all(|byte| byte.is_ascii_digit());
+    if !is_decimal || !matches!(whole, "0" | "1") {
+        return None;
     }
-    text
-}
-
-/// A weight in thousandths (RFC 9110 §12.4.2), 0 to 1000.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-struct Weight(u16);
-
-impl Weight {
-    const ZERO: Self = Self(0);
-    const ONE: Self = Self(1000);
-
-    /// Parses a `qvalue`: `0` or `1` with up to three decimals, at most 1.
-    fn parse(qvalue: &[u8]) -> Option<Self> {
-        let (whole, decimals) = match qvalue {
-            [whole] => (whole, &[][..]),
-            [whole, b'.', decimals @ ..] if decimals.len() <= 3 => (whole, decimals),
-            _ => return None,
-        };
-        let whole: u16 = match whole {
-            b'0' => 0,
-            b'1' => 1000,
-            _ => return None,
-        };
-        let weights = [100, 10, 1].into_iter();
-        #[expect(clippy::arithmetic_side_effects, reason = "999 at most")]
-        let fraction = weights.zip(decimals).try_fold(0, |sum, (weight, digit)| {
-            let digit = char::from(*digit).to_digit(10)?;
-            Some(weight * u16::try_from(digit).ok()? + sum)
-        })?;
-        let weight = Self(whole.saturating_add(fraction));
-        (weight <= Self::ONE).then_some(weight)
-    }
+    let thousandths = format!("{whole}{decimals:0<3}").parse().ok();
+    thousandths.filter(|weight| *weight <= 1000)
 }
 
 #[cfg(test)]
@@ -336,13 +299,12 @@ mod tests {
     fn weights_are_parsed_exactly() {
         for thousandths in 0..=1000_u16 {
             let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-            let weight = Weight::parse(text.as_bytes());
-            assert_eq!(weight, Some(Weight(thousandths)), "{text}");
+            assert_eq!(parse_weight(&text), Some(thousandths), "{text}");
         }
         for text in [
             "", ".", ".5", "00", "01", "1.1", "1.0000", "2", "0.5 ", "0.a", "\u{661}",
         ] {
-            assert_eq!(Weight::parse(text.as_bytes()), None, "{text:?}");
+            assert_eq!(parse_weight(text), None, "{text:?}");
         }
     }
 

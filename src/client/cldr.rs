@@ -50,13 +50,10 @@ impl<'a> Codes<'a> {
         let mut id = self.id.clone();
         LocaleExpander::new_extended().maximize(&mut id);
         // `nb` and `no` are the same written language, though `nb` inherits from `no` in CLDR.
-        let is_norwegian = id.language == language!("no");
-        let language = if is_norwegian {
-            language!("nb")
-        } else {
-            id.language
-        };
-        Some((language, id.script))
+        if id.language == language!("no") {
+            id.language = language!("nb");
+        }
+        Some((id.language, id.script))
     }
 }
 

@@ -10,6 +10,9 @@ use crate::serde_text::{named_enum, text_enum};
 /// They are for display only: values of a token are signed, but values of `Client-…` headers and
 /// `Accept-Language` are not.
 ///
+/// The default is the invariant culture, the offset +00:00 and no zone, all of
+/// [`ClientSource::Default`].
+///
 /// # Examples
 ///
 /// ```
@@ -20,7 +23,7 @@ use crate::serde_text::{named_enum, text_enum};
 /// assert_eq!(nothing_known.culture_source(), ClientSource::Default);
 /// assert_eq!(nothing_known.utc_offset().to_string(), "+00:00");
 /// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ClientContext {
     pub(super) culture: Culture,
     pub(super) ui_culture: Culture,
@@ -142,21 +145,6 @@ impl ClientContext {
     }
 }
 
-/// The invariant culture, the offset +00:00 and no zone, all of [`ClientSource::Default`].
-impl Default for ClientContext {
-    fn default() -> Self {
-        Self {
-            culture: Culture::INVARIANT,
-            ui_culture: Culture::INVARIANT,
-            clock: ClientClock::default(),
-            culture_source: ClientSource::Default,
-            ui_culture_source: ClientSource::Default,
-            clock_source: ClientSource::Default,
-            ignored_values: 0,
-        }
-    }
-}
-
 /// The offset and zone, a pair from one source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct ClientClock {
@@ -185,7 +173,7 @@ named_enum! {
     /// assert_eq!(ClientSource::AcceptLanguage.to_string(), "accept-language");
     /// assert_eq!("call".parse(), Ok(ClientSource::Call));
     /// ```
-    #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
     #[non_exhaustive]
     pub enum ClientSource {
         /// A `Client-…` header of the request: `call`. It is not signed.
@@ -195,6 +183,7 @@ named_enum! {
         /// The header `Accept-Language` (RFC 9110 §12.5.4): `accept-language`. It is not signed.
         AcceptLanguage = "accept-language",
         /// The default of the service: `default`.
+        #[default]
         Default = "default",
     }
     /// The name of the source: `call`, `token`, `accept-language` or `default`.

@@ -1,11 +1,11 @@
 //! Cultures, as BCP 47 language tags.
 
-use std::{fmt, iter, str::FromStr};
+use std::{iter, str::FromStr};
 
 use icu_locale_core::Locale;
 use smol_str::SmolStr;
 
-use crate::{error::ParseError, serde_text::serde_as_text};
+use crate::{error::ParseError, serde_text::text_value};
 
 /// The longest accepted tag, in bytes. RFC 5646 §4.4.1 requires 35 or more.
 const MAX_BYTES: usize = 255;
@@ -86,10 +86,9 @@ impl Culture {
     /// The region subtag (RFC 5646 §2.2.4), two capitals or three digits, such as `CN` or `419`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.subtags()
-            .skip(1)
-            .find(|subtag| !is_script(subtag))
-            .filter(|subtag| is_region(subtag))
+        let mut subtags = self.subtags().skip(1);
+        let subtag = subtags.find(|subtag| !is_script(subtag));
+        subtag.filter(|subtag| is_region(subtag))
     }
 
     /// The more general cultures, most specific first and the invariant culture last; the invariant
@@ -201,18 +200,6 @@ impl Default for Culture {
     }
 }
 
-impl fmt::Debug for Culture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Culture").field(&self.as_str()).finish()
-    }
-}
-
-impl fmt::Display for Culture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// Parses a tag in any case; the empty string is the invariant culture.
 impl FromStr for Culture {
     type Err = ParseError;
@@ -230,15 +217,6 @@ impl FromStr for Culture {
             Some(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self(SmolStr::new(tag))),
             _ => Err(ParseError::new("not a well-formed BCP 47 language tag")),
         }
-    }
-}
-
-/// Parses as [`FromStr`] does.
-impl TryFrom<&str> for Culture {
-    type Error = ParseError;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        text.parse()
     }
 }
 
@@ -263,7 +241,7 @@ impl PartialEq<&str> for Culture {
     }
 }
 
-serde_as_text!(Culture, "a BCP 47 language tag");
+text_value!(Culture, as_str, "a BCP 47 language tag");
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,7 @@
 //! Knows no token and no request: its parsers take strings, such as the value of `Accept-Language`.
 
 mod accept_language;
-#[cfg(feature = "cldr")]
-mod cldr;
-#[cfg(not(feature = "cldr"))]
-#[path = "no_cldr.rs"]
+#[cfg_attr(not(feature = "cldr"), path = "no_cldr.rs")]
 mod cldr;
 mod context;
 mod culture;
@@ -15,10 +12,7 @@ mod offset;
 mod resolve;
 mod supported;
 mod zone;
-#[cfg(not(feature = "time_zone"))]
-#[path = "no_zone_database.rs"]
-mod zone_database;
-#[cfg(feature = "time_zone")]
+#[cfg_attr(not(feature = "time_zone"), path = "no_zone_database.rs")]
 mod zone_database;
 
 pub(crate) use accept_language::AcceptLanguage;

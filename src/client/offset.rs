@@ -16,29 +16,15 @@ pub(crate) fn offset_from_minutes(minutes: i64) -> Option<FixedOffset> {
 /// within ±14:00.
 ///
 /// `-00:00`, an unknown local offset (RFC 3339 §4.3), is `None`.
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "four digits are 6,039 minutes at most"
-)]
 pub(crate) fn parse_offset(text: &str) -> Option<FixedOffset> {
-    let (sign, [h1, h0, m1, m0]) = match *text.as_bytes() {
-        [b'Z' | b'z'] => return offset_from_minutes(0),
-        [b'+', h1, h0, b':', m1, m0] => (1, [h1, h0, m1, m0]),
-        [b'-', h1, h0, b':', m1, m0] => (-1, [h1, h0, m1, m0]),
+    let offset: FixedOffset = match text.as_bytes() {
+        b"Z" | b"z" => return offset_from_minutes(0),
+        b"-00:00" => return None,
+        // Chrono's parser accepts other forms too.
+        [_, _, _, b':', _, _] => text.parse().ok()?,
         _ => return None,
     };
-    let hours = 10 * digit(h1)? + digit(h0)?;
-    let minutes = 10 * digit(m1)? + digit(m0)?;
-    let total = 60 * hours + minutes;
-    let is_unknown = sign < 0 && total == 0;
-    if minutes >= 60 || is_unknown {
-        return None;
-    }
-    offset_from_minutes(sign * total)
-}
-
-fn digit(byte: u8) -> Option<i64> {
-    char::from(byte).to_digit(10).map(i64::from)
+    offset_from_minutes((offset.local_minus_utc() / 60).into())
 }
 
 #[cfg(test)]

@@ -56,15 +56,9 @@ impl ClientDefaults {
         now: impl Fn() -> DateTime<Utc>,
     ) -> ClientContext {
         let mut context = ClientContext::default();
-        if let Some(culture) = &self.defaults.culture {
-            context.culture = culture.clone();
-        }
-        let ui_culture = self.defaults.ui_culture.as_ref();
-        context.ui_culture = ui_culture.unwrap_or(&context.culture).clone();
-        if let Some(clock) = clock(&self.defaults, &now) {
-            context.clock = clock;
-        }
-        self.apply(token, ClientSource::Token, now, &mut context);
+        let (any, source) = (Supported::default(), ClientSource::Default);
+        context.apply(&self.defaults, source, &any, &now);
+        context.apply(token, ClientSource::Token, &self.supported, now);
         context
     }
 
@@ -90,7 +84,7 @@ impl ClientDefaults {
             ignored_values,
             ..base.clone()
         };
-        self.apply(call, ClientSource::Call, || now, &mut context);
+        context.apply(call, ClientSource::Call, &self.supported, || now);
         // A source with a culture has a UI culture too, so a culture that is not the default leaves
         // nothing for `Accept-Language`.
         if context.culture_source == ClientSource::Default
@@ -104,26 +98,28 @@ impl ClientDefaults {
         }
         context
     }
+}
 
+impl ClientContext {
     /// Applies the supported cultures of the hints, and offset and zone as a pair. The culture of the
     /// source replaces a UI culture that is absent or not supported.
     fn apply(
-        &self,
+        &mut self,
         hints: &ClientHints,
         source: ClientSource,
+        supported: &Supported,
         now: impl Fn() -> DateTime<Utc>,
-        context: &mut ClientContext,
     ) {
-        let nearest = |culture: &Option<Culture>| self.supported.lookup(culture.as_ref()?);
+        let nearest = |culture: &Option<Culture>| supported.lookup(culture.as_ref()?);
         let culture = nearest(&hints.culture);
         if let Some(ui_culture) = nearest(&hints.ui_culture).or_else(|| culture.clone()) {
-            (context.ui_culture, context.ui_culture_source) = (ui_culture, source);
+            (self.ui_culture, self.ui_culture_source) = (ui_culture, source);
         }
         if let Some(culture) = culture {
-            (context.culture, context.culture_source) = (culture, source);
+            (self.culture, self.culture_source) = (culture, source);
         }
         if let Some(clock) = clock(hints, now) {
-            (context.clock, context.clock_source) = (clock, source);
+            (self.clock, self.clock_source) = (clock, source);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Time zones by name.
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset};
 
 use super::zone_database;
-use crate::{error::ParseError, serde_text::serde_as_text, time::NumericDate};
+use crate::{error::ParseError, serde_text::text_value, time::NumericDate};
 
 /// The longest name that is well-formed, in bytes. The longest of the IANA database has 32.
 const MAX_BYTES: usize = 64;
@@ -98,18 +98,6 @@ impl ClientTimeZone {
     }
 }
 
-impl fmt::Debug for ClientTimeZone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ClientTimeZone").field(&self.name()).finish()
-    }
-}
-
-impl fmt::Display for ClientTimeZone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 /// Looks a name up in the database, without case.
 impl FromStr for ClientTimeZone {
     type Err = ParseError;
@@ -121,15 +109,7 @@ impl FromStr for ClientTimeZone {
     }
 }
 
-impl TryFrom<&str> for ClientTimeZone {
-    type Error = ParseError;
-
-    fn try_from(text: &str) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-serde_as_text!(ClientTimeZone, "the name of a time zone");
+text_value!(ClientTimeZone, name, "the name of a time zone");
 
 /// Whether the text has the form of a zone's name (`time-zone-name` of RFC 9557 §4.1) and at most
 /// 64 bytes; the database need not know it.

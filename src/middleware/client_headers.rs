@@ -1,15 +1,12 @@
 //! The request headers that describe the client at a call.
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{ACCEPT_LANGUAGE, GetAll},
+};
 
 use crate::client::{self, AcceptLanguage, ClientContext, ClientDefaults, ClientHints, Culture};
-
-static ACCEPT_LANGUAGE: HeaderName = header::ACCEPT_LANGUAGE;
-static CLIENT_CULTURE: HeaderName = HeaderName::from_static("client-culture");
-static CLIENT_UI_CULTURE: HeaderName = HeaderName::from_static("client-ui-culture");
-static CLIENT_UTC_OFFSET: HeaderName = HeaderName::from_static("client-utc-offset");
-static CLIENT_TIME_ZONE: HeaderName = HeaderName::from_static("client-time-zone");
 
 /// The longest value of a `Client-*` header that is read, in bytes.
 const MAX_BYTES: usize = 64;
@@ -38,32 +35,39 @@ pub struct ClientHeaders(
     [Option<&'static HeaderName>; 5],
 );
 
-impl ClientHeaders {
-    /// The empty set.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self([None; 5])
-    }
+/// Defines the headers, with the method that turns each on.
+macro_rules! client_headers {
+    ($($(#[$doc:meta])* $method:ident $index:literal = $name:expr;)*) => {
+        static NAMES: [HeaderName; 5] = [$($name),*];
 
-    /// All five headers.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tower_session_token::ClientHeaders;
-    ///
-    /// assert_eq!(ClientHeaders::all().names().count(), 5);
-    /// ```
-    #[must_use]
-    pub const fn all() -> Self {
-        Self::none()
-            .with_culture()
-            .with_ui_culture()
-            .with_utc_offset()
-            .with_time_zone()
-            .with_accept_language()
-    }
+        impl ClientHeaders {
+            /// All five headers.
+            ///
+            /// # Examples
+            ///
+            /// ```
+            /// use tower_session_token::ClientHeaders;
+            ///
+            /// assert_eq!(ClientHeaders::all().names().count(), 5);
+            /// ```
+            #[must_use]
+            pub const fn all() -> Self {
+                Self([$(Some(&NAMES[$index])),*])
+            }
 
+            $(
+                $(#[$doc])*
+                #[must_use]
+                pub const fn $method(mut self) -> Self {
+                    self.0[$index] = Some(&NAMES[$index]);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+client_headers! {
     /// Turns `Client-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
     ///
     /// # Examples
@@ -74,34 +78,14 @@ impl ClientHeaders {
     /// let headers = ClientHeaders::none().with_culture();
     /// assert!(headers.names().eq(["client-culture"]));
     /// ```
-    #[must_use]
-    pub const fn with_culture(mut self) -> Self {
-        self.0[0] = Some(&CLIENT_CULTURE);
-        self
-    }
-
+    with_culture 0 = HeaderName::from_static("client-culture");
     /// Turns `Client-UI-Culture` on: a BCP 47 tag such as `de-CH`; `_` is read as `-`.
-    #[must_use]
-    pub const fn with_ui_culture(mut self) -> Self {
-        self.0[1] = Some(&CLIENT_UI_CULTURE);
-        self
-    }
-
+    with_ui_culture 1 = HeaderName::from_static("client-ui-culture");
     /// Turns `Client-UTC-Offset` on: an offset such as `+05:30` (RFC 3339 §5.6), positive east of
     /// Greenwich, within ±14:00. Without `Client-Time-Zone` beside it, the token's zone is dropped.
-    #[must_use]
-    pub const fn with_utc_offset(mut self) -> Self {
-        self.0[2] = Some(&CLIENT_UTC_OFFSET);
-        self
-    }
-
+    with_utc_offset 2 = HeaderName::from_static("client-utc-offset");
     /// Turns `Client-Time-Zone` on: an IANA name such as `Europe/Berlin`, in any case.
-    #[must_use]
-    pub const fn with_time_zone(mut self) -> Self {
-        self.0[3] = Some(&CLIENT_TIME_ZONE);
-        self
-    }
-
+    with_time_zone 3 = HeaderName::from_static("client-time-zone");
     /// Turns `Accept-Language` on (RFC 9110 §12.5.4). It applies where neither the other headers nor
     /// the token name a culture.
     ///
@@ -113,15 +97,23 @@ impl ClientHeaders {
     /// let headers = ClientHeaders::none().with_accept_language();
     /// assert!(headers.names().eq(["accept-language"]));
     /// ```
+    with_accept_language 4 = ACCEPT_LANGUAGE;
+}
+
+impl ClientHeaders {
+    /// The empty set.
     #[must_use]
-    pub const fn with_accept_language(mut self) -> Self {
-        self.0[4] = Some(&ACCEPT_LANGUAGE);
-        self
+    pub const fn none() -> Self {
+        Self([None; 5])
     }
 
     /// The names of the headers that are turned on, for the allow list of a CORS layer.
     pub fn names(self) -> impl Iterator<Item = HeaderName> {
-        self.0.into_iter().flatten().cloned()
+        self.enabled().cloned()
+    }
+
+    pub(super) fn enabled(self) -> impl Iterator<Item = &'static HeaderName> {
+        self.0.into_iter().flatten()
     }
 
     /// Applies a request's headers to `base`, which the token or the defaults made; `None` where
@@ -133,8 +125,7 @@ impl ClientHeaders {
         base: &ClientContext,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Option<ClientContext> {
-        let mut enabled = self.0.into_iter().flatten();
-        if !enabled.any(|name| headers.contains_key(name)) {
+        if !self.enabled().any(|name| headers.contains_key(name)) {
             return None;
         }
         let [culture, ui_culture, utc_offset, time_zone, accept_language] = self.0;
@@ -143,18 +134,18 @@ impl ClientHeaders {
             ignored_values: 0,
         };
         let hints = ClientHints {
-            culture: reader.read(culture, Culture::parse_lenient),
-            ui_culture: reader.read(ui_culture, Culture::parse_lenient),
-            utc_offset: reader.read(utc_offset, client::parse_offset),
-            time_zone: reader.read(time_zone, |text| text.parse().ok()),
+            culture: reader.read(culture, one(Culture::parse_lenient)),
+            ui_culture: reader.read(ui_culture, one(Culture::parse_lenient)),
+            utc_offset: reader.read(utc_offset, one(client::parse_offset)),
+            time_zone: reader.read(time_zone, one(|text| text.parse().ok())),
         };
-        let languages = accept_language.and_then(|name| reader.accept_language(name));
+        let languages = reader.read(accept_language, languages);
         let ignored_values = reader.ignored_values;
         Some(defaults.resolve_call(base, &hints, languages.as_ref(), ignored_values, now()))
     }
 }
 
-/// Parses header values and counts those that are ignored.
+/// Parses the headers that are turned on and present, and counts those that are ignored.
 struct Reader<'h> {
     headers: &'h HeaderMap,
     ignored_values: u8,
@@ -164,41 +155,39 @@ impl Reader<'_> {
     fn read<T>(
         &mut self,
         name: Option<&HeaderName>,
-        parse: impl FnOnce(&str) -> Option<T>,
+        parse: impl FnOnce(GetAll<'_, HeaderValue>) -> Option<T>,
     ) -> Option<T> {
-        let mut values = self.headers.get_all(name?).iter();
-        let value = values.next()?;
-        let parsed = value
-            .to_str()
-            .ok()
-            .filter(|text| text.len() <= MAX_BYTES && values.all(|other| other == value))
-            .and_then(parse);
-        self.count(parsed)
-    }
-
-    fn accept_language(&mut self, name: &HeaderName) -> Option<AcceptLanguage> {
-        let values = || self.headers.get_all(name).iter();
-        let first = values().next()?.as_bytes();
-        // Several fields are one list (RFC 9110 §5.3).
-        let commas = values().count().saturating_sub(1);
-        let len = values()
-            .map(HeaderValue::len)
-            .fold(commas, usize::saturating_add);
-        let languages = match commas {
-            0 => AcceptLanguage::parse(first),
-            _ if len > AcceptLanguage::MAX_BYTES => None,
-            _ => {
-                let all: Vec<_> = values().map(HeaderValue::as_bytes).collect();
-                AcceptLanguage::parse(&all.join(&b","[..]))
-            }
-        };
-        self.count(languages)
-    }
-
-    fn count<T>(&mut self, parsed: Option<T>) -> Option<T> {
-        let ignored = u8::from(parsed.is_none());
+        let values = self.headers.get_all(name?);
+        values.iter().next()?;
+        let parsed = parse(values);
         // At most one for each header.
-        self.ignored_values = self.ignored_values.saturating_add(ignored);
+        self.ignored_values = self.ignored_values.saturating_add(parsed.is_none().into());
         parsed
     }
+}
+
+/// Parses one value, which may occur several times.
+fn one<T>(
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> impl FnOnce(GetAll<'_, HeaderValue>) -> Option<T> {
+    move |values| {
+        let mut values = values.iter();
+        let text = values.next()?.to_str().ok()?;
+        let is_one = text.len() <= MAX_BYTES && values.all(|other| other == text);
+        if is_one { parse(text) } else { None }
+    }
+}
+
+/// Parses several fields as one list (RFC 9110 §5.3).
+fn languages(values: GetAll<'_, HeaderValue>) -> Option<AcceptLanguage> {
+    let mut list = Vec::new();
+    for value in values {
+        if list.len().saturating_add(value.len()) > AcceptLanguage::MAX_BYTES {
+            return None;
+        }
+        list.extend_from_slice(value.as_bytes());
+        list.push(b',');
+    }
+    list.pop();
+    AcceptLanguage::parse(&list)
 }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use tower::{Layer, Service};
 
 use super::{
@@ -19,66 +19,40 @@ use crate::{
     error::{ConfigError, SessionError, SessionErrorKind},
     identity::AccessLevel,
     session::Session,
+    token::is_scope_word,
 };
 
-#[derive(Clone, Debug)]
-enum Rule {
-    Session,
-    ClientKind(Arc<[ClientKind]>),
-    AccessLevel(AccessLevel),
-    Scope(Arc<str>),
-    Role(Arc<[Box<str>]>),
-    Predicate(Predicate),
+/// The sessions that a guard admits, and the error of the others.
+#[derive(Clone)]
+struct Rule {
+    is_met: Arc<dyn Fn(&Session) -> bool + Send + Sync>,
+    error: SessionError,
+    /// The scope that would be sufficient.
+    scope: Option<Arc<str>>,
 }
 
 impl Rule {
-    fn check(&self, session: &Session) -> Result<(), SessionError> {
-        use SessionErrorKind as Kind;
+    fn new(error: SessionError, is_met: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
+        Self {
+            is_met: Arc::new(is_met),
+            error,
+            scope: None,
+        }
+    }
 
-        let (is_met, kind, detail) = match self {
-            Self::Session => return Ok(()),
-            Self::ClientKind(kinds) => {
-                let is_met = kinds.contains(&session.client_kind());
-                (
-                    is_met,
-                    Kind::ClientKindForbidden,
-                    "another kind is required",
-                )
-            }
-            Self::AccessLevel(level) => {
-                let is_met = session.user().access_level() >= *level;
-                (
-                    is_met,
-                    Kind::AccessLevelInsufficient,
-                    "a higher one is required",
-                )
-            }
-            Self::Scope(scope) => {
-                let is_met = scope.split(' ').all(|word| session.has_scope(word));
-                (is_met, Kind::ScopeInsufficient, "more scope is required")
-            }
-            Self::Role(roles) => {
-                let is_met = roles.iter().any(|role| session.has_role(role));
-                (is_met, Kind::Forbidden, "another role is required")
-            }
-            Self::Predicate(Predicate(holds)) => {
-                (holds(session), Kind::Forbidden, "the service's own rule")
-            }
-        };
-        if is_met {
+    fn check(&self, extensions: &Extensions) -> Result<(), SessionError> {
+        let session = require_session(extensions)?;
+        if (self.is_met)(session) {
             Ok(())
         } else {
-            Err(SessionError::new(kind, detail))
+            Err(self.error)
         }
     }
 }
 
-#[derive(Clone)]
-struct Predicate(Arc<dyn Fn(&Session) -> bool + Send + Sync>);
-
-impl fmt::Debug for Predicate {
+impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("..")
+        f.debug_tuple("Rule").field(&self.error).finish()
     }
 }
 
@@ -128,7 +102,7 @@ impl Require {
     /// let main_server = Require::new(|session| session.server_code() == Some("main"));
     /// ```
     pub fn new(predicate: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
-        let rule = Rule::Predicate(Predicate(Arc::new(predicate)));
+        let rule = Rule::new(SessionError::forbidden(), predicate);
         Self { rule }
     }
 }
@@ -157,10 +131,9 @@ impl RequireSession {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     #[expect(clippy::new_without_default, reason = "a guard is made by name")]
-    pub const fn new() -> Self {
-        Self {
-            rule: Rule::Session,
-        }
+    pub fn new() -> Self {
+        let rule = Rule::new(SessionError::forbidden(), |_| true);
+        Self { rule }
     }
 }
 
@@ -194,7 +167,10 @@ impl RequireClientKind {
     /// let with_a_screen = RequireClientKind::any_of([ClientKind::Desktop, ClientKind::Web]);
     /// ```
     pub fn any_of(kinds: impl IntoIterator<Item = ClientKind>) -> Self {
-        let rule = Rule::ClientKind(kinds.into_iter().collect());
+        let kinds: Box<[_]> = kinds.into_iter().collect();
+        let kind = SessionErrorKind::ClientKindForbidden;
+        let error = SessionError::new(kind, "another kind is required");
+        let rule = Rule::new(error, move |session| kinds.contains(&session.client_kind()));
         Self { rule }
     }
 }
@@ -215,8 +191,10 @@ impl RequireAccessLevel {
     ///
     /// let administrators = RequireAccessLevel::new(AccessLevel::Administrator);
     /// ```
-    pub const fn new(level: AccessLevel) -> Self {
-        let rule = Rule::AccessLevel(level);
+    pub fn new(level: AccessLevel) -> Self {
+        let kind = SessionErrorKind::AccessLevelInsufficient;
+        let error = SessionError::new(kind, "a higher one is required");
+        let rule = Rule::new(error, move |session| session.user().access_level() >= level);
         Self { rule }
     }
 }
@@ -245,13 +223,17 @@ impl RequireScope {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn new(scope: &str) -> Result<Self, ConfigError> {
-        if scope.split(' ').all(crate::token::is_scope_word) {
-            let rule = Rule::Scope(scope.into());
-            Ok(Self { rule })
-        } else {
+        if !scope.split(' ').all(is_scope_word) {
             let reason = "must be scope tokens separated by single spaces";
-            Err(ConfigError::new("scope", reason))
+            return Err(ConfigError::new("scope", reason));
         }
+        let required: Arc<str> = scope.into();
+        let scope = Some(Arc::clone(&required));
+        let rule = Rule::new(SessionError::insufficient_scope(), move |session| {
+            required.split(' ').all(|word| session.has_scope(word))
+        });
+        let rule = Rule { scope, ..rule };
+        Ok(Self { rule })
     }
 }
 
@@ -285,7 +267,11 @@ impl RequireRole {
     /// let staff = RequireRole::any_of(["clerk", "manager"]);
     /// ```
     pub fn any_of<T: Into<Box<str>>>(roles: impl IntoIterator<Item = T>) -> Self {
-        let rule = Rule::Role(roles.into_iter().map(Into::into).collect());
+        let roles: Box<[Box<str>]> = roles.into_iter().map(Into::into).collect();
+        let error = SessionError::new(SessionErrorKind::Forbidden, "another role is required");
+        let rule = Rule::new(error, move |session| {
+            roles.iter().any(|role| session.has_role(role))
+        });
         Self { rule }
     }
 }
@@ -313,18 +299,13 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let session = require_session(request.extensions());
-        match session.and_then(|session| self.rule.check(session)) {
+        match self.rule.check(request.extensions()) {
             Ok(()) => {
                 let future = self.inner.call(request);
                 State::Guarded { future }.into()
             }
             Err(error) => {
-                let scope = match &self.rule {
-                    Rule::Scope(scope) => Some(Arc::clone(scope)),
-                    _ => None,
-                };
-                let response = Some(Ok(unformed(error, scope)));
+                let response = Some(Ok(unformed(error, self.rule.scope.clone())));
                 State::Rejected { response }.into()
             }
         }

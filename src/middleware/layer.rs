@@ -7,10 +7,9 @@ use tower::Layer;
 
 use super::{
     client_headers::ClientHeaders,
-    rejection::{EmptyBody, OnReject, ProblemDetails, Rejecter},
+    rejection::{DEFAULT_REALM, EmptyBody, OnReject, ProblemDetails, Rejecter},
     service::{LayerConfig, SessionService},
     token_source::TokenSource,
-    vary::NegotiationHeaders,
 };
 use crate::{error::SessionError, verify::SessionVerifier};
 
@@ -39,7 +38,8 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// drop.
 ///
 /// One stack has one session layer. An inner one that finds the session of an outer one, which it
-/// would hide, responds with a 500 that names the mistake.
+/// would hide, responds with a 500 that names the mistake. A handler that forwards its request to a
+/// service with a layer of its own removes the `Session` from the extensions first.
 ///
 /// With axum, `Router::layer` makes unknown paths answer 401 too, and `Router::route_layer` leaves
 /// them 404. Either is called after (below) the routes and guards; in a `tower::ServiceBuilder` the
@@ -78,14 +78,14 @@ use crate::{error::SessionError, verify::SessionVerifier};
 #[must_use = "a layer does nothing before it is put around a service"]
 pub struct SessionLayer<R = EmptyBody> {
     config: LayerConfig,
-    rejecter: Rejecter<R>,
+    body: Arc<R>,
 }
 
 impl<R> Clone for SessionLayer<R> {
     fn clone(&self) -> Self {
         Self {
             config: self.config.clone(),
-            rejecter: self.rejecter.clone(),
+            body: Arc::clone(&self.body),
         }
     }
 }
@@ -98,10 +98,10 @@ impl SessionLayer {
                 verifier,
                 optional: false,
                 sources: vec![TokenSource::bearer()],
+                realm: DEFAULT_REALM.into(),
                 client_headers: ClientHeaders::none(),
-                negotiation: NegotiationHeaders::default(),
             },
-            rejecter: Rejecter::default(),
+            body: Arc::new(EmptyBody),
         }
     }
 }
@@ -164,7 +164,7 @@ impl<R> SessionLayer<R> {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn realm(mut self, realm: &str) -> Self {
-        self.rejecter.set_realm(realm);
+        self.config.realm = realm.into();
         self
     }
 
@@ -223,7 +223,6 @@ impl<R> SessionLayer<R> {
     /// ```
     pub fn client_headers(mut self, client_headers: ClientHeaders) -> Self {
         self.config.client_headers = client_headers;
-        self.config.negotiation = NegotiationHeaders::new(client_headers);
         self
     }
 
@@ -316,7 +315,7 @@ impl<R> SessionLayer<R> {
     fn with_body<R2>(self, body: R2) -> SessionLayer<R2> {
         SessionLayer {
             config: self.config,
-            rejecter: self.rejecter.with_body(body),
+            body: Arc::new(body),
         }
     }
 }
@@ -328,7 +327,7 @@ impl<S, R> Layer<S> for SessionLayer<R> {
         SessionService {
             inner,
             config: Arc::new(self.config.clone()),
-            rejecter: Arc::new(self.rejecter.clone()),
+            rejecter: Arc::new(Rejecter::new(&self.config.realm, Arc::clone(&self.body))),
         }
     }
 }

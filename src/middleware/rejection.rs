@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     request::Parts,
 };
@@ -70,15 +70,16 @@ impl<B: Default + 'static> RejectionBody<B> for EmptyBody {
 }
 
 /// Describes the error in the body, if the body is of a known type.
-#[cfg(feature = "axum")]
+#[cfg_attr(
+    not(feature = "axum"),
+    expect(unused_variables, reason = "no type is known")
+)]
 fn describe(body: &mut dyn std::any::Any, error: &SessionError) {
+    #[cfg(feature = "axum")]
     if let Some(body) = body.downcast_mut::<axum_core::body::Body>() {
         *body = error.to_string().into();
     }
 }
-
-#[cfg(not(feature = "axum"))]
-fn describe(_: &mut dyn std::any::Any, _: &SessionError) {}
 
 /// A body of `application/problem+json` (RFC 9457): `type`, `title`, `status`, `code` and
 /// `detail`, which is the text of the [`SessionError`].
@@ -175,82 +176,85 @@ pub(super) fn unformed<B: Default + 'static>(
     error: SessionError,
     scope: Option<Arc<str>>,
 ) -> Response<B> {
+    static DEFAULT: LazyLock<Rejecter<EmptyBody>> =
+        LazyLock::new(|| Rejecter::new(DEFAULT_REALM, Arc::new(EmptyBody)));
     let unformed = Unformed { error, scope };
-    let mut response = Rejecter::default().finish(Response::new(()), &unformed, None, None);
+    let mut response = DEFAULT.finish(Response::new(()), &unformed, None, None);
     response.extensions_mut().insert(unformed);
     response
 }
 
-/// The form, realm and challenges of the rejections of one layer.
+pub(super) const DEFAULT_REALM: &str = "session";
+
+/// The form and challenges of the rejections of one service.
 #[derive(Debug)]
 pub(super) struct Rejecter<R> {
-    challenges: Arc<Challenges>,
+    /// The values of `WWW-Authenticate` (RFC 6750 §3): of no token, `invalid_request`,
+    /// `invalid_token` and `insufficient_scope`.
+    challenges: [HeaderValue; 4],
     body: Arc<R>,
 }
 
-impl<R> Clone for Rejecter<R> {
-    fn clone(&self) -> Self {
-        Self {
-            challenges: Arc::clone(&self.challenges),
-            body: Arc::clone(&self.body),
-        }
-    }
-}
-
-impl Default for Rejecter<EmptyBody> {
-    fn default() -> Self {
-        static DEFAULT: LazyLock<Rejecter<EmptyBody>> = LazyLock::new(|| Rejecter {
-            challenges: Arc::new(Challenges::new("session")),
-            body: Arc::new(EmptyBody),
-        });
-        DEFAULT.clone()
-    }
-}
-
 impl<R> Rejecter<R> {
-    pub(super) fn with_body<R2>(self, body: R2) -> Rejecter<R2> {
-        Rejecter {
-            challenges: self.challenges,
-            body: Arc::new(body),
-        }
+    pub(super) fn new(realm: &str, body: Arc<R>) -> Self {
+        // A quoted string (RFC 9110 §5.6.4), without `obs-text`.
+        let printable = |char| if matches!(char, ' '..='~') { char } else { '?' };
+        let realm: String = realm.chars().map(printable).collect();
+        let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+        let challenges = [
+            "",
+            ", error=\"invalid_request\"",
+            ", error=\"invalid_token\"",
+            ", error=\"insufficient_scope\"",
+        ]
+        .map(|error| header_value(format!("Bearer realm=\"{quoted}\"{error}")));
+        Self { challenges, body }
     }
 
-    pub(super) fn set_realm(&mut self, realm: &str) {
-        self.challenges = Arc::new(Challenges::new(realm));
+    /// The challenge of RFC 6750 §3.1; `None` where other credentials would not help.
+    fn challenge(&self, kind: SessionErrorKind, scope: Option<&str>) -> Option<HeaderValue> {
+        let [missing, invalid_request, invalid_token, insufficient_scope] = &self.challenges;
+        let challenge = match (kind.status(), scope) {
+            (StatusCode::UNAUTHORIZED, _) if kind == SessionErrorKind::TokenMissing => missing,
+            (StatusCode::UNAUTHORIZED, _) => invalid_token,
+            (StatusCode::BAD_REQUEST, _) => invalid_request,
+            (StatusCode::FORBIDDEN, None) => insufficient_scope,
+            (StatusCode::FORBIDDEN, Some(scope)) => {
+                let scope = format!(", scope=\"{scope}\"");
+                let list = [insufficient_scope.as_bytes(), scope.as_bytes()].concat();
+                return Some(header_value(list));
+            }
+            _ => return None,
+        };
+        Some(challenge.clone())
     }
 
     /// Rejects a request in front of the inner service. A form that does not read the request
-    /// reuses the memory of its header map, since rejecting has to be cheap.
+    /// reuses the memory of its headers and extensions, since rejecting has to be cheap.
     pub(super) fn reject<B>(&self, mut request: Parts, error: SessionError) -> Response<B>
     where
         R: RejectionBody<B>,
     {
-        let grpc_type = grpc_type(&request.method, &request.headers);
+        let grpc_type = grpc_type(&request);
         let mut head = Response::new(());
         if !R::READS_REQUEST {
-            *head.headers_mut() = mem::take(&mut request.headers);
-            head.headers_mut().clear();
+            request.headers.clear();
+            request.extensions.clear();
+            mem::swap(head.headers_mut(), &mut request.headers);
+            mem::swap(head.extensions_mut(), &mut request.extensions);
         }
         let unformed = Unformed { error, scope: None };
         self.finish(head, &unformed, grpc_type, Some(&request))
     }
 
-    /// Keeps the parts of a request that the form of a rejection depends on.
-    pub(super) fn keep<B>(&self, request: &Request<B>) -> KeptRequest
+    /// Keeps what the form of a later rejection depends on.
+    pub(super) fn keep(&self, request: &Parts) -> KeptRequest
     where
         R: sealed::Sealed,
     {
         KeptRequest {
-            grpc_type: grpc_type(request.method(), request.headers()),
-            head: R::READS_REQUEST.then(|| {
-                let (mut head, ()) = Request::new(()).into_parts();
-                head.method.clone_from(request.method());
-                head.uri.clone_from(request.uri());
-                head.version = request.version();
-                head.headers.clone_from(request.headers());
-                head.extensions.clone_from(request.extensions());
-                Box::new(head)
-            }),
+            grpc_type: grpc_type(request),
+            head: R::READS_REQUEST.then(|| Box::new(request.clone())),
         }
     }
 
@@ -285,7 +289,7 @@ impl<R> Rejecter<R> {
             grpc_head(content_type, error, &mut head);
         } else {
             *head.status_mut() = error.status();
-            if let Some(challenge) = self.challenges.of(error.kind(), scope.as_deref()) {
+            if let Some(challenge) = self.challenge(error.kind(), scope.as_deref()) {
                 head.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             } else if error.status() == StatusCode::SERVICE_UNAVAILABLE {
                 head.headers_mut().insert(RETRY_AFTER, 1.into());
@@ -305,54 +309,6 @@ pub(super) struct KeptRequest {
     head: Option<Box<Parts>>,
 }
 
-/// The values of `WWW-Authenticate` (RFC 6750 §3), formatted once.
-#[derive(Debug)]
-struct Challenges {
-    missing: HeaderValue,
-    invalid_request: HeaderValue,
-    invalid_token: HeaderValue,
-    insufficient_scope: HeaderValue,
-}
-
-impl Challenges {
-    fn new(realm: &str) -> Self {
-        // A quoted string (RFC 9110 §5.6.4), without `obs-text`.
-        let mut quoted = String::with_capacity(realm.len());
-        for char in realm.chars() {
-            match char {
-                '"' | '\\' => quoted.extend(['\\', char]),
-                ' '..='~' => quoted.push(char),
-                _ => quoted.push('?'),
-            }
-        }
-        let challenge = |error: &str| header_value(format!("Bearer realm=\"{quoted}\"{error}"));
-        Self {
-            missing: challenge(""),
-            invalid_request: challenge(", error=\"invalid_request\""),
-            invalid_token: challenge(", error=\"invalid_token\""),
-            insufficient_scope: challenge(", error=\"insufficient_scope\""),
-        }
-    }
-
-    /// The challenge of RFC 6750 §3.1; `None` where other credentials would not help.
-    fn of(&self, kind: SessionErrorKind, scope: Option<&str>) -> Option<HeaderValue> {
-        let challenge = match kind.status() {
-            StatusCode::BAD_REQUEST => &self.invalid_request,
-            StatusCode::FORBIDDEN => &self.insufficient_scope,
-            StatusCode::UNAUTHORIZED if kind == SessionErrorKind::TokenMissing => &self.missing,
-            StatusCode::UNAUTHORIZED => &self.invalid_token,
-            _ => return None,
-        };
-        Some(match scope {
-            Some(scope) if kind.status() == StatusCode::FORBIDDEN => {
-                let scope = format!(", scope=\"{scope}\"");
-                header_value([challenge.as_bytes(), scope.as_bytes()].concat())
-            }
-            _ => challenge.clone(),
-        })
-    }
-}
-
 #[expect(clippy::expect_used, reason = "it is independent of the request")]
 fn header_value(text: impl Into<Bytes>) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.into()).expect("realm and scope are printable ASCII")
@@ -362,16 +318,16 @@ fn header_value(text: impl Into<Bytes>) -> HeaderValue {
 ///
 /// A gRPC request is always a `POST`. A proxy that asks this service whether to forward a request
 /// sends `GET` with that request's headers and goes by the status, which must not be 200 then.
-fn grpc_type(method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+fn grpc_type(request: &Parts) -> Option<&'static str> {
     const TYPES: [&str; 3] = [
         "application/grpc-web-text",
         "application/grpc-web",
         "application/grpc",
     ];
-    if method != Method::POST {
+    if request.method != Method::POST {
         return None;
     }
-    let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+    let content_type = request.headers.get(CONTENT_TYPE)?.as_bytes();
     // The format of messages, or a parameter, may follow.
     let media_type = content_type.split(|byte| b"+; \t".contains(byte)).next()?;
     TYPES

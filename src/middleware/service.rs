@@ -5,7 +5,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Extensions, HeaderMap, HeaderName, Request, Response, StatusCode};
+use http::{
+    Extensions, HeaderMap, HeaderName, Request, Response, StatusCode, header::COOKIE,
+    request::Parts,
+};
 use tower::Service;
 
 use super::{
@@ -80,27 +83,25 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let Self {
-            config, rejecter, ..
+            inner,
+            config,
+            rejecter,
         } = self;
-        let fresh = remove_stale(request.extensions_mut());
-        let found = match fresh.and_then(|()| config.find_session(request.headers())) {
-            Ok(found) => found,
+        let (mut head, body) = request.into_parts();
+        let admitted = config.admit(&mut head);
+        token_source::remove_subprotocols(&config.sources, &mut head.headers);
+        let (mut session, headers) = match admitted {
+            Ok(admitted) => admitted,
             Err(error) => {
-                let (mut request, _) = request.into_parts();
-                if R::READS_REQUEST {
-                    token_source::hide(&config.sources, &mut request.headers);
-                }
-                let response = Some(Ok(rejecter.reject(request, error)));
+                let response = Some(Ok(rejecter.reject(head, error)));
                 return State::Rejected { response }.into();
             }
         };
-        token_source::hide(&config.sources, request.headers_mut());
-        let (mut session, headers) = config.admit(found, &mut request);
-        let kept = rejecter.keep(&request);
+        let kept = rejecter.keep(&head);
         let entered = Entered::new(&mut session);
-        let future = self.inner.call(request);
+        let future = inner.call(Request::from_parts(head, body));
         drop(entered);
         State::Session {
             future: SessionScope::new(session, future),
@@ -177,109 +178,81 @@ pub(crate) fn require_context(extensions: &Extensions) -> Result<&ClientContext,
 const NO_TOKEN: SessionError =
     SessionError::new(SessionErrorKind::TokenMissing, "no token was found");
 
+static COOKIE_FIELD: HeaderName = COOKIE;
+
 /// The configuration of a layer, which its services share.
 #[derive(Clone, Debug)]
 pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
+    /// The realm of the challenge.
+    pub(super) realm: Box<str>,
     pub(super) client_headers: ClientHeaders,
-    pub(super) negotiation: NegotiationHeaders,
 }
 
-/// The result of the token sources for a request that is admitted.
-#[derive(Default)]
-struct Found<'s> {
-    session: Option<Session>,
-    /// The field of the token, if the response has to name it in `Vary`.
-    field: Option<&'s HeaderName>,
-    /// Why a cookie made the request anonymous.
-    error: Option<SessionError>,
-}
-
-impl<'s> Found<'s> {
-    fn session(session: Session, field: Option<&'s HeaderName>) -> Self {
-        Self {
-            session: Some(session),
-            field,
-            error: None,
-        }
-    }
-}
+/// The session of an admitted request, if it has one, and the headers that the response gets.
+type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
 
 impl LayerConfig {
-    fn find_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
-        let sources = &self.sources;
-        if let Some((token, field)) = token_source::explicit(sources, headers)? {
-            let verified = self.verifier.verify(token);
-            let session = verified
-                .map_err(|error| token_source::rejection(sources, headers, token, error))?;
-            return Ok(Found::session(session, field));
+    /// Finds and verifies the token. Puts the session into the request's extensions, or where there
+    /// is none the client context, and the error of a cookie that made the request anonymous.
+    fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
+        let explicit = token_source::explicit(&self.sources, &mut request.headers);
+        remove_stale(&mut request.extensions)?;
+        let (session, token_field) = match explicit? {
+            Some(explicit) => match self.verifier.verify(explicit.token) {
+                Ok(session) => (Some(session), explicit.own_header),
+                Err(error) => return Err(explicit.rejection(error)),
+            },
+            None => match self.find_cookie_session(&request.headers) {
+                Ok(session) => (Some(session), Some(&COOKIE_FIELD)),
+                Err(error) if self.optional && !is_unavailable(error) => {
+                    if error != NO_TOKEN {
+                        request.extensions.insert(error);
+                    }
+                    (None, None)
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        let (clients, of_call) = (self.verifier.clients(), self.client_headers);
+        let now = || self.verifier.now();
+        let resolve = |base: &_| of_call.resolve(&request.headers, clients, base, now);
+        let negotiate =
+            |context: &_| NegotiationHeaders::of(of_call, clients, context, token_field);
+        let Some(mut session) = session else {
+            let context = self.verifier.default_context();
+            let context = resolve(&context).unwrap_or(context);
+            let headers = negotiate(&context);
+            request.extensions.insert(context);
+            return Ok((None, headers));
+        };
+        if let Some(context) = resolve(session.client_context()) {
+            session = session.with_call_context(context);
         }
-        match self.find_cookie_session(headers) {
-            Err(error) if self.optional && error.status() != StatusCode::SERVICE_UNAVAILABLE => {
-                Ok(Found {
-                    error: (error != NO_TOKEN).then_some(error),
-                    ..Found::default()
-                })
-            }
-            found => found,
-        }
+        let headers = negotiate(session.client_context());
+        request.extensions.insert(session.clone());
+        Ok((Some(session), headers))
     }
 
     /// Verifies the cookies: the token is the only one that verifies.
-    fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Found<'_>, SessionError> {
+    fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let mut found = Err(NO_TOKEN);
-        for (token, field) in token_source::cookies(&self.sources, headers)? {
-            let is_unavailable =
-                |error: &SessionError| error.status() == StatusCode::SERVICE_UNAVAILABLE;
+        for token in token_source::cookies(&self.sources, headers)? {
             match (self.verifier.verify(token), &found) {
                 (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),
-                (Ok(session), Err(_)) => {
-                    found = Ok(Found::session(session, field));
-                }
-                (Err(error), Err(first)) if *first == NO_TOKEN || is_unavailable(&error) => {
-                    found = Err(error);
-                }
+                (Ok(session), Err(_)) => found = Ok(session),
+                // Whether another is the only one is unknown too.
+                (Err(error), _) if is_unavailable(error) => return Err(error),
+                (Err(error), Err(first)) if *first == NO_TOKEN => found = Err(error),
                 (Err(_), _) => {}
             }
         }
         found
     }
+}
 
-    /// Puts the session into the request's extensions, or where there is none the client context.
-    /// Returns it with the headers that the response gets.
-    fn admit<B>(
-        &self,
-        found: Found<'_>,
-        request: &mut Request<B>,
-    ) -> (Option<Session>, Option<Box<NegotiationHeaders>>) {
-        let clients = self.verifier.clients();
-        let resolve = |base: &ClientContext| {
-            let now = || self.verifier.now();
-            self.client_headers
-                .resolve(request.headers(), clients, base, now)
-        };
-        let negotiate = |context: &_| self.negotiation.of(clients, context, found.field);
-        let admitted = if let Some(mut session) = found.session {
-            if let Some(context) = resolve(session.client_context()) {
-                session = session.with_call_context(context);
-            }
-            let headers = negotiate(session.client_context());
-            request.extensions_mut().insert(session.clone());
-            (Some(session), headers)
-        } else {
-            let mut context = self.verifier.default_context();
-            if let Some(of_call) = resolve(&context) {
-                context = of_call;
-            }
-            let headers = negotiate(&context);
-            request.extensions_mut().insert(context);
-            (None, headers)
-        };
-        if let Some(error) = found.error {
-            request.extensions_mut().insert(error);
-        }
-        admitted
-    }
+fn is_unavailable(error: SessionError) -> bool {
+    error.status() == StatusCode::SERVICE_UNAVAILABLE
 }

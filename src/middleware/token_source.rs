@@ -1,6 +1,7 @@
 //! The places in a request where a token is found.
 
-use bytes::Bytes;
+use std::mem;
+
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
@@ -20,14 +21,20 @@ const MAX_COOKIES: usize = 4;
 /// cookies are ignored. Two different explicit tokens are rejected (400). An empty field or cookie
 /// counts as absent.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TokenSource(Kind);
+pub struct TokenSource {
+    field: HeaderName,
+    form: Form,
+}
 
+/// The place of the token in the field's value.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Kind {
+enum Form {
     Bearer,
-    Header(HeaderName),
+    Whole,
+    /// The cookie of this name.
     Cookie(Box<str>),
-    WebSocketProtocol(Box<str>),
+    /// The list's members with this prefix.
+    Subprotocol(Box<str>),
 }
 
 impl TokenSource {
@@ -51,7 +58,10 @@ impl TokenSource {
     /// ```
     #[must_use]
     pub const fn bearer() -> Self {
-        Self(Kind::Bearer)
+        Self {
+            field: AUTHORIZATION,
+            form: Form::Bearer,
+        }
     }
 
     /// A header field of its own, whose whole value is the token.
@@ -75,7 +85,10 @@ impl TokenSource {
     /// ```
     #[must_use]
     pub const fn header(name: HeaderName) -> Self {
-        Self(Kind::Header(name))
+        Self {
+            field: name,
+            form: Form::Whole,
+        }
     }
 
     /// The cookie of this name (RFC 6265 §4.2), in exact case.
@@ -83,7 +96,8 @@ impl TokenSource {
     /// Browsers send the cookies of parent paths and parent domains too, so one of an old session
     /// may be sent beside the current one. Up to four different values of all cookie sources together
     /// are verified, and exactly one that verifies is the token. Two that verify, or a fifth value,
-    /// are rejected (400). If none verifies, the error is the first one's, or a 503 if there is one.
+    /// are rejected (400). If none verifies, the error is the first one's. If the revocation status of
+    /// any is unknown, so is whether another is the only one: the request is rejected (503).
     ///
     /// Behind an [optional](crate::SessionLayer::optional) layer a cookie that is rejected makes the
     /// request anonymous.
@@ -108,11 +122,9 @@ impl TokenSource {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn cookie(name: &str) -> Result<Self, ConfigError> {
-        if is_http_token(name) {
-            Ok(Self(Kind::Cookie(name.into())))
-        } else {
-            Err(ConfigError::new("cookie", "is not a cookie name"))
-        }
+        let name = http_token(name).ok_or(ConfigError::new("cookie", "is not a cookie name"))?;
+        let (field, form) = (COOKIE, Form::Cookie(name));
+        Ok(Self { field, form })
     }
 
     /// The member of `Sec-WebSocket-Protocol` that starts with `prefix`, usually `bearer.`; the
@@ -137,173 +149,157 @@ impl TokenSource {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn websocket_protocol(prefix: &str) -> Result<Self, ConfigError> {
-        if is_http_token(prefix) {
-            Ok(Self(Kind::WebSocketProtocol(prefix.into())))
-        } else {
-            let reason = "cannot begin a subprotocol's name";
-            Err(ConfigError::new("websocket_protocol", reason))
-        }
+        let error = ConfigError::new("websocket_protocol", "cannot begin a subprotocol's name");
+        let prefix = http_token(prefix).ok_or(error)?;
+        let (field, form) = (SEC_WEBSOCKET_PROTOCOL, Form::Subprotocol(prefix));
+        Ok(Self { field, form })
     }
 }
 
-/// RFC 9110 §5.6.2 `token`.
-fn is_http_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token_byte)
+/// The text, if it is a `token` of RFC 9110 §5.6.2.
+fn http_token(text: &str) -> Option<Box<str>> {
+    let is_token = !text.is_empty() && text.bytes().all(is_token_byte);
+    is_token.then(|| text.into())
 }
 
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-static COOKIE_FIELD: HeaderName = COOKIE;
-
-pub(super) const TWO_COOKIES: SessionError = invalid("two session cookies are valid");
-
-impl TokenSource {
-    /// Calls `found` with each value of the source that is not empty.
-    fn each<'h>(
-        &self,
-        headers: &'h HeaderMap,
-        mut found: impl FnMut(&'h [u8]) -> Result<(), SessionError>,
-    ) -> Result<(), SessionError> {
-        let mut found = |value: &'h [u8]| {
-            if value.trim_ascii().is_empty() {
-                Ok(())
-            } else {
-                found(value)
-            }
-        };
-        match &self.0 {
-            Kind::Bearer => bearer_token(headers)?.map_or(Ok(()), found),
-            Kind::Header(name) => {
-                let mut fields = headers.get_all(name).iter();
-                fields.try_for_each(|field| found(field.as_bytes()))
-            }
-            Kind::Cookie(name) => all_cookies(headers)
-                .filter(|(other, _)| *other == name.as_bytes())
-                .try_for_each(|(_, value)| found(value)),
-            Kind::WebSocketProtocol(prefix) => protocols(headers)
-                .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
-                .try_for_each(found),
-        }
-    }
-
-    fn is_cookie(&self) -> bool {
-        matches!(self.0, Kind::Cookie(_))
-    }
-
-    /// The field that a response has to name in `Vary`. Shared caches do not store responses to
-    /// `Authorization` (RFC 9111 §3.5), nor to a WebSocket handshake.
-    fn vary(&self) -> Option<&HeaderName> {
-        match &self.0 {
-            Kind::Header(name) => Some(name),
-            Kind::Cookie(_) => Some(&COOKIE_FIELD),
-            Kind::Bearer | Kind::WebSocketProtocol(_) => None,
-        }
-    }
-}
-
-/// A token, and the field that the response has to name in `Vary`.
-type Credential<'h, 's> = (&'h [u8], Option<&'s HeaderName>);
-
-/// Finds the one explicit credential of the request.
-pub(super) fn explicit<'h, 's>(
-    sources: &'s [TokenSource],
-    headers: &'h HeaderMap,
-) -> Result<Option<Credential<'h, 's>>, SessionError> {
-    let mut found = None;
-    for source in sources.iter().filter(|source| !source.is_cookie()) {
-        source.each(headers, |token| {
-            let (first, _) = found.get_or_insert((token, source.vary()));
-            let is_same = *first == token;
-            is_same.then_some(()).ok_or(invalid("there are two tokens"))
-        })?;
-    }
-    Ok(found)
-}
-
-/// Finds the different values of the session cookies, at most [`MAX_COOKIES`].
-pub(super) fn cookies<'h, 's>(
-    sources: &'s [TokenSource],
-    headers: &'h HeaderMap,
-) -> Result<impl Iterator<Item = Credential<'h, 's>>, SessionError> {
-    let mut found = [None::<Credential<'h, 's>>; MAX_COOKIES];
-    for source in sources.iter().filter(|source| source.is_cookie()) {
-        source.each(headers, |value| {
-            let is_same = |slot: &&mut Option<Credential<'_, '_>>| {
-                slot.is_none_or(|(first, _)| first == value)
-            };
-            let slot = found.iter_mut().find(is_same);
-            slot.ok_or(invalid("there are too many session cookies"))?
-                .get_or_insert((value, source.vary()));
-            Ok(())
-        })?;
-    }
-    Ok(found.into_iter().flatten())
-}
-
-/// Turns the `error` of an explicit credential into `RequestInvalid` if it is malformed and not
-/// even a `b64token` of `Bearer`. Checked only after a failure, to keep it off the accept path.
-pub(super) fn rejection(
-    sources: &[TokenSource],
-    headers: &HeaderMap,
-    token: &[u8],
-    error: SessionError,
-) -> SessionError {
-    let is_bearer =
-        || sources.contains(&TokenSource::bearer()) && bearer_token(headers) == Ok(Some(token));
-    if error.kind() == SessionErrorKind::TokenMalformed && is_bearer() && !is_b64token(token) {
-        NO_CREDENTIAL
-    } else {
-        error
-    }
-}
-
 const NO_CREDENTIAL: SessionError = invalid("`Bearer` is not followed by one credential");
-
-/// Marks the fields that may contain a token as sensitive, so that `Debug` does not show it, and
-/// removes the subprotocols that are tokens.
-pub(super) fn hide(sources: &[TokenSource], headers: &mut HeaderMap) {
-    for TokenSource(kind) in sources {
-        match kind {
-            Kind::Bearer => mark_sensitive(headers, &AUTHORIZATION),
-            Kind::Header(name) => mark_sensitive(headers, name),
-            Kind::Cookie(_) => mark_sensitive(headers, &COOKIE),
-            Kind::WebSocketProtocol(prefix) => remove_protocols(headers, prefix),
-        }
-    }
-}
+pub(super) const TWO_COOKIES: SessionError = invalid("two session cookies are valid");
 
 const fn invalid(detail: &'static str) -> SessionError {
     SessionError::new(SessionErrorKind::RequestInvalid, detail)
 }
 
-/// Finds the credential of `Bearer`; `None` for another scheme and for an empty field.
-fn bearer_token(headers: &HeaderMap) -> Result<Option<&[u8]>, SessionError> {
-    const SCHEME: &[u8] = b"bearer";
-    let fields = headers.get_all(AUTHORIZATION).iter();
-    let mut fields = fields
-        .map(HeaderValue::as_bytes)
-        .filter(|field| !field.trim_ascii().is_empty());
-    let Some(field) = fields.next() else {
-        return Ok(None);
-    };
-    if fields.next().is_some() {
-        return Err(invalid("there are two `Authorization` fields"));
+/// An explicit token.
+#[derive(Clone, Copy)]
+pub(super) struct Credential<'h, 's> {
+    pub(super) token: &'h [u8],
+    /// The header of its own, which the response has to name in `Vary`. Shared caches do not store
+    /// responses to `Authorization` (RFC 9111 §3.5), nor to a WebSocket handshake.
+    pub(super) own_header: Option<&'s HeaderName>,
+    is_bearer: bool,
+}
+
+impl Credential<'_, '_> {
+    /// Turns the `error` of the token into `RequestInvalid` if the token is malformed and not even a
+    /// `b64token` of `Bearer`. Checked only after a failure, to keep it off the accept path.
+    pub(super) fn rejection(self, error: SessionError) -> SessionError {
+        let is_malformed = error.kind() == SessionErrorKind::TokenMalformed;
+        if is_malformed && self.is_bearer && !is_b64token(self.token) {
+            NO_CREDENTIAL
+        } else {
+            error
+        }
     }
-    let rest = match field.split_at_checked(SCHEME.len()) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
-        _ => return Ok(None),
-    };
-    if rest.first().copied().is_some_and(is_token_byte) {
+}
+
+/// Finds the one explicit credential of the request. Marks all fields that may contain a token as
+/// sensitive, so that `Debug` does not show it.
+pub(super) fn explicit<'h, 's>(
+    sources: &'s [TokenSource],
+    headers: &'h mut HeaderMap,
+) -> Result<Option<Credential<'h, 's>>, SessionError> {
+    let mut found = Ok(None);
+    let mut has_authorization = false;
+    for (name, field) in headers.iter_mut() {
+        let is_source = |source: &&TokenSource| source.field == *name;
+        if !sources.iter().any(|source| is_source(&source)) {
+            continue;
+        }
+        field.set_sensitive(true);
+        let field = field.as_bytes();
+        if field.trim_ascii().is_empty() {
+            continue;
+        }
+        if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
+            found = Err(invalid("there are two `Authorization` fields"));
+        }
+        for source in sources.iter().filter(is_source) {
+            found = found.and_then(|found| source.find(field, found));
+        }
+    }
+    found
+}
+
+impl TokenSource {
+    /// Finds the source's explicit tokens in a field that is not empty: all of a request have to be
+    /// the same.
+    fn find<'h, 's>(
+        &'s self,
+        field: &'h [u8],
+        found: Option<Credential<'h, 's>>,
+    ) -> Result<Option<Credential<'h, 's>>, SessionError> {
+        let add = |found: Option<Credential<'h, 's>>, token| match found {
+            Some(first) if first.token != token => Err(invalid("there are two tokens")),
+            _ => {
+                let own_header = (self.form == Form::Whole).then_some(&self.field);
+                Ok(Some(Credential {
+                    token,
+                    own_header: found.and_then(|first| first.own_header).or(own_header),
+                    is_bearer: self.form == Form::Bearer
+                        || found.is_some_and(|first| first.is_bearer),
+                }))
+            }
+        };
+        match &self.form {
+            Form::Bearer => match bearer_token(field)? {
+                Some(token) => add(found, token),
+                None => Ok(found),
+            },
+            Form::Whole => add(found, field),
+            Form::Cookie(_) => Ok(found),
+            Form::Subprotocol(prefix) => members(field, b',')
+                .filter_map(|protocol| protocol.strip_prefix(prefix.as_bytes()))
+                .filter(|token| !token.is_empty())
+                .try_fold(found, add),
+        }
+    }
+}
+
+/// Finds the different values of the session cookies, at most [`MAX_COOKIES`], none of them empty.
+pub(super) fn cookies<'h>(
+    sources: &[TokenSource],
+    headers: &'h HeaderMap,
+) -> Result<impl Iterator<Item = &'h [u8]>, SessionError> {
+    let mut found = [&b""[..]; MAX_COOKIES];
+    for source in sources {
+        let Form::Cookie(name) = &source.form else {
+            continue;
+        };
+        // HTTP/2 may send several fields.
+        let fields = headers.get_all(COOKIE).iter();
+        let pairs = fields.flat_map(|field| members(field.as_bytes(), b';'));
+        for value in pairs.filter_map(|pair| cookie_value(pair, name)) {
+            let mut slots = found.iter_mut();
+            let slot = slots.find(|slot| slot.is_empty() || **slot == value);
+            *slot.ok_or(invalid("there are too many session cookies"))? = value;
+        }
+    }
+    Ok(found.into_iter().filter(|value| !value.is_empty()))
+}
+
+/// The value of the cookie of this name (RFC 6265 §4.2.1); `None` if it is empty.
+fn cookie_value<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    let mut halves = pair.splitn(2, |byte| *byte == b'=').map(<[u8]>::trim_ascii);
+    let (own_name, value) = (halves.next()?, halves.next()?);
+    let quoted = value.strip_prefix(b"\"");
+    let unquoted = quoted.and_then(|value| value.strip_suffix(b"\""));
+    let value = unquoted.unwrap_or(value);
+    (own_name == name.as_bytes() && !value.trim_ascii().is_empty()).then_some(value)
+}
+
+/// Finds the credential of `Bearer`; `None` for another scheme.
+fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
+    let end = field.iter().position(|byte| !is_token_byte(*byte));
+    let (scheme, rest) = field.split_at(end.unwrap_or(field.len()));
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
-    let start = rest
-        .iter()
-        .position(|byte| *byte != b' ')
-        .unwrap_or_default();
-    match rest.split_at_checked(start) {
-        Some(([_, ..], token)) if !token.trim_ascii().is_empty() => Ok(Some(token)),
+    match rest.iter().position(|byte| *byte != b' ') {
+        Some(start @ 1..) => Ok(rest.get(start..)),
         _ => Err(NO_CREDENTIAL),
     }
 }
@@ -322,67 +318,37 @@ fn is_b64token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
-/// Names and values of all cookies (RFC 6265 §4.2.1). HTTP/2 may send several fields.
-fn all_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let (name, value) = (halves.next()?, halves.next()?.trim_ascii());
-            let unquoted = value
-                .strip_prefix(b"\"")
-                .and_then(|value| value.strip_suffix(b"\""));
-            Some((name.trim_ascii(), unquoted.unwrap_or(value)))
-        })
-}
-
-/// The subprotocols that the client offers (RFC 6455 §4.1).
-fn protocols(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    headers
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .iter()
-        .flat_map(|field| field.as_bytes().split(|byte| *byte == b','))
+/// The members of a list, without the white space around them.
+fn members(list: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
+    list.split(move |byte| *byte == separator)
         .map(<[u8]>::trim_ascii)
 }
 
-fn mark_sensitive(headers: &mut HeaderMap, name: &HeaderName) {
-    // Neither `entry`, which makes room for one more field, nor `get_mut`, which has the first of
-    // several alone.
-    for (other, field) in headers.iter_mut() {
-        if other == name {
-            field.set_sensitive(true);
+/// Removes the subprotocols that are tokens (RFC 6455 §4.1).
+pub(super) fn remove_subprotocols(sources: &[TokenSource], headers: &mut HeaderMap) {
+    for source in sources {
+        let Form::Subprotocol(prefix) = &source.form else {
+            continue;
+        };
+        let fields = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let protocols = fields.flat_map(|field| members(field.as_bytes(), b','));
+        let (tokens, mut kept): (Vec<_>, Vec<_>) =
+            protocols.partition(|protocol| protocol.starts_with(prefix.as_bytes()));
+        if tokens.is_empty() {
+            continue;
         }
-    }
-}
-
-fn remove_protocols(headers: &mut HeaderMap, prefix: &str) {
-    let is_token = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
-    if !protocols(headers).any(|protocol| is_token(&protocol)) {
-        return;
-    }
-    // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
-    let kept = || protocols(headers).filter(|protocol| !protocol.is_empty() && !is_token(protocol));
-    // In one allocation, however many there are.
-    let len = kept()
-        .map(|protocol| protocol.len().saturating_add(2))
-        .sum();
-    let mut list = Vec::with_capacity(len);
-    for protocol in kept() {
-        if !list.is_empty() {
-            list.extend_from_slice(b", ");
+        // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
+        kept.retain(|protocol| !protocol.is_empty());
+        let list = HeaderValue::try_from(kept.join(&b", "[..]));
+        // Before one is inserted, for which a full map would have no place.
+        headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        if let Ok(mut list) = list
+            && !list.is_empty()
+        {
+            // A token that has commas in it leaves pieces behind.
+            list.set_sensitive(true);
+            // It fits: there was one. Should it not, no subprotocol is offered.
+            let _ = headers.try_insert(SEC_WEBSOCKET_PROTOCOL, list);
         }
-        list.extend_from_slice(protocol);
-    }
-    let is_empty = list.is_empty();
-    let field = HeaderValue::from_maybe_shared(Bytes::from(list));
-    // Before one is inserted, for which a full map would have no place.
-    headers.remove(SEC_WEBSOCKET_PROTOCOL);
-    if let (Ok(mut field), false) = (field, is_empty) {
-        // A token that has commas in it leaves pieces behind.
-        field.set_sensitive(true);
-        // It fits: there was one. Should it not, no subprotocol is offered.
-        let _ = headers.try_insert(SEC_WEBSOCKET_PROTOCOL, field);
     }
 }

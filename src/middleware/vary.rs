@@ -11,39 +11,30 @@ use crate::{
     error::SessionError,
 };
 
-/// `Vary` and `Content-Language` of a response: prepared with the layer, completed for each request.
-#[derive(Clone, Debug, Default)]
+/// `Vary` and `Content-Language` of a response.
 pub(super) struct NegotiationHeaders {
-    vary: Option<HeaderValue>,
+    /// Names joined by `, `; empty if there is none.
+    vary: String,
     content_language: Option<HeaderValue>,
 }
 
 impl NegotiationHeaders {
-    pub(super) fn new(client_headers: ClientHeaders) -> Self {
-        let names = client_headers.names().map(HeaderValue::from);
-        Self {
-            vary: names.reduce(|names, name| join(&names, &name)),
-            content_language: None,
-        }
-    }
-
-    /// Completes the headers for a request of this context; `None` where the response needs none.
+    /// The headers for a request of this context; `None` where the response needs none.
     ///
     /// `token_field` is the field that the token came in, if that is a cookie (`cookie`) or a
     /// header of its own: its culture could decide too. None for `Authorization`, whose responses
     /// a shared cache does not store (RFC 9111 §3.5).
     pub(super) fn of(
-        &self,
+        client_headers: ClientHeaders,
         defaults: &ClientDefaults,
         context: &ClientContext,
         token_field: Option<&HeaderName>,
     ) -> Option<Box<Self>> {
         let has_list = defaults.has_supported_list();
         let sources = [context.culture_source(), context.ui_culture_source()];
-        let is_negotiated = has_list || self.vary.is_some();
-        let token_field = token_field
-            .filter(|_| is_negotiated || sources.contains(&ClientSource::Token))
-            .map(|field| HeaderValue::from(field.clone()));
+        let is_negotiated = has_list || client_headers != ClientHeaders::none();
+        let token_field =
+            token_field.filter(|_| is_negotiated || sources.contains(&ClientSource::Token));
         if !is_negotiated && token_field.is_none() {
             return None;
         }
@@ -51,11 +42,11 @@ impl NegotiationHeaders {
         let by_request = matches!(ui_source, ClientSource::Call | ClientSource::AcceptLanguage);
         let ui_culture = context.ui_culture();
         let language = (has_list || by_request) && !ui_culture.is_invariant();
+        let enabled = client_headers.enabled().map(HeaderName::as_str);
+        let mut names: Vec<&str> = enabled.collect();
+        names.extend(token_field.map(HeaderName::as_str));
         Some(Box::new(Self {
-            vary: match (&self.vary, token_field) {
-                (Some(vary), Some(field)) => Some(join(vary, &field)),
-                (vary, field) => vary.clone().or(field),
-            },
+            vary: names.join(", "),
             content_language: language
                 .then(|| HeaderValue::try_from(ui_culture.as_str()).ok())
                 .flatten(),
@@ -71,9 +62,7 @@ impl NegotiationHeaders {
         );
         let is_rejection = response.extensions().get::<SessionError>().is_some();
         let headers = response.headers_mut();
-        if let Some(vary) = self.vary {
-            add_vary(headers, vary);
-        }
+        add_vary(headers, &self.vary);
         if let Some(language) = self.content_language
             && has_content
             && !is_rejection
@@ -84,31 +73,23 @@ impl NegotiationHeaders {
     }
 }
 
-/// Joins two lists of header names.
-#[expect(clippy::expect_used, reason = "names of headers are values of headers")]
-fn join(names: &HeaderValue, more: &HeaderValue) -> HeaderValue {
-    let list = [names.as_bytes(), more.as_bytes()].join(&b", "[..]);
-    HeaderValue::try_from(list).expect("names and commas are visible ASCII")
-}
-
 /// Appends the names that `Vary` does not list yet (RFC 9110 §12.5.5).
-fn add_vary(headers: &mut HeaderMap, ours: HeaderValue) {
-    let names = |list: &HeaderValue| -> Vec<String> {
-        let list = list.to_str().unwrap_or("");
-        let names = list.split(',').map(|name| name.trim().to_ascii_lowercase());
-        names.collect()
+fn add_vary(headers: &mut HeaderMap, names: &str) {
+    let present = headers.get_all(VARY).iter();
+    let present: Vec<_> = present
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(',').map(str::trim))
+        .collect();
+    let is_present = |name: &&str| {
+        let mut present = present.iter();
+        present.any(|other| *other == "*" || other.eq_ignore_ascii_case(name))
     };
-    let present: Vec<_> = headers.get_all(VARY).iter().flat_map(names).collect();
-    if present.is_empty() {
-        headers.append(VARY, ours);
-    } else if !present.iter().any(|name| name == "*") {
-        let mut missing = names(&ours);
-        missing.retain(|name| !present.contains(name));
-        if let Ok(missing) = HeaderValue::try_from(missing.join(", "))
-            && !missing.is_empty()
-        {
-            headers.append(VARY, missing);
-        }
+    let missing = names.split(", ").filter(|name| !is_present(name));
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    if let Ok(missing) = HeaderValue::try_from(missing)
+        && !missing.is_empty()
+    {
+        headers.append(VARY, missing);
     }
 }
 
@@ -194,7 +175,7 @@ mod tests {
                 _ => context(source, defaults),
             };
             let mut response = Response::new(());
-            if let Some(headers) = NegotiationHeaders::new(headers).of(defaults, &context, field) {
+            if let Some(headers) = NegotiationHeaders::of(headers, defaults, &context, field) {
                 headers.apply(&mut response);
             }
             let vary = response.headers().get(VARY);
@@ -205,12 +186,10 @@ mod tests {
     #[test]
     fn only_a_response_with_content_has_a_language() {
         let no_list = ClientDefaults::default();
-        let headers = NegotiationHeaders::new(ClientHeaders::all());
         let context = context(ClientSource::Call, &no_list);
         for (status, want) in [(200, true), (404, true), (204, false), (304, false)] {
             let mut response = Response::builder().status(status).body(()).unwrap();
-            headers
-                .of(&no_list, &context, None)
+            NegotiationHeaders::of(ClientHeaders::all(), &no_list, &context, None)
                 .unwrap()
                 .apply(&mut response);
             let language = response.headers().get(CONTENT_LANGUAGE);

@@ -28,6 +28,7 @@ pub struct TestClock {
 
 impl TestClock {
     /// A clock that shows the system's present second.
+    #[expect(clippy::new_without_default, reason = "the present is no default")]
     #[must_use]
     pub fn new() -> Self {
         let now = Utc::now().trunc_subsecs(0);
@@ -77,11 +78,5 @@ impl TestClock {
     /// ```
     pub fn advance(&self, by: Duration) {
         self.now.rcu(|now| **now + by);
-    }
-}
-
-impl Default for TestClock {
-    fn default() -> Self {
-        Self::new()
     }
 }

@@ -50,6 +50,7 @@ impl TestIssuer {
     /// # Panics
     ///
     /// If the machine has no randomness.
+    #[expect(clippy::new_without_default, reason = "it makes a key, and may panic")]
     #[must_use]
     pub fn new() -> Self {
         let key = SigningKey::generate(Algorithm::ES256).expect("randomness");
@@ -275,11 +276,5 @@ impl TestIssuer {
     #[must_use]
     pub fn sign_raw(&self, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
         compact::sign(&self.key, header.as_ref(), payload.as_ref()).expect("randomness")
-    }
-}
-
-impl Default for TestIssuer {
-    fn default() -> Self {
-        Self::new()
     }
 }

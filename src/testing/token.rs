@@ -194,36 +194,34 @@ impl TestToken {
             ..self.clone()
         };
         let now = self.issuer.clock().now().timestamp();
-        match kind {
-            Kind::TokenMissing => String::new(),
-            Kind::RequestInvalid => format!("{0} {0}", good.issue()),
-            Kind::TokenMalformed => good.signing_input(),
-            Kind::TokenUnacceptable => good.sign("unknown+jwt"),
+        let bad = match kind {
+            Kind::TokenMissing => return String::new(),
+            Kind::RequestInvalid => return format!("{0} {0}", good.issue()),
+            Kind::TokenMalformed => return good.signing_input(),
+            Kind::TokenUnacceptable => return good.sign("unknown+jwt"),
             Kind::SignatureInvalid => {
                 // Two dots and the signature of other bytes.
                 let other = self.issuer.sign_raw("", "");
-                good.signing_input() + &other.replacen("..", ".", 1)
+                return good.signing_input() + &other.replacen("..", ".", 1);
             }
-            Kind::TokenExpired => {
-                let good = good.with("iat", now - 2 * HOUR);
-                good.with("exp", now - HOUR).issue()
-            }
-            Kind::TokenNotYetValid => good.with("nbf", now + HOUR).issue(),
-            Kind::IssuerInvalid => good.with("iss", "https://other-issuer.example").issue(),
-            Kind::AudienceInvalid => good.with("aud", "other-audience").issue(),
+            Kind::SessionRevoked => return good.issue_listed(self.issuer.revocations()),
+            Kind::RevocationUnavailable => return good.issue_listed(&self.issuer.unknown),
+            Kind::TokenExpired => good.with("iat", now - 2 * HOUR).with("exp", now - HOUR),
+            Kind::TokenNotYetValid => good.with("nbf", now + HOUR),
+            Kind::IssuerInvalid => good.with("iss", "https://other-issuer.example"),
+            Kind::AudienceInvalid => good.with("aud", "other-audience"),
             Kind::ServerMismatch => {
                 let good = good.with("server", "other-server");
-                good.with("instance", "other-instance").issue()
+                good.with("instance", "other-instance")
             }
-            Kind::ClaimInvalid => good.with("exp", "tomorrow").issue(),
-            Kind::SessionRevoked => good.issue_listed(self.issuer.revocations()),
-            Kind::RevocationUnavailable => good.issue_listed(&self.issuer.unknown),
-            Kind::ClientKindForbidden => good.with("client_kind", "other").issue(),
-            Kind::AccessLevelInsufficient => good.with("access_level", "regular").issue(),
-            Kind::ScopeInsufficient => good.without("scope").issue(),
-            Kind::Forbidden => good.without("roles").issue(),
-            Kind::Misconfigured => good.issue(),
-        }
+            Kind::ClaimInvalid => good.with("exp", "tomorrow"),
+            Kind::ClientKindForbidden => good.with("client_kind", "other"),
+            Kind::AccessLevelInsufficient => good.with("access_level", "regular"),
+            Kind::ScopeInsufficient => good.without("scope"),
+            Kind::Forbidden => good.without("roles"),
+            Kind::Misconfigured => good,
+        };
+        bad.issue()
     }
 
     /// Begins a request that carries the token in `Authorization: Bearer` (RFC 6750 §2.1).

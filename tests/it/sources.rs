@@ -74,6 +74,27 @@ fn the_same_token_in_several_explicit_sources_is_one_token() {
     assert_eq!(user(&everywhere(), fields), Ok(Some("ann".into())));
 }
 
+/// The order of the fields decides nothing.
+#[test]
+fn one_token_in_two_sources_is_judged_as_of_both() {
+    let (bad, good) = ("a.b.c!", good_token());
+    let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
+    let header = |token: &str| ("x-session-token", token.to_owned());
+    for fields in [[bearer(bad), header(bad)], [header(bad), bearer(bad)]] {
+        let fields = fields.each_ref().map(|(name, value)| (*name, &**value));
+        assert_eq!(user(&everywhere(), &fields), Err(Kind::RequestInvalid));
+    }
+    for fields in [
+        [bearer(&good), header(&good)],
+        [header(&good), bearer(&good)],
+    ] {
+        let fields = fields.each_ref().map(|(name, value)| (*name, &**value));
+        let answer = crate::support::send(&everywhere(), request(&fields));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("vary"), Some("x-session-token"));
+    }
+}
+
 #[test]
 fn two_different_explicit_tokens_are_rejected() {
     let (one, other) = (of("ann"), of("bob"));
@@ -308,6 +329,30 @@ fn a_cookie_whose_revocation_is_unknown_is_a_503_in_an_optional_layer_too() {
         format!("session={good}; session={stale}"),
         // Whether there is a session is unknown.
         format!("session={stale}; session={good}"),
+    ] {
+        for layer in [layer.clone(), layer.clone().optional()] {
+            let got = user(&layer, &[("cookie", &cookies)]);
+            assert_eq!(got, Err(Kind::RevocationUnavailable), "{cookies}");
+        }
+    }
+}
+
+/// Whether the cookie that verifies is the only one is unknown.
+#[test]
+fn a_cookie_whose_revocation_is_unknown_is_a_503_beside_one_that_verifies() {
+    let of_bob = |session: &Session| {
+        if session.user().id() == "bob" {
+            RevocationStatus::Unknown
+        } else {
+            RevocationStatus::Valid
+        }
+    };
+    let verifier = builder().revocation(of_bob).build().unwrap();
+    let layer = SessionLayer::new(verifier).token_source(TokenSource::cookie("session").unwrap());
+    let (good, unknown) = (of("ann"), of("bob"));
+    for cookies in [
+        format!("session={good}; session={unknown}"),
+        format!("session={unknown}; session={good}"),
     ] {
         for layer in [layer.clone(), layer.clone().optional()] {
             let got = user(&layer, &[("cookie", &cookies)]);
