@@ -263,7 +263,7 @@ impl PartialEq<&str> for Culture {
     }
 }
 
-serde_as_text!(Culture, "a BCP 47 language tag");
+serde_as_text!(Culture);
 
 #[cfg(test)]
 mod tests {

@@ -129,7 +129,7 @@ impl TryFrom<&str> for ClientTimeZone {
     }
 }
 
-serde_as_text!(ClientTimeZone, "the name of a time zone");
+serde_as_text!(ClientTimeZone);
 
 /// Whether the text has the form of a zone's name (`time-zone-name` of RFC 9557 §4.1) and at most
 /// 64 bytes; the database need not know it.

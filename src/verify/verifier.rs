@@ -11,9 +11,9 @@ use crate::{
     error::{SessionError, SessionErrorKind},
     jws::{self, KeyStore, TokenType, compact},
     limits::Limits,
-    session::Session,
+    session::{Session, SessionInner},
     time::{Clock, NumericDate, Validity},
-    token::{ClaimRules, Claims, Payload},
+    token::{ClaimRules, Claims, SessionToken},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
@@ -130,28 +130,29 @@ impl SessionVerifier {
 
 impl Rules {
     /// The session, and the generation of the key set that verified it.
+    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
     fn verify(&self, token: &[u8], now: NumericDate) -> Result<(Session, u64), SessionError> {
         let keys = self.keys.load();
         let (token_type, payload) = jws::verify(&keys, &self.accepted, &self.limits, token)?;
         let json = compact::decode_text(payload)?;
-        let payload = Payload::parse(json, token_type.is_ours(), &self.limits)?;
-        let (token, hints) = self.form.check(token_type, payload)?;
-        let claims = &token.payload().claims;
-        self.check_time(token_type, claims, now)?;
-        self.check_origin(token.payload())?;
-        let context = self.clients.resolve_token(&hints, || now.to_date_time());
-        let validity = self.validity(token_type, claims);
-        let valid_until = validity.until;
+        // It is read inside its final allocation, so that nothing large is moved.
+        let token = SessionToken::unread(token_type, json);
+        let mut inner = Arc::new(SessionInner::new(token, self.clock.clone()));
+        let session = Arc::get_mut(&mut inner).expect("it is new, so that nobody else has it");
+        let hints = self.form.read(&mut session.token, &self.limits)?;
+        self.check_time(token_type, &session.token.claims, now)?;
+        self.check_origin(&session.token)?;
+        session.context = self.clients.resolve_token(&hints, || now.to_date_time());
+        session.validity = self.validity(token_type, &session.token.claims);
+        session.valid_until = session.validity.until;
         // The session is another one from the next change of the offset on, and was before the last.
-        let validity = match self.clients.zone_of_offset(&hints) {
-            None => validity,
-            Some(zone) => Validity {
-                from: validity.from.max(now),
-                until: valid_until.min(zone.next_change(now).unwrap_or(valid_until)),
-            },
-        };
-        let session = Session::new(token, context, valid_until, validity, self.clock.clone());
-        Ok((session, keys.generation()))
+        if let Some(zone) = self.clients.zone_of_offset(&hints) {
+            session.validity.from = session.validity.from.max(now);
+            if let Some(change) = zone.next_change(now) {
+                session.validity.until = session.valid_until.min(change);
+            }
+        }
+        Ok((Session::from_inner(inner), keys.generation()))
     }
 
     fn check_time(
@@ -225,23 +226,19 @@ impl Rules {
     }
 
     /// Whether the token is from our issuer and for us.
-    fn check_origin(&self, payload: &Payload) -> Result<(), SessionError> {
-        let claims = &payload.claims;
+    fn check_origin(&self, token: &SessionToken) -> Result<(), SessionError> {
+        let claims = &token.claims;
         let reject = |kind, name| Err(SessionError::new(kind, name));
-        if self.issuer.is_some() && payload.get(claims.iss) != self.issuer.as_deref() {
+        if self.issuer.is_some() && token.text(claims.iss) != self.issuer.as_deref() {
             return reject(SessionErrorKind::IssuerInvalid, "iss");
         }
         let ours = |audience: &str| self.audiences.iter().any(|value| value == audience);
-        if !self.audiences.is_empty() && !payload.list(&claims.aud).any(ours) {
+        if !self.audiences.is_empty() && !token.texts(&claims.aud).any(ours) {
             return reject(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
-            (&self.server_code, payload.get(claims.server), "server"),
-            (
-                &self.instance_name,
-                payload.get(claims.instance),
-                "instance",
-            ),
+            (&self.server_code, token.text(claims.server), "server"),
+            (&self.instance_name, token.text(claims.instance), "instance"),
         ] {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs

@@ -310,7 +310,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::ClientContext,
         identity::User,
         time::{Clock, Validity},
         token::SessionToken,
@@ -337,14 +336,11 @@ mod tests {
             .issued_at(at(NOW).to_date_time())
             .lifetime(Duration::from_secs(600));
         let (from, until) = (at(0), at(until));
-        let validity = Validity { from, until };
-        Session::new(
-            token.build().unwrap(),
-            ClientContext::default(),
-            until,
-            validity,
-            Clock::System,
-        )
+        Session::from_inner(Arc::new(SessionInner {
+            validity: Validity { from, until },
+            valid_until: until,
+            ..SessionInner::new(token.build().unwrap(), Clock::System)
+        }))
     }
 
     /// An entry of 10,000 bytes and a session.
