@@ -129,7 +129,7 @@ fn builder() -> SessionTokenBuilder {
 
 // Building a token writes its claims and reads them again.
 #[library_benchmark]
-#[bench::claims(args = [], setup = builder, config = at_most(31_074))]
+#[bench::claims(args = [], setup = builder, config = at_most(23_505))]
 fn build(builder: SessionTokenBuilder) -> SessionToken {
     black_box(builder).build().expect("a token")
 }

@@ -237,12 +237,7 @@ impl SessionError {
     /// ```
     #[must_use]
     pub const fn grpc_code(&self) -> i32 {
-        match self.status() {
-            StatusCode::FORBIDDEN => 7,
-            StatusCode::INTERNAL_SERVER_ERROR => 13,
-            StatusCode::SERVICE_UNAVAILABLE => 14,
-            _ => 16,
-        }
+        self.kind.row().1
     }
 
     pub(crate) const fn detail(&self) -> &'static str {
@@ -258,9 +253,12 @@ impl fmt::Display for SessionError {
 
 impl Error for SessionError {}
 
-/// Defines [`SessionErrorKind`] and all that depends on the category alone, one row for each.
+/// Defines [`SessionErrorKind`] and all that depends on the category alone: one block for each HTTP
+/// status with its gRPC status code, and in it one row for each category.
 macro_rules! session_error_kinds {
-    ($($(#[$doc:meta])* $kind:ident $status:ident $code:literal $title:literal;)*) => {
+    ($($status:ident $grpc_code:literal {
+        $($(#[$doc:meta])* $kind:ident $code:literal $title:literal;)*
+    })*) => {
         /// The category of a [`SessionError`]: one for each `code` of a rejection.
         ///
         /// # Examples
@@ -274,13 +272,13 @@ macro_rules! session_error_kinds {
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum SessionErrorKind {
-            $($(#[$doc])* $kind,)*
+            $($($(#[$doc])* $kind,)*)*
         }
 
         impl SessionErrorKind {
-            const fn row(self) -> (StatusCode, &'static str, &'static str) {
+            const fn row(self) -> (StatusCode, i32, &'static str, &'static str) {
                 match self {
-                    $(Self::$kind => (StatusCode::$status, $code, $title),)*
+                    $($(Self::$kind => (StatusCode::$status, $grpc_code, $code, $title),)*)*
                 }
             }
         }
@@ -288,73 +286,67 @@ macro_rules! session_error_kinds {
 }
 
 session_error_kinds! {
-    /// No configured source has a token.
-    TokenMissing UNAUTHORIZED
-        "token_missing" "the request carries no session token";
-    /// The request has two tokens, or a header field that is not a credential (RFC 6750 §3.1
-    /// `invalid_request`).
-    RequestInvalid BAD_REQUEST
-        "request_invalid" "the request does not carry exactly one session token";
-    /// The token has the wrong size, form, base64url or JSON, or a member that is forbidden.
-    TokenMalformed UNAUTHORIZED
-        "token_malformed" "the session token is malformed";
-    /// The token's algorithm, key, type, binding or lifetime is not accepted by this service.
-    TokenUnacceptable UNAUTHORIZED
-        "token_unacceptable" "this kind of session token is not accepted here";
-    /// The signature does not verify.
-    SignatureInvalid UNAUTHORIZED
-        "signature_invalid" "the signature of the session token is invalid";
-    /// `exp` has passed (RFC 7519 §4.1.4).
-    TokenExpired UNAUTHORIZED
-        "token_expired" "the session token has expired";
-    /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
-    TokenNotYetValid UNAUTHORIZED
-        "token_not_yet_valid" "the session token is not valid yet";
-    /// The token is from another issuer (`iss`).
-    IssuerInvalid UNAUTHORIZED
-        "issuer_invalid" "the session token is from another issuer";
-    /// The token is for another service (`aud`).
-    AudienceInvalid UNAUTHORIZED
-        "audience_invalid" "the session token is for another audience";
-    /// The token is for another server or instance (`server`, `instance`).
-    ServerMismatch UNAUTHORIZED
-        "server_mismatch" "the session token is for another server or instance";
-    /// A claim is missing, of the wrong type, out of range or too long.
-    ClaimInvalid UNAUTHORIZED
-        "claim_invalid" "a claim of the session token is missing or invalid";
-    /// The session, its token or all sessions of its user were revoked.
-    SessionRevoked UNAUTHORIZED
-        "session_revoked" "the session is revoked";
-    /// The route does not allow this kind of client.
-    ClientKindForbidden FORBIDDEN
-        "client_kind_forbidden" "this kind of client is not allowed here";
-    /// The route requires a higher access level.
-    AccessLevelInsufficient FORBIDDEN
-        "access_level_insufficient" "the access level is not sufficient";
-    /// The route requires more scope than the token has (RFC 6750 §3.1 `insufficient_scope`).
-    ScopeInsufficient FORBIDDEN
-        "scope_insufficient" "the scope is not sufficient";
-    /// The session lacks a role, or the service's own rule rejects it.
-    Forbidden FORBIDDEN
-        "forbidden" "this session is not allowed here";
-    /// The service is assembled wrongly: a required session layer did not run, or two did.
-    Misconfigured INTERNAL_SERVER_ERROR
-        "misconfigured" "the service is misconfigured";
-    /// The revocation check failed, and the layer fails closed.
-    RevocationUnavailable SERVICE_UNAVAILABLE
-        "revocation_unavailable" "whether the session is revoked cannot be determined";
+    UNAUTHORIZED 16 {
+        /// No configured source has a token.
+        TokenMissing "token_missing" "the request carries no session token";
+        /// The token has the wrong size, form, base64url or JSON, or a member that is forbidden.
+        TokenMalformed "token_malformed" "the session token is malformed";
+        /// The token's algorithm, key, type, binding or lifetime is not accepted by this service.
+        TokenUnacceptable
+            "token_unacceptable" "this kind of session token is not accepted here";
+        /// The signature does not verify.
+        SignatureInvalid "signature_invalid" "the signature of the session token is invalid";
+        /// `exp` has passed (RFC 7519 §4.1.4).
+        TokenExpired "token_expired" "the session token has expired";
+        /// `nbf` or `iat` is in the future (RFC 7519 §4.1.5, §4.1.6).
+        TokenNotYetValid "token_not_yet_valid" "the session token is not valid yet";
+        /// The token is from another issuer (`iss`).
+        IssuerInvalid "issuer_invalid" "the session token is from another issuer";
+        /// The token is for another service (`aud`).
+        AudienceInvalid "audience_invalid" "the session token is for another audience";
+        /// The token is for another server or instance (`server`, `instance`).
+        ServerMismatch "server_mismatch" "the session token is for another server or instance";
+        /// A claim is missing, of the wrong type, out of range or too long.
+        ClaimInvalid "claim_invalid" "a claim of the session token is missing or invalid";
+        /// The session, its token or all sessions of its user were revoked.
+        SessionRevoked "session_revoked" "the session is revoked";
+    }
+    BAD_REQUEST 16 {
+        /// The request has two tokens, or a header field that is not a credential (RFC 6750 §3.1
+        /// `invalid_request`).
+        RequestInvalid "request_invalid" "the request does not carry exactly one session token";
+    }
+    FORBIDDEN 7 {
+        /// The route does not allow this kind of client.
+        ClientKindForbidden "client_kind_forbidden" "this kind of client is not allowed here";
+        /// The route requires a higher access level.
+        AccessLevelInsufficient "access_level_insufficient" "the access level is not sufficient";
+        /// The route requires more scope than the token has (RFC 6750 §3.1 `insufficient_scope`).
+        ScopeInsufficient "scope_insufficient" "the scope is not sufficient";
+        /// The session lacks a role, or the service's own rule rejects it.
+        Forbidden "forbidden" "this session is not allowed here";
+    }
+    INTERNAL_SERVER_ERROR 13 {
+        /// The service is assembled wrongly: a required session layer did not run, or two did.
+        Misconfigured "misconfigured" "the service is misconfigured";
+    }
+    SERVICE_UNAVAILABLE 14 {
+        /// The revocation check failed, and the layer fails closed.
+        RevocationUnavailable
+            "revocation_unavailable" "whether the session is revoked cannot be determined";
+    }
 }
 
 impl SessionErrorKind {
     /// The stable identifier of the category, such as `token_expired`.
     #[must_use]
     pub const fn code(self) -> &'static str {
-        self.row().1
+        self.row().2
     }
 
     /// The category in plain English.
     pub(crate) const fn title(self) -> &'static str {
-        self.row().2
+        self.row().3
     }
 
     /// The HTTP status of the category: 400, 401, 403, 500 or 503.

@@ -159,6 +159,7 @@ compile_error!(
 mod axum;
 mod client;
 mod constant_time;
+mod debug;
 mod error;
 mod identity;
 mod json;

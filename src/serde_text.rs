@@ -1,12 +1,9 @@
 //! Types that are one string: enums of names, and serde by `Display` and `FromStr`.
 
-use std::{fmt, marker::PhantomData, str::FromStr};
-
-use serde::{Deserializer, de};
-
-/// Implements serde by `Display` and `FromStr`.
+/// Implements serde by `Display` and `FromStr`. An error of parsing holds the message of `FromStr`,
+/// and nothing of the string.
 macro_rules! serde_as_text {
-    ($type:ty, $expected:expr) => {
+    ($type:ty) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -15,7 +12,8 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::serde_text::deserialize(deserializer, $expected)
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
     };
@@ -25,7 +23,7 @@ pub(crate) use serde_as_text;
 /// Implements `Debug`, `Display`, `TryFrom<&str>` and serde for a type by its `FromStr` and the method
 /// that returns its string.
 macro_rules! text_value {
-    ($type:ident, $as_str:ident, $expected:literal) => {
+    ($type:ident, $as_str:ident) => {
         impl std::fmt::Debug for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_tuple(stringify!($type))
@@ -49,7 +47,7 @@ macro_rules! text_value {
             }
         }
 
-        $crate::serde_text::serde_as_text!($type, $expected);
+        $crate::serde_text::serde_as_text!($type);
     };
 }
 pub(crate) use text_value;
@@ -104,37 +102,7 @@ macro_rules! text_enum {
             }
         }
 
-        $crate::serde_text::serde_as_text!($type, concat!("one of ", $names));
+        $crate::serde_text::serde_as_text!($type);
     };
 }
 pub(crate) use text_enum;
-
-/// Deserializes a string and parses it without a copy. Errors hold the message of `T::Err`, and
-/// nothing of the string.
-pub(crate) fn deserialize<'de, T, D>(deserializer: D, expected: &'static str) -> Result<T, D::Error>
-where
-    T: FromStr<Err: fmt::Display>,
-    D: Deserializer<'de>,
-{
-    deserializer.deserialize_str(TextVisitor {
-        expected,
-        value: PhantomData,
-    })
-}
-
-struct TextVisitor<T> {
-    expected: &'static str,
-    value: PhantomData<T>,
-}
-
-impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for TextVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse().map_err(E::custom)
-    }
-}

@@ -82,14 +82,8 @@ impl From<NumericDate> for serde_json::Value {
 /// Converts an instant before 1970 to 1970, since no token is that old.
 impl From<DateTime<Utc>> for NumericDate {
     fn from(instant: DateTime<Utc>) -> Self {
-        // chrono counts a leap second as nanoseconds beyond the second; a Duration carries them.
-        u64::try_from(instant.timestamp()).map_or_else(
-            |_| Self::default(),
-            |seconds| {
-                let rest = Duration::from_nanos(instant.timestamp_subsec_nanos().into());
-                Self(Duration::from_secs(seconds).saturating_add(rest))
-            },
-        )
+        let since = instant.signed_duration_since(DateTime::UNIX_EPOCH).to_std();
+        since.map(Self).unwrap_or_default()
     }
 }
 
@@ -124,7 +118,7 @@ pub(crate) enum Clock {
 impl Clock {
     pub(crate) fn now(&self) -> NumericDate {
         match self {
-            Self::System => NumericDate(system_time()),
+            Self::System => system_time(),
             Self::Custom(now) => now().into(),
         }
     }
@@ -141,22 +135,16 @@ impl Clock {
 /// The time of the kernel's last tick, some milliseconds ago: several times faster to read. A clock
 /// before 1970 reads as 1970.
 #[cfg(target_os = "linux")]
-fn system_time() -> Duration {
+fn system_time() -> NumericDate {
     use rustix::time::{ClockId, clock_gettime};
 
-    let time = clock_gettime(ClockId::RealtimeCoarse);
-    let unsigned = |part: i64| u64::try_from(part).unwrap_or_default();
-    let rest = Duration::from_nanos(unsigned(time.tv_nsec));
-    Duration::from_secs(unsigned(time.tv_sec)).saturating_add(rest)
+    let time = Duration::try_from(clock_gettime(ClockId::RealtimeCoarse));
+    time.map(NumericDate).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn system_time() -> Duration {
-    use std::time::{SystemTime, UNIX_EPOCH};
-
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
+fn system_time() -> NumericDate {
+    Utc::now().into()
 }
 
 impl fmt::Debug for Clock {

@@ -241,7 +241,7 @@ impl PartialEq<&str> for Culture {
     }
 }
 
-text_value!(Culture, as_str, "a BCP 47 language tag");
+text_value!(Culture, as_str);
 
 #[cfg(test)]
 mod tests {

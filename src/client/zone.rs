@@ -109,7 +109,7 @@ impl FromStr for ClientTimeZone {
     }
 }
 
-text_value!(ClientTimeZone, name, "the name of a time zone");
+text_value!(ClientTimeZone, name);
 
 /// Whether the text has the form of a zone's name (`time-zone-name` of RFC 9557 §4.1) and at most
 /// 64 bytes; the database need not know it.

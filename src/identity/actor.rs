@@ -1,11 +1,9 @@
 //! The actors of a nested session: the claim `act`.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 use super::id::{ApplicationId, SessionId, UserId};
-use crate::time::NumericDate;
+use crate::{debug::partial_debug, time::NumericDate};
 
 /// The parent of a nested session, and the parents of that one: the claim `act` (RFC 8693 §4.1).
 ///
@@ -70,11 +68,5 @@ impl Actor {
     }
 }
 
-/// Shows the number of actors alone, since identities must not reach logs by accident.
-impl fmt::Debug for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Actor")
-            .field("chain", &self.chain().count())
-            .finish_non_exhaustive()
-    }
-}
+// The number alone, since identities must not reach logs by accident.
+partial_debug! { Actor(actor) { chain: actor.chain().count() } }

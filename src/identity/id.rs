@@ -71,20 +71,6 @@ macro_rules! identifier {
         pub struct $name(Id);
 
         impl $name {
-            /// Creates a random UUID (version 4, RFC 9562 §5.4).
-            ///
-            /// # Examples
-            ///
-            /// ```
-            #[doc = concat!("use tower_session_token::", stringify!($name), ";")]
-            ///
-            #[doc = concat!("assert_ne!(", stringify!($name), "::random(), ", stringify!($name), "::random());")]
-            /// ```
-            #[must_use]
-            pub fn random() -> Self {
-                Self(Id::Uuid(Uuid::new_v4()))
-            }
-
             /// The identifier as a UUID; `None` if it is not one in lower case with hyphens.
             #[must_use]
             pub fn as_uuid(&self) -> Option<Uuid> {
@@ -145,7 +131,7 @@ macro_rules! identifier {
             }
         }
 
-        serde_as_text!($name, "a string");
+        serde_as_text!($name);
     };
 }
 

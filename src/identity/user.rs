@@ -1,11 +1,12 @@
 //! The user of a session.
 
-use std::fmt;
-
 use smol_str::SmolStr;
 
 use super::id::UserId;
-use crate::serde_text::{named_enum, text_enum};
+use crate::{
+    debug::partial_debug,
+    serde_text::{named_enum, text_enum},
+};
 
 /// The user that a session belongs to.
 ///
@@ -137,14 +138,8 @@ impl User {
     }
 }
 
-/// Shows the access level alone, since identities must not reach logs by accident.
-impl fmt::Debug for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("User")
-            .field("access_level", &self.access_level)
-            .finish_non_exhaustive()
-    }
-}
+// The access level alone, since identities must not reach logs by accident.
+partial_debug! { User(user) { access_level: user.access_level } }
 
 named_enum! {
     /// The rights of a user. Levels are ordered: a higher level includes the lower.

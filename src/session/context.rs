@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -12,6 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::session::Session;
+use crate::debug::partial_debug;
 
 thread_local! {
     static CURRENT: RefCell<Option<Session>> = const { RefCell::new(None) };
@@ -165,13 +165,7 @@ impl SessionContext {
 
     /// Whether `session` is the ambient one, and not only equal to it.
     pub(crate) fn is_current(session: &Session) -> bool {
-        let is_same = |current: &RefCell<Option<Session>>| {
-            current
-                .borrow()
-                .as_ref()
-                .is_some_and(|current| current.is_same(session))
-        };
-        CURRENT.try_with(is_same).unwrap_or(false)
+        Self::current().is_some_and(|current| current.is_same(session))
     }
 }
 
@@ -244,10 +238,4 @@ impl<F: Future> Future for SessionScope<F> {
     }
 }
 
-impl<F> fmt::Debug for SessionScope<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionScope")
-            .field("session", &self.session)
-            .finish_non_exhaustive()
-    }
-}
+partial_debug! { SessionScope<F>(scope) { session: scope.session } }

@@ -1,15 +1,17 @@
 //! The session of a request, which handlers read.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::{
     client::{ClientContext, ClientDefaults, ClientKind, ClientTimeZone, Culture},
+    debug::partial_debug,
     error::TokenError,
     identity::{Actor, ApplicationId, Members, SessionId, User},
-    serde_text::text_enum,
+    serde_text::{named_enum, text_enum},
     time::{Clock, NumericDate, Validity},
     token::SessionToken,
 };
@@ -47,63 +49,34 @@ pub(crate) struct SessionInner {
     /// The instants at which the verifier would make the same session: none if no verifier did.
     pub(crate) validity: Validity,
     /// The instant from which on the verifier rejects the token, leeway included.
-    valid_until: NumericDate,
+    pub(crate) valid_until: NumericDate,
     /// The clock of that verifier.
-    clock: Clock,
-    origin: Origin,
-    context: ClientContext,
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the one of every request"
-)]
-enum Origin {
-    Token(SessionToken),
-    System(Members),
+    pub(crate) clock: Clock,
+    pub(crate) token: SessionToken,
+    pub(crate) context: ClientContext,
 }
 
 impl SessionInner {
+    /// A session that is never valid by a verifier, in the default context.
+    #[inline]
+    pub(crate) fn new(token: SessionToken, clock: Clock) -> Self {
+        Self {
+            validity: Validity::default(),
+            valid_until: NumericDate::default(),
+            clock,
+            token,
+            context: ClientContext::default(),
+        }
+    }
+
     /// Bytes of heap memory, estimated from above.
     pub(crate) fn heap_bytes(&self) -> usize {
         const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
-        let token = match &self.origin {
-            Origin::Token(token) => token.heap_bytes(),
-            Origin::System(_) => 0,
-        };
-        token.saturating_add(COUNTED)
+        self.token.heap_bytes().saturating_add(COUNTED)
     }
 }
 
 impl Session {
-    #[inline]
-    pub(crate) fn new(
-        token: SessionToken,
-        context: ClientContext,
-        valid_until: NumericDate,
-        validity: Validity,
-        clock: Clock,
-    ) -> Self {
-        Self::of(Origin::Token(token), context, valid_until, validity, clock)
-    }
-
-    #[inline]
-    fn of(
-        origin: Origin,
-        context: ClientContext,
-        valid_until: NumericDate,
-        validity: Validity,
-        clock: Clock,
-    ) -> Self {
-        Self::from_inner(Arc::new(SessionInner {
-            validity,
-            valid_until,
-            clock,
-            origin,
-            context,
-        }))
-    }
-
     #[inline]
     pub(crate) fn from_inner(inner: Arc<SessionInner>) -> Self {
         Self {
@@ -147,10 +120,11 @@ impl Session {
     pub fn in_process(token: SessionToken) -> Self {
         let hints = token.client_hints().expect("it is validated when built");
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
-        let context = ClientDefaults::default().resolve_token(&hints, issued_at);
-        let valid_until = token.expires_at().into();
-        let validity = Validity::default();
-        Self::new(token, context, valid_until, validity, Clock::System)
+        Self::from_inner(Arc::new(SessionInner {
+            valid_until: token.expires_at().into(),
+            context: ClientDefaults::default().resolve_token(&hints, issued_at),
+            ..SessionInner::new(token, Clock::System)
+        }))
     }
 
     /// A session without a token, for work that no request starts: a start-up task, a timer, a
@@ -171,15 +145,13 @@ impl Session {
     /// ```
     #[must_use]
     pub fn system(user: User) -> Self {
-        let members = Members {
-            id: SessionId::random(),
+        let token = SessionToken::none(Members {
+            id: Uuid::new_v4().into(),
             user,
             application_id: None,
             token_id: None,
-        };
-        let (never, validity) = (NumericDate::default(), Validity::default());
-        let (origin, context) = (Origin::System(members), ClientContext::default());
-        Self::of(origin, context, never, validity, Clock::System)
+        });
+        Self::from_inner(Arc::new(SessionInner::new(token, Clock::System)))
     }
 
     /// The same session with the context that the headers of one call gave it.
@@ -210,10 +182,7 @@ impl Session {
     }
 
     fn members(&self) -> &Members {
-        match &self.inner.origin {
-            Origin::Token(token) => token.members(),
-            Origin::System(members) => members,
-        }
+        self.inner.token.members()
     }
 
     /// The session's ID: the claim `sid`, else the token's ID `jti`.
@@ -259,22 +228,19 @@ impl Session {
     /// The token that the session was read from; `None` for [`Session::system`].
     #[must_use]
     pub fn token(&self) -> Option<&SessionToken> {
-        match &self.inner.origin {
-            Origin::Token(token) => Some(token),
-            Origin::System(_) => None,
-        }
+        Some(&self.inner.token).filter(|token| !token.is_none())
     }
 
     /// The code of the server (installation) that the session is for: the claim `server`.
     #[must_use]
     pub fn server_code(&self) -> Option<&str> {
-        self.token()?.server_code()
+        self.inner.token.server_code()
     }
 
     /// The name of the server's instance that the session is for: the claim `instance`.
     #[must_use]
     pub fn instance_name(&self) -> Option<&str> {
-        self.token()?.instance_name()
+        self.inner.token.instance_name()
     }
 
     /// The client's culture at this call, for dates and numbers.
@@ -390,8 +356,7 @@ impl Session {
     /// of applications, else [`ClientKind::Other`].
     #[must_use]
     pub fn client_kind(&self) -> ClientKind {
-        let token = self.token();
-        token.map_or(ClientKind::Other, SessionToken::client_kind)
+        self.inner.token.client_kind()
     }
 
     /// Whether a desktop client opened the session: a program on the user's machine, a console
@@ -435,7 +400,7 @@ impl Session {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.token().into_iter().flat_map(SessionToken::roles)
+        self.inner.token.roles()
     }
 
     /// Whether the user has this role, compared exactly.
@@ -446,7 +411,7 @@ impl Session {
 
     /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order; none without a token.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        self.token().into_iter().flat_map(SessionToken::scope)
+        self.inner.token.scope()
     }
 
     /// Whether [`scope`](Self::scope) contains this scope token, compared exactly (RFC 6749 §3.3).
@@ -517,7 +482,7 @@ impl Session {
     /// one without the claim.
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.token()?.issuer()
+        self.inner.token.issuer()
     }
 
     /// The instant from which on the token is expired: the claim `exp` (RFC 7519 §4.1.4); `None` where
@@ -531,47 +496,35 @@ impl Session {
     /// the claim `act` (RFC 8693 §4.1), `None` in a session that is not nested.
     #[must_use]
     pub fn actor(&self) -> Option<&Actor> {
-        self.token()?.actor()
+        self.inner.token.actor()
     }
 }
 
-/// Shows only words of fixed sets: names and identifiers are the user's, and tokens are secret.
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("session_type", &self.session_type())
-            .field("client_kind", &self.client_kind())
-            .field("access_level", &self.user().access_level())
-            .field("token_type", &self.token().map(SessionToken::token_type))
-            .finish_non_exhaustive()
+// Words of fixed sets alone: names and identifiers are the user's, and tokens are secret.
+partial_debug! {
+    Session(session) {
+        session_type: session.session_type(),
+        client_kind: session.client_kind(),
+        access_level: session.user().access_level(),
+        token_type: session.token().map(SessionToken::token_type),
     }
 }
 
-/// The place where the code runs that uses a session, whatever the kind of client.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum SessionType {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// In the client.
-    Client,
-    /// In the server, as each session of the layer.
-    Server,
-}
-
-impl SessionType {
-    const ALL: [Self; 3] = [Self::Unknown, Self::Client, Self::Server];
-
+named_enum! {
+    /// The place where the code runs that uses a session, whatever the kind of client.
+    #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+    #[non_exhaustive]
+    pub enum SessionType {
+        /// Not known.
+        #[default]
+        Unknown = "unknown",
+        /// In the client.
+        Client = "client",
+        /// In the server, as each session of the layer.
+        Server = "server",
+    }
     /// `unknown`, `client` or `server`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Client => "client",
-            Self::Server => "server",
-        }
-    }
+    as_str
 }
 
 text_enum!(SessionType, "unknown, client and server");

@@ -1,21 +1,26 @@
 //! The claims that the profile defines: one row each.
 
+use std::slice;
+
 use crate::{
     identity::Actor,
     json::{self, Name, Span},
+    jws::TokenType::{self, AccessToken, NestedSession, Session},
     time::NumericDate,
 };
 
-/// Makes the struct of the claims, their names, and the reader's `match`, from one row for each:
-/// name, type, and how it is read (a function of `claims_reader`, and the limit on its bytes).
+/// Makes the struct of the claims, their names, the reader's `match` and the required claims, from
+/// one row for each claim: its name, type, how it is read (a function of `claims_reader`, and the
+/// limit on its bytes), and the types of tokens that must have it.
 macro_rules! claims {
-    ($($(#[$doc:meta])* $name:ident: $type:ty = $read:ident($($limit:ident)?);)*) => {
+    ($($name:ident: $type:ty = $read:ident($($limit:ident)?) $(, in [$types:pat])?;)*) => {
         /// The claims of a token, each of its type and within its size limit.
         /// [`ClaimRules`](super::claim_rules::ClaimRules) decides which of them are required.
         #[derive(Clone, Default)]
-        #[cfg_attr(test, derive(Debug, PartialEq))]
         pub(crate) struct Claims {
-            $($(#[$doc])* pub(crate) $name: Option<$type>,)*
+            $(pub(crate) $name: Option<$type>,)*
+            /// The claims that the token has, as bits, even if their values count as absent.
+            pub(super) present: u32,
         }
 
         /// The name of a claim.
@@ -28,10 +33,30 @@ macro_rules! claims {
         impl Claim {
             const ALL: &[Self] = &[$(Self::$name,)*];
 
-            pub(super) const fn as_str(self) -> &'static str {
+            pub(crate) const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => stringify!($name),)*
                 }
+            }
+
+            /// The claim whose name begins with these eight bytes. The compiler makes a search tree.
+            #[inline(always)]
+            fn of_word(word: u64) -> Option<Self> {
+                match word {
+                    $(word if word == const { json::word(stringify!($name)) } => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// The claims that a token of this type must have, as bits.
+            pub(super) const fn required_in(token_type: TokenType) -> u32 {
+                let mut bits = 0;
+                $($(
+                    if matches!(token_type, $types) {
+                        bits |= Self::$name.bit();
+                    }
+                )?)*
+                bits
             }
         }
 
@@ -52,15 +77,15 @@ macro_rules! claims {
 
 claims! {
     // RFC 7519 §4.1.
-    iss: Span = string(claim_bytes);
-    aud: Strings = audience(claim_bytes);
-    sub: Span = string(claim_bytes);
-    exp: NumericDate = date();
+    iss: Span = string(claim_bytes), in [_];
+    aud: Strings = audience(claim_bytes), in [_];
+    sub: Span = string(claim_bytes), in [_];
+    exp: NumericDate = date(), in [_];
     nbf: NumericDate = date();
-    iat: NumericDate = date();
-    jti: Span = string(claim_bytes);
+    iat: NumericDate = date(), in [Session | NestedSession | AccessToken];
+    jti: Span = string(claim_bytes), in [Session | NestedSession | AccessToken];
     // OpenID Connect: Front-Channel Logout §3, Core §2 and §5.1.
-    sid: Span = string(claim_bytes);
+    sid: Span = string(claim_bytes), in [Session | NestedSession];
     azp: Span = string(claim_bytes);
     auth_time: NumericDate = date();
     name: Span = display_name(claim_bytes);
@@ -68,11 +93,10 @@ claims! {
     locale: Span = display(locale_bytes);
     zoneinfo: Span = zone();
     // RFC 8693 §4, RFC 9068 §2.2.3.1, RFC 7800.
-    client_id: Span = string(claim_bytes);
+    client_id: Span = string(claim_bytes), in [Session | NestedSession | AccessToken];
     scope: Strings = scope(scope_bytes);
     roles: Strings = roles();
-    act: Box<Actor> = actor();
-    /// Present or not: the value is not parsed.
+    act: Box<Actor> = actor(), in [NestedSession];
     cnf: () = presence();
     // The profile's own.
     client_kind: Span = string(claim_bytes);
@@ -83,16 +107,19 @@ claims! {
     instance: Span = string(claim_bytes);
 }
 
+impl Claims {
+    pub(super) fn has(&self, claim: Claim) -> bool {
+        self.present & claim.bit() != 0
+    }
+}
+
 impl Claim {
     /// Finds the claim of this name; `text` returns the whole name.
     #[inline(always)]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let slot = TABLE.get(slot(name.word, MULTIPLIER))?;
-        let claim = (*slot)?;
+        let claim = Self::of_word(name.word)?;
         let own = claim.as_str();
-        let is_same = name.span.len() == own.len()
-            && json::word(own) == name.word
-            && (own.len() <= 8 || text() == own);
+        let is_same = name.span.len() == own.len() && (own.len() <= 8 || text() == own);
         is_same.then_some(claim)
     }
 
@@ -100,71 +127,16 @@ impl Claim {
         name == ELEVATED || Self::ALL.iter().any(|claim| claim.as_str() == name)
     }
 
-    pub(super) fn bit(self) -> u32 {
-        1 << u32::from(self.index())
+    /// The first claim of these bits, in the order of the table.
+    pub(super) fn first_of(bits: u32) -> Option<Self> {
+        let first = usize::try_from(bits.trailing_zeros()).ok()?;
+        Self::ALL.get(first).copied()
     }
 
     #[expect(clippy::as_conversions, reason = "it has no fields")]
-    const fn index(self) -> u8 {
-        self as u8
+    pub(super) const fn bit(self) -> u32 {
+        1 << self as u32
     }
-}
-
-const SLOTS: usize = 64;
-
-/// The claims by the first eight bytes of their names.
-const TABLE: [Option<Claim>; SLOTS] = table(MULTIPLIER);
-
-/// The first odd number of a sequence under which no two claims have the same slot.
-const MULTIPLIER: u64 = {
-    let mut multiplier = 0x9e37_79b9_7f4a_7c15_u64;
-    while !is_perfect(multiplier) {
-        multiplier = multiplier
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814e)
-            | 1;
-    }
-    multiplier
-};
-
-#[expect(clippy::as_conversions, reason = "six bits are left")]
-const fn slot(word: u64, multiplier: u64) -> usize {
-    (word.wrapping_mul(multiplier) >> 58) as usize
-}
-
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "it is evaluated when the crate is compiled"
-)]
-const fn table(multiplier: u64) -> [Option<Claim>; SLOTS] {
-    let mut table = [None; SLOTS];
-    let mut at = 0;
-    while at < Claim::ALL.len() {
-        let claim = Claim::ALL[at];
-        table[slot(json::word(claim.as_str()), multiplier)] = Some(claim);
-        at += 1;
-    }
-    table
-}
-
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "it is evaluated when the crate is compiled"
-)]
-const fn is_perfect(multiplier: u64) -> bool {
-    let mut taken = 0_u64;
-    let mut at = 0;
-    while at < Claim::ALL.len() {
-        let bit = 1 << slot(json::word(Claim::ALL[at].as_str()), multiplier);
-        if taken & bit != 0 {
-            return false;
-        }
-        taken |= bit;
-        at += 1;
-    }
-    true
 }
 
 /// Records that a nested session has a higher access level than its parent.
@@ -175,38 +147,25 @@ pub(super) fn is_subject(sub: &str) -> bool {
     (1..=255).contains(&sub.len())
 }
 
-/// A list of strings, such as `aud`, which usually has one.
-#[derive(Clone, Default)]
-#[cfg_attr(test, derive(Debug, PartialEq))]
-pub(crate) struct Strings {
-    first: Option<Span>,
-    more: Vec<Span>,
+/// A claim that is a string or a list of strings, such as `aud`.
+#[derive(Clone)]
+pub(crate) enum Strings {
+    One(Span),
+    Many(Vec<Span>),
 }
 
 impl Strings {
-    pub(super) fn one(span: Span) -> Self {
-        let first = Some(span);
-        Self {
-            first,
-            more: Vec::new(),
+    pub(super) fn spans(&self) -> &[Span] {
+        match self {
+            Self::One(span) => slice::from_ref(span),
+            Self::Many(spans) => spans,
         }
     }
 
-    pub(super) fn spans(&self) -> impl Iterator<Item = Span> {
-        self.first.iter().chain(&self.more).copied()
-    }
-
     pub(super) fn heap_bytes(&self) -> usize {
-        self.more.capacity().saturating_mul(size_of::<Span>())
-    }
-}
-
-impl From<Vec<Span>> for Strings {
-    fn from(spans: Vec<Span>) -> Self {
-        let mut spans = spans.into_iter();
-        Self {
-            first: spans.next(),
-            more: spans.collect(),
+        match self {
+            Self::One(_) => 0,
+            Self::Many(spans) => spans.capacity().saturating_mul(size_of::<Span>()),
         }
     }
 }
@@ -220,6 +179,15 @@ mod tests {
         assert!(Claim::ALL.len() <= 32);
         for (at, claim) in Claim::ALL.iter().enumerate() {
             assert_eq!(claim.bit(), 1 << at);
+        }
+    }
+
+    /// Names that begin with the same eight bytes would hide each other.
+    #[test]
+    fn each_claim_is_found_by_the_first_eight_bytes_of_its_name() {
+        for claim in Claim::ALL {
+            let found = Claim::of_word(json::word(claim.as_str()));
+            assert_eq!(found.map(Claim::as_str), Some(claim.as_str()));
         }
     }
 }

@@ -19,17 +19,21 @@ const OTHERS_NAME_BYTES: usize = 1024;
 const MAX_ROLES: usize = 64;
 const ROLE_BYTES: usize = 256;
 
-/// Reads the claims and the decoded strings among them that are written with escapes. With
-/// `is_ours`, every claim has to be valid; else an invalid display claim counts as absent.
+/// Reads the claims of `json` into `claims`, and returns the decoded strings among them that are
+/// written with escapes. With `is_ours`, every claim has to be valid; else an invalid display claim
+/// counts as absent.
 pub(super) fn read_claims(
     json: &str,
+    claims: &mut Claims,
     is_ours: bool,
     limits: &Limits,
-) -> Result<(Claims, String), SessionError> {
+) -> Result<String, SessionError> {
+    if json.len() > Span::MAX {
+        return Err(SessionError::malformed("the payload is too long"));
+    }
     let mut reader = Reader::new(json);
-    let mut claims = Claims::default();
-    match read(&mut reader, &mut claims, is_ours, limits) {
-        Some(()) => Ok((claims, reader.into_unescaped())),
+    match read(&mut reader, claims, is_ours, limits) {
+        Some(()) => Ok(reader.into_unescaped()),
         None => Err(reader.into_reason()),
     }
 }
@@ -50,6 +54,7 @@ fn read(
     let names = value.members(
         |_| true,
         |value, claim| {
+            claims.present |= claim.bit();
             read_claim!(claims, claim, value, limits);
             Some(())
         },
@@ -120,11 +125,11 @@ impl<'a> Value<'_, 'a> {
 
     /// A display claim: another issuer's token may have it in the wrong type.
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
-        let levels = self.levels;
         if self.is_ours {
-            WrongType::Reject(wrong)
-        } else {
-            WrongType::Ignore { levels }
+            return WrongType::Reject(wrong);
+        }
+        WrongType::Ignore {
+            levels: self.levels,
         }
     }
 
@@ -150,42 +155,39 @@ impl<'a> Value<'_, 'a> {
 
     /// A string, or an array of strings (RFC 7519 §4.1.3).
     fn audience(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.is_array() {
-            return self.strings(wrong, max, usize::MAX).map(Some);
+        if self.cursor.is_array() {
+            return self.strings(wrong, max, usize::MAX);
         }
         let span = self.string(wrong, max)?;
-        Some(span.map(Strings::one))
+        Some(span.map(Strings::One))
     }
 
     /// A string of space-separated scope tokens (RFC 8693 §4.2), or another issuer's array of them.
     fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.is_ours || !self.is_array() {
+        if self.is_ours || !self.cursor.is_array() {
             let span = self.string(wrong, max)?;
-            return Some(span.map(Strings::one));
+            return Some(span.map(Strings::One));
         }
         let words = self.strings(wrong, max, usize::MAX)?;
         // The limit is that of one string, with a space after each scope token.
-        let bytes: usize = words.spans().map(|word| word.len().saturating_add(1)).sum();
+        let spans = words.iter().flat_map(Strings::spans);
+        let bytes: usize = spans.map(|word| word.len().saturating_add(1)).sum();
         if bytes > max.saturating_add(1) {
             return self.reader.fail(wrong);
         }
-        Some(Some(words))
+        Some(words)
     }
 
     fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
-        if !self.is_array() {
-            self.reader
-                .wrong_type(*self.cursor, WrongType::Reject(wrong))?;
+        if !self.cursor.is_array() {
+            let wrong = WrongType::Reject(wrong);
+            self.reader.wrong_type(*self.cursor, wrong)?;
         }
-        self.strings(wrong, ROLE_BYTES, MAX_ROLES).map(Some)
-    }
-
-    fn is_array(&self) -> bool {
-        self.cursor.is_array()
+        self.strings(wrong, ROLE_BYTES, MAX_ROLES)
     }
 
     /// An array of at most `most` strings, each of at most `max` bytes.
-    fn strings(&mut self, wrong: SessionError, max: usize, most: usize) -> Option<Strings> {
+    fn strings(&mut self, wrong: SessionError, max: usize, most: usize) -> Option<Option<Strings>> {
         let mut spans = Vec::new();
         self.reader.items(self.cursor, |reader, cursor| {
             let span = reader.string(cursor, max, WrongType::Reject(wrong))??;
@@ -195,7 +197,7 @@ impl<'a> Value<'_, 'a> {
             reader.push(&mut spans, span);
             Some(())
         })?;
-        Some(spans.into())
+        Some(Some(Strings::Many(spans)))
     }
 
     fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
@@ -264,6 +266,10 @@ mod tests {
 
     use super::*;
 
+    fn read(json: &str, is_ours: bool, limits: &Limits) -> Result<String, SessionError> {
+        read_claims(json, &mut Claims::default(), is_ours, limits)
+    }
+
     /// Names of which about one in a hundred is a duplicate.
     fn name() -> impl Strategy<Value = String> {
         prop_oneof![1 => "[A-Z]{1,2}", 20 => "[A-Z]{3,9}"]
@@ -283,7 +289,7 @@ mod tests {
             };
             let members = names.iter().map(|name| format!(r#","{}":1"#, spell(name)));
             let json = format!(r#"{{"iss":"i"{}}}"#, members.collect::<String>());
-            let is_rejected = read_claims(&json, true, &Limits::default()).is_err();
+            let is_rejected = read(&json, true, &Limits::default()).is_err();
             let distinct: HashSet<_> = names.iter().map(|(name, _)| name).collect();
             prop_assert_eq!(is_rejected, distinct.len() < names.len());
         }
@@ -308,7 +314,7 @@ mod tests {
             ),
         ] {
             let limits = Limits::default().with_nesting(4);
-            let error = read_claims(json, true, &limits).err();
+            let error = read(json, true, &limits).err();
             assert_eq!(error, want, "{json}");
         }
     }
@@ -326,7 +332,7 @@ mod tests {
             (r#"{"scope":["","","",""]}"#, None),
             (r#"{"scope":["","","","",""]}"#, scope),
         ] {
-            let rejected = read_claims(json, false, &limits).err();
+            let rejected = read(json, false, &limits).err();
             assert_eq!(rejected, want, "{json}");
         }
     }
@@ -358,7 +364,7 @@ mod tests {
             (r#"{"utc_offset":-0,"x":[]}"#, utc_offset),
             (r#"{"utc_offset":6e1}"#, utc_offset),
         ] {
-            let error = read_claims(json, true, &Limits::default()).err();
+            let error = read(json, true, &Limits::default()).err();
             assert_eq!(error, want, "{json}");
         }
     }
@@ -385,7 +391,7 @@ mod tests {
                 false,
             ),
         ] {
-            let error = read_claims(&json, true, &Limits::default()).err();
+            let error = read(&json, true, &Limits::default()).err();
             let twice = Some(SessionError::malformed("a member occurs twice"));
             assert_eq!(error, if ok { None } else { twice }, "{json}");
         }

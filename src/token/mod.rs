@@ -5,7 +5,6 @@ mod claim_rules;
 mod claims;
 mod claims_reader;
 mod issuer;
-mod payload;
 mod session_token;
 mod session_token_builder;
 
@@ -14,7 +13,6 @@ pub(crate) use claims::{Claim, Claims};
 pub use issuer::SessionIssuer;
 #[cfg(feature = "testing")]
 pub(crate) use issuer::sign;
-pub(crate) use payload::Payload;
 pub use session_token::SessionToken;
 pub use session_token_builder::SessionTokenBuilder;
 pub(crate) use session_token_builder::is_scope_word;

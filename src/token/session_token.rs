@@ -1,6 +1,6 @@
 //! The claims of one token, immutable: verified, or built here to be signed.
 
-use std::{fmt, sync::OnceLock};
+use std::{fmt, marker::PhantomData, str::FromStr, sync::OnceLock};
 
 use chrono::{DateTime, Utc};
 use serde::{
@@ -9,13 +9,18 @@ use serde::{
 };
 use uuid::Uuid;
 
-use super::payload::Payload;
+use super::{
+    claims::{Claims, Strings},
+    claims_reader::read_claims,
+};
 use crate::{
     client::{self, ClientHints, ClientKind, Culture},
+    debug::partial_debug,
     error::{SessionError, TokenError, TokenErrorKind},
     identity::{AccessLevel, Actor, ApplicationId, Members, SessionId, TokenId, User},
     json::Span,
     jws::TokenType,
+    limits::Limits,
     time::NumericDate,
 };
 
@@ -44,32 +49,70 @@ use crate::{
 #[derive(Clone)]
 pub struct SessionToken {
     token_type: TokenType,
-    client_kind: ClientKind,
-    access_level: AccessLevel,
-    payload: Payload,
+    pub(super) client_kind: ClientKind,
+    pub(super) access_level: AccessLevel,
+    pub(crate) claims: Claims,
+    /// The claims set, which the spans of the claims refer to; empty in a session without a token.
+    json: Box<str>,
+    /// The decoded strings that are written with escapes in the JSON.
+    unescaped: Box<str>,
     /// Built at the first access.
     members: OnceLock<Members>,
 }
 
 impl SessionToken {
-    /// A token whose claims are not validated yet.
-    pub(super) fn new(token_type: TokenType, payload: Payload) -> Self {
+    /// A token whose claims are not read yet.
+    #[inline]
+    pub(crate) fn unread(token_type: TokenType, json: String) -> Self {
         Self {
             token_type,
             client_kind: ClientKind::Other,
             access_level: AccessLevel::Regular,
-            payload,
+            claims: Claims::default(),
+            json: json.into_boxed_str(),
+            unescaped: Box::default(),
             members: OnceLock::new(),
         }
     }
 
-    pub(super) fn set(&mut self, access_level: AccessLevel, client_kind: ClientKind) {
-        self.access_level = access_level;
-        self.client_kind = client_kind;
+    /// The identity of a session without a token, and no claims.
+    pub(crate) fn none(members: Members) -> Self {
+        Self {
+            members: members.into(),
+            ..Self::unread(TokenType::Session, String::new())
+        }
     }
 
-    pub(crate) fn payload(&self) -> &Payload {
-        &self.payload
+    pub(crate) fn is_none(&self) -> bool {
+        self.json.is_empty()
+    }
+
+    /// Reads the claims, which are not validated yet.
+    pub(super) fn read(&mut self, limits: &Limits) -> Result<(), SessionError> {
+        let is_ours = self.token_type.is_ours();
+        let unescaped = read_claims(&self.json, &mut self.claims, is_ours, limits)?;
+        self.unescaped = unescaped.into_boxed_str();
+        Ok(())
+    }
+
+    pub(crate) fn text(&self, claim: Option<Span>) -> Option<&str> {
+        claim.map(|span| span.of(&self.json, &self.unescaped))
+    }
+
+    /// The strings of a claim that is a list.
+    pub(crate) fn texts<'t>(&'t self, claim: &'t Option<Strings>) -> impl Iterator<Item = &'t str> {
+        let spans = claim.iter().flat_map(Strings::spans);
+        spans.map(|span| span.of(&self.json, &self.unescaped))
+    }
+
+    /// Parses a claim exactly.
+    pub(super) fn parse<T: FromStr>(
+        &self,
+        claim: Option<Span>,
+        name: &'static str,
+    ) -> Result<Option<T>, SessionError> {
+        let value = self.text(claim).map(str::parse).transpose();
+        value.map_err(|_| SessionError::claim(name))
     }
 
     pub(crate) fn members(&self) -> &Members {
@@ -77,35 +120,34 @@ impl SessionToken {
     }
 
     fn read_members(&self) -> Members {
-        let (claims, get) = (&self.payload.claims, |claim| self.payload.get(claim));
-        let id = self.subject();
-        let mut user = User::new(id).with_access_level(self.access_level);
-        if let Some(name) = get(claims.name) {
+        let claims = &self.claims;
+        let mut user = User::new(self.subject()).with_access_level(self.access_level);
+        if let Some(name) = self.text(claims.name) {
             user = user.with_name(name);
         }
-        if let Some(login) = get(claims.preferred_username) {
+        if let Some(login) = self.text(claims.preferred_username) {
             user = user.with_login(login);
         }
         Members {
             id: self.session_id(),
             user,
             application_id: self.application().map(ApplicationId::from),
-            token_id: get(claims.jti).map(TokenId::from),
+            token_id: self.text(claims.jti).map(TokenId::from),
         }
     }
 
     /// `sid`, else `jti`; a `JWT` that has neither gets a UUIDv5 of `iss`, `sub`, `iat` and `exp`
     /// (RFC 9562 §5.5), so that equal tokens are one session.
     fn session_id(&self) -> SessionId {
-        let (claims, get) = (&self.payload.claims, |claim| self.payload.get(claim));
-        if let Some(id) = get(claims.sid.or(claims.jti)) {
+        let claims = &self.claims;
+        if let Some(id) = self.text(claims.sid.or(claims.jti)) {
             return id.into();
         }
         let seconds = |date: Option<NumericDate>| {
             date.map_or_else(String::new, |date| date.seconds().to_string())
         };
         let name = [
-            get(claims.iss).unwrap_or_default(),
+            self.issuer().unwrap_or_default(),
             self.subject(),
             &seconds(claims.iat),
             &seconds(claims.exp),
@@ -116,9 +158,9 @@ impl SessionToken {
 
     /// `client_id`; a `JWT` may name the application in `azp` instead.
     pub(crate) fn application(&self) -> Option<&str> {
-        let claims = &self.payload.claims;
-        let azp = claims.azp.filter(|_| self.token_type == TokenType::Jwt);
-        self.payload.get(claims.client_id.or(azp))
+        let azp = self.claims.azp;
+        let azp = azp.filter(|_| self.token_type == TokenType::Jwt);
+        self.text(self.claims.client_id.or(azp))
     }
 
     /// The client's cultures, offset and zone by the token's claims.
@@ -127,24 +169,25 @@ impl SessionToken {
     /// another issuer's. A zone that the database lacks counts as absent in both, since databases
     /// age.
     pub(crate) fn client_hints(&self) -> Result<ClientHints, SessionError> {
-        let claims = &self.payload.claims;
+        let claims = &self.claims;
         let is_ours = self.token_type.is_ours();
-        let get = |claim| self.payload.get(claim);
-        let culture = |claim, name| match get(claim) {
-            Some(tag) if is_ours => tag.parse().map(Some).or(Err(SessionError::claim(name))),
-            tag => Ok(tag.and_then(Culture::parse_lenient)),
+        let culture = |claim, name| {
+            if is_ours {
+                return self.parse(claim, name);
+            }
+            Ok(self.text(claim).and_then(Culture::parse_lenient))
         };
+        let utc_offset = claims.utc_offset.map(client::offset_from_minutes);
+        if is_ours && utc_offset == Some(None) {
+            return Err(SessionError::claim("utc_offset"));
+        }
+        let zone = self.text(claims.zoneinfo);
+        if is_ours && !zone.is_none_or(client::is_zone_name) {
+            return Err(SessionError::claim("zoneinfo"));
+        }
         Ok(ClientHints {
-            utc_offset: match claims.utc_offset.map(client::offset_from_minutes) {
-                Some(None) if is_ours => return Err(SessionError::claim("utc_offset")),
-                offset => offset.flatten(),
-            },
-            time_zone: match get(claims.zoneinfo) {
-                Some(name) if is_ours && !client::is_zone_name(name) => {
-                    return Err(SessionError::claim("zoneinfo"));
-                }
-                name => name.and_then(|name| name.parse().ok()),
-            },
+            utc_offset: utc_offset.flatten(),
+            time_zone: zone.and_then(|name| name.parse().ok()),
             culture: culture(claims.locale, "locale")?,
             ui_culture: culture(claims.ui_locale, "ui_locale")?,
         })
@@ -155,7 +198,7 @@ impl SessionToken {
     }
 
     pub(crate) fn actor(&self) -> Option<&Actor> {
-        self.payload.claims.act.as_deref()
+        self.claims.act.as_deref()
     }
 
     /// An upper bound of the heap memory in bytes. It assumes that members, cultures and actors hold
@@ -167,19 +210,21 @@ impl SessionToken {
         const TEXTS: usize = 8;
         const OF_ACTOR: usize = size_of::<Actor>() + 3 * AROUND;
 
-        let claims = &self.payload.claims;
+        let claims = &self.claims;
         let actors = self.actor().into_iter().flat_map(Actor::chain).count();
         // Without `sid`, `jti` is the ID of both token and session.
         let again = claims.jti.filter(|_| claims.sid.is_none());
-        let payload = self.payload.heap_bytes();
+        let lists = [&claims.aud, &claims.scope, &claims.roles];
+        let lists = lists.into_iter().flatten().map(Strings::heap_bytes);
+        let text = self.json.len().saturating_add(self.unescaped.len());
         let parts = [
-            payload,
-            payload,
+            text,
+            text,
             again.map_or(0, Span::len),
             TEXTS * AROUND,
             actors.saturating_mul(OF_ACTOR),
         ];
-        parts.iter().sum()
+        parts.into_iter().chain(lists).sum()
     }
 
     /// The instant that a revocation "before an instant" is compared with.
@@ -188,7 +233,7 @@ impl SessionToken {
     /// a renewed or nested one. Another issuer may give a new token, and with it a new session, for
     /// an old authentication, so that `iat` alone counts.
     pub(crate) fn began_at(&self) -> Option<NumericDate> {
-        let claims = &self.payload.claims;
+        let claims = &self.claims;
         let authenticated_at = claims.auth_time.filter(|_| self.token_type.is_ours());
         claims.iat.min(authenticated_at.or(claims.iat))
     }
@@ -201,21 +246,18 @@ impl SessionToken {
 
     #[expect(clippy::expect_used, reason = "every token type requires `sub`")]
     fn subject(&self) -> &str {
-        let sub = self.payload.get(self.payload.claims.sub);
+        let sub = self.text(self.claims.sub);
         sub.expect("`ClaimRules` requires `sub`")
     }
 
     #[expect(clippy::expect_used, reason = "every token type requires `exp`")]
     fn expiry(&self) -> NumericDate {
-        self.payload
-            .claims
-            .exp
-            .expect("`ClaimRules` requires `exp`")
+        self.claims.exp.expect("`ClaimRules` requires `exp`")
     }
 
     /// The JSON of the claims set, byte for byte as in the signing input.
     pub(crate) fn json(&self) -> &str {
-        self.payload.json()
+        &self.json
     }
 
     /// The type of the token: the JOSE header's `typ` (RFC 7515 §4.1.9).
@@ -234,32 +276,32 @@ impl SessionToken {
     /// verifier accepts [any issuer](crate::SessionVerifierBuilder::any_issuer).
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.payload.get(self.payload.claims.iss)
+        self.text(self.claims.iss)
     }
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.payload.list(&self.payload.claims.aud)
+        self.texts(&self.claims.aud)
     }
 
     /// The instant when the token was issued: the claim `iat` (RFC 7519 §4.1.6). A token of type
     /// `JWT` may lack it.
     #[must_use]
     pub fn issued_at(&self) -> Option<DateTime<Utc>> {
-        self.payload.claims.iat.map(NumericDate::to_date_time)
+        self.claims.iat.map(NumericDate::to_date_time)
     }
 
     /// The instant when the user authenticated: the claim `auth_time` (OpenID Connect Core §2). A
     /// nested token inherits its parent's.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
-        self.payload.claims.auth_time.map(NumericDate::to_date_time)
+        self.claims.auth_time.map(NumericDate::to_date_time)
     }
 
     /// The instant from which on the token is valid: the claim `nbf` (RFC 7519 §4.1.5).
     #[must_use]
     pub fn not_before(&self) -> Option<DateTime<Utc>> {
-        self.payload.claims.nbf.map(NumericDate::to_date_time)
+        self.claims.nbf.map(NumericDate::to_date_time)
     }
 
     /// The instant from which on the token is expired: the claim `exp` (RFC 7519 §4.1.4). A verifier
@@ -271,28 +313,22 @@ impl SessionToken {
 
     /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        let words = self.payload.list(&self.payload.claims.scope);
+        let words = self.texts(&self.claims.scope);
         let words = words.flat_map(|words| words.split(' '));
         words.filter(|word| !word.is_empty())
     }
 
     /// The roles of the user: the claim `roles` (RFC 9068 §2.2.3.1), in its order.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.payload.list(&self.payload.claims.roles)
+        self.texts(&self.claims.roles)
     }
 
     pub(crate) fn server_code(&self) -> Option<&str> {
-        self.payload.get(self.payload.claims.server)
+        self.text(self.claims.server)
     }
 
     pub(crate) fn instance_name(&self) -> Option<&str> {
-        self.payload.get(self.payload.claims.instance)
-    }
-
-    /// Whether [`scope`](Self::scope) contains this scope token, compared exactly (RFC 6749 §3.3).
-    #[must_use]
-    pub fn has_scope(&self, word: &str) -> bool {
-        self.scope().any(|own| own == word)
+        self.text(self.claims.instance)
     }
 
     /// Deserializes one claim by its name, whether the profile defines it or not; `None` where it
@@ -325,7 +361,7 @@ impl SessionToken {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, TokenError> {
-        struct Claim<'n, T>(&'n str, std::marker::PhantomData<T>);
+        struct Claim<'n, T>(&'n str, PhantomData<T>);
 
         impl<'de, T: DeserializeOwned> Visitor<'de> for Claim<'_, T> {
             type Value = Option<T>;
@@ -348,8 +384,8 @@ impl SessionToken {
         }
 
         serde_json::Deserializer::from_str(self.json())
-            .deserialize_map(Claim(name, std::marker::PhantomData))
-            .map_err(|_| mistyped())
+            .deserialize_map(Claim(name, PhantomData))
+            .map_err(|_| MISTYPED)
     }
 
     /// Deserializes all claims: the whole claims set (RFC 7519 §4) as a struct or map of your own.
@@ -386,7 +422,7 @@ impl SessionToken {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TokenError> {
-        serde_json::from_str(self.json()).map_err(|_| mistyped())
+        serde_json::from_str(self.json()).map_err(|_| MISTYPED)
     }
 }
 
@@ -445,21 +481,17 @@ impl SessionToken {
     }
 }
 
-fn mistyped() -> TokenError {
-    TokenError::new(
-        TokenErrorKind::ClaimInvalid,
-        "it is not of the requested type",
-    )
-}
+const MISTYPED: TokenError = TokenError::new(
+    TokenErrorKind::ClaimInvalid,
+    "it is not of the requested type",
+);
 
-/// Shows the type and the instants: every other claim is the user's.
-impl fmt::Debug for SessionToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionToken")
-            .field("token_type", &self.token_type())
-            .field("issued_at", &self.issued_at())
-            .field("expires_at", &self.expires_at())
-            .finish_non_exhaustive()
+// The type and the instants: every other claim is the user's.
+partial_debug! {
+    SessionToken(token) {
+        token_type: token.token_type(),
+        issued_at: token.issued_at(),
+        expires_at: token.expires_at(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The builder of a token to be signed.
 
-use std::{fmt, iter, time::Duration};
+use std::{iter, mem, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::{
     claim_rules::ClaimRules,
     claims::{Claim, ELEVATED},
-    payload::Payload,
     session_token::SessionToken,
 };
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
-    error::{SessionError, TokenError, TokenErrorKind},
+    debug::partial_debug,
+    error::{TokenError, TokenErrorKind},
     identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User},
     jws::TokenType,
     limits::Limits,
@@ -24,12 +24,8 @@ use crate::{
 
 impl SessionToken {
     /// Begins a token for `user`, of the type [`TokenType::Session`].
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the user is usually made for it"
-    )]
     pub fn builder(user: User) -> SessionTokenBuilder {
-        SessionTokenBuilder::new().user(&user)
+        SessionTokenBuilder::new().user(user)
     }
 }
 
@@ -59,7 +55,7 @@ impl SessionToken {
 ///     .claim("tenant", "north")
 ///     .lifetime(Duration::from_secs(8 * 3600))
 ///     .build()?;
-/// assert!(token.has_scope("orders.read"));
+/// assert!(token.scope().eq(["orders.read", "orders.write"]));
 /// # Ok::<(), tower_session_token::TokenError>(())
 /// ```
 #[derive(Clone)]
@@ -67,16 +63,13 @@ impl SessionToken {
 pub struct SessionTokenBuilder {
     token_type: TokenType,
     claims: Map<String, Value>,
+    /// With single spaces between the scope tokens.
+    scope: String,
     rules: ClaimRules,
     issued_at: Option<DateTime<Utc>>,
-    expiry: Option<Expiry>,
+    /// In place of `exp`.
+    lifetime: Option<Duration>,
     invalid: Option<&'static str>,
-}
-
-#[derive(Clone, Copy)]
-enum Expiry {
-    At(DateTime<Utc>),
-    After(Duration),
 }
 
 impl SessionTokenBuilder {
@@ -85,14 +78,19 @@ impl SessionTokenBuilder {
         Self {
             token_type: TokenType::Session,
             claims: Map::new(),
+            scope: String::new(),
             rules: ClaimRules::default(),
             issued_at: None,
-            expiry: None,
+            lifetime: None,
             invalid: None,
         }
     }
 
-    pub(super) fn user(self, user: &User) -> Self {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the user is usually made for it"
+    )]
+    pub(super) fn user(self, user: User) -> Self {
         self.set(Claim::sub, user.id().to_string())
             .access_level(user.access_level(), false)
             .or(Claim::name, user.name())
@@ -118,15 +116,10 @@ impl SessionTokenBuilder {
     }
 
     /// Sets a claim to a value of `T`, if `value` is one.
-    fn set_parsed<T: ToString>(
-        self,
-        claim: Claim,
-        value: impl TryInto<T>,
-        invalid: &'static str,
-    ) -> Self {
+    fn set_parsed<T: ToString>(self, claim: Claim, value: impl TryInto<T>) -> Self {
         match value.try_into() {
             Ok(value) => self.set(claim, value.to_string()),
-            Err(_) => self.reject(invalid),
+            Err(_) => self.reject(claim.as_str()),
         }
     }
 
@@ -276,14 +269,14 @@ impl SessionTokenBuilder {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn expires_at(mut self, expires_at: DateTime<Utc>) -> Self {
-        self.expiry = Some(Expiry::At(expires_at));
-        self
+        self.lifetime = None;
+        self.set(Claim::exp, NumericDate::from(expires_at).seconds())
     }
 
     /// Sets the duration from issue to expiry, of which the claim `exp` (RFC 7519 §4.1.4) has whole
     /// seconds. The last of this and [`expires_at`](Self::expires_at) applies.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.expiry = Some(Expiry::After(lifetime));
+        self.lifetime = Some(lifetime);
         self
     }
 
@@ -347,8 +340,7 @@ impl SessionTokenBuilder {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn culture(self, culture: impl TryInto<Culture>) -> Self {
-        let invalid = "`locale` is not a BCP 47 language tag";
-        self.set_parsed::<Culture>(Claim::locale, culture, invalid)
+        self.set_parsed::<Culture>(Claim::locale, culture)
     }
 
     /// Sets the culture of the texts that the client shows: the claim `ui_locale`. Without it, the
@@ -374,8 +366,7 @@ impl SessionTokenBuilder {
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
     pub fn ui_culture(self, ui_culture: impl TryInto<Culture>) -> Self {
-        let invalid = "`ui_locale` is not a BCP 47 language tag";
-        self.set_parsed::<Culture>(Claim::ui_locale, ui_culture, invalid)
+        self.set_parsed::<Culture>(Claim::ui_locale, ui_culture)
     }
 
     /// Sets the client's offset from UTC: the claim `utc_offset`, in whole minutes within ±14:00,
@@ -410,8 +401,7 @@ impl SessionTokenBuilder {
     /// [`ClientTimeZone`] or an IANA name such as `"Europe/Berlin"`. An unknown name makes
     /// [`build`](Self::build) fail.
     pub fn time_zone(self, time_zone: impl TryInto<ClientTimeZone>) -> Self {
-        let invalid = "`zoneinfo` is not a known time zone";
-        self.set_parsed::<ClientTimeZone>(Claim::zoneinfo, time_zone, invalid)
+        self.set_parsed::<ClientTimeZone>(Claim::zoneinfo, time_zone)
     }
 
     /// Sets the code of the server that the session is for: the claim `server`.
@@ -467,28 +457,18 @@ impl SessionTokenBuilder {
     /// assert_eq!(token.claim::<String>("scope")?.as_deref(), Some("orders.read stock.read"));
     /// # Ok::<(), tower_session_token::TokenError>(())
     /// ```
-    pub fn scopes(self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
-        let scope = self
-            .claims
-            .get(Claim::scope.as_str())
-            .and_then(Value::as_str);
-        let mut scope = scope.unwrap_or_default().to_owned();
+    pub fn scopes(mut self, words: impl IntoIterator<Item: AsRef<str>>) -> Self {
         for word in words {
             let word = word.as_ref();
             if !is_scope_word(word) {
-                let invalid = "`scope` is not made of words with single spaces between them";
-                return self.reject(invalid);
+                return self.reject("`scope` is not made of words with single spaces between them");
             }
-            if !scope.is_empty() {
-                scope.push(' ');
+            if !self.scope.is_empty() {
+                self.scope.push(' ');
             }
-            scope.push_str(word);
+            self.scope.push_str(word);
         }
-        if scope.is_empty() {
-            self
-        } else {
-            self.set(Claim::scope, scope)
-        }
+        self
     }
 
     /// Adds roles of the user: the claim `roles` (RFC 9068 §2.2.3.1), at most 64 of at most 256 bytes
@@ -545,13 +525,11 @@ impl SessionTokenBuilder {
         if Claim::is_name(&name) {
             return self.reject("`claim` sets a claim that has a setter of its own");
         }
-        match serde_json::to_value(value) {
-            Ok(value) => {
-                self.claims.insert(name, value);
-                self
-            }
-            Err(_) => self.reject("a claim of the application's own has no JSON"),
-        }
+        let Ok(value) = serde_json::to_value(value) else {
+            return self.reject("a claim of the application's own has no JSON");
+        };
+        self.claims.insert(name, value);
+        self
     }
 
     /// Allows `iss` or `aud` to be absent, as in the parent of a nested token.
@@ -595,62 +573,50 @@ impl SessionTokenBuilder {
         if let Some(detail) = self.invalid {
             return Err(invalid(detail));
         }
-        let (rules, not_jwt) = (&self.rules, self.token_type != TokenType::Jwt);
-        for (is_needed, claim, missing) in [
-            (!rules.any_issuer, Claim::iss, "`issuer` is not set"),
-            (!rules.any_audience, Claim::aud, "`audience` is not set"),
-            (not_jwt, Claim::client_id, "`application_id` is not set"),
-        ] {
-            if is_needed && !self.has(claim) {
-                return Err(invalid(missing));
-            }
-        }
-        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now)).to_millis();
-        let expires_at = match self.expiry {
-            None => return Err(invalid("neither `lifetime` nor `expires_at` is set")),
-            Some(Expiry::At(instant)) => instant.into(),
-            Some(Expiry::After(lifetime)) => issued_at.saturating_add(lifetime),
-        };
         if let Some(Value::Array(audience)) = self.claims.get_mut(Claim::aud.as_str())
-            && audience.len() == 1
-            && let Some(only) = audience.pop()
+            && let [only] = &mut **audience
         {
             // RFC 7519 §4.1.3: one audience may be a string.
+            let only = only.take();
             self = self.set(Claim::aud, only);
         }
-        self = self
-            .set(Claim::iat, issued_at)
-            .set(Claim::exp, expires_at.seconds());
+        if !self.scope.is_empty() {
+            let scope = mem::take(&mut self.scope);
+            self = self.set(Claim::scope, scope);
+        }
+        let issued_at = NumericDate::from(self.issued_at.unwrap_or_else(Utc::now)).to_millis();
+        self = self.set(Claim::iat, issued_at);
+        if let Some(lifetime) = self.lifetime {
+            self = self.set(Claim::exp, issued_at.saturating_add(lifetime).seconds());
+        }
         // Not made before: each token of a builder that is cloned has its own.
         for claim in [Claim::jti, Claim::sid] {
             let random = || Uuid::new_v4().to_string().into();
             self.claims.entry(claim.as_str()).or_insert_with(random);
         }
         // A token that is built is validated by the rules of a token that is received.
-        let reject = |error: SessionError| invalid(error.detail());
-        let json = Value::Object(self.claims).to_string();
-        let is_ours = self.token_type.is_ours();
-        let payload = Payload::parse(json, is_ours, &Limits::default()).map_err(reject)?;
-        let (token, _) = self.rules.check(self.token_type, payload).map_err(reject)?;
+        let json = serde_json::to_string(&self.claims);
+        let json = json.map_err(|_| invalid("a claim of the application's own has no JSON"))?;
+        let mut token = SessionToken::unread(self.token_type, json);
+        let read = self.rules.read(&mut token, &Limits::default());
+        read.map_err(|error| invalid(error.detail()))?;
         Ok(token)
     }
 }
 
 /// The claim `act` (RFC 8693 §4.1).
 fn claim_of(actor: &Actor) -> Value {
-    let text = |id: &dyn fmt::Display| Some(Value::from(id.to_string()));
-    let members = [
-        (Claim::sub, text(&actor.user_id)),
-        (Claim::sid, actor.session_id().and_then(|id| text(id))),
-        (
+    let claims = SessionTokenBuilder::new()
+        .set(Claim::sub, actor.user_id.to_string())
+        .or(Claim::sid, actor.session_id().map(ToString::to_string))
+        .or(
             Claim::client_id,
-            actor.application_id().and_then(|id| text(id)),
-        ),
-        (Claim::auth_time, actor.authenticated_at.map(Into::into)),
-        (Claim::act, actor.actor().map(claim_of)),
-    ];
-    let present = |(claim, value): (Claim, Option<_>)| Some((claim.as_str().to_owned(), value?));
-    Value::Object(members.into_iter().filter_map(present).collect())
+            actor.application_id().map(ToString::to_string),
+        )
+        .or(Claim::auth_time, actor.authenticated_at)
+        .or(Claim::act, actor.actor().map(claim_of))
+        .claims;
+    Value::Object(claims)
 }
 
 /// RFC 6749 §3.3 `scope-token`.
@@ -661,10 +627,4 @@ pub(crate) fn is_scope_word(word: &str) -> bool {
             .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-impl fmt::Debug for SessionTokenBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionTokenBuilder")
-            .field("token_type", &self.token_type)
-            .finish_non_exhaustive()
-    }
-}
+partial_debug! { SessionTokenBuilder(builder) { token_type: builder.token_type } }

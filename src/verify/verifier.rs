@@ -11,9 +11,9 @@ use crate::{
     error::{SessionError, SessionErrorKind},
     jws::{self, CurrentKeys, KeyStore, TokenType, compact},
     limits::Limits,
-    session::Session,
+    session::{Session, SessionInner},
     time::{Clock, NumericDate, Validity},
-    token::{ClaimRules, Claims, Payload},
+    token::{ClaimRules, Claims, SessionToken},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
@@ -139,6 +139,7 @@ impl SessionVerifier {
 }
 
 impl Rules {
+    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
     fn verify(
         &self,
         token: &[u8],
@@ -147,23 +148,23 @@ impl Rules {
     ) -> Result<Session, SessionError> {
         let (token_type, payload) = jws::verify(keys, &self.accepted, &self.limits, token)?;
         let json = compact::decode_text(payload)?;
-        let payload = Payload::parse(json, token_type.is_ours(), &self.limits)?;
-        let (token, hints) = self.form.check(token_type, payload)?;
-        let claims = &token.payload().claims;
-        let validity = self.check_time(token_type, claims, now)?;
-        self.check_origin(token.payload())?;
-        let context = self.clients.resolve_token(&hints, || now.to_date_time());
-        let valid_until = validity.until;
+        // It is read inside its final allocation, so that nothing large is moved.
+        let token = SessionToken::unread(token_type, json);
+        let mut inner = Arc::new(SessionInner::new(token, self.clock.clone()));
+        let session = Arc::get_mut(&mut inner).expect("it is new, so that nobody else has it");
+        let hints = self.form.read(&mut session.token, &self.limits)?;
+        session.validity = self.check_time(token_type, &session.token.claims, now)?;
+        session.valid_until = session.validity.until;
+        self.check_origin(&session.token)?;
+        session.context = self.clients.resolve_token(&hints, || now.to_date_time());
         // The session is another one from the next change of the offset on, and was before the last.
-        let validity = match self.clients.zone_of_offset(&hints) {
-            None => validity,
-            Some(zone) => Validity {
-                from: validity.from.max(now),
-                until: valid_until.min(zone.next_change(now).unwrap_or(valid_until)),
-            },
-        };
-        let clock = self.clock.clone();
-        Ok(Session::new(token, context, valid_until, validity, clock))
+        if let Some(zone) = self.clients.zone_of_offset(&hints) {
+            session.validity.from = session.validity.from.max(now);
+            if let Some(change) = zone.next_change(now) {
+                session.validity.until = session.valid_until.min(change);
+            }
+        }
+        Ok(Session::from_inner(inner))
     }
 
     /// Checks `exp`, `nbf`, `iat` and the lifetime, and returns the instants at which they are valid.
@@ -225,25 +226,21 @@ impl Rules {
     }
 
     /// Whether the token is from our issuer and for us.
-    fn check_origin(&self, payload: &Payload) -> Result<(), SessionError> {
-        let claims = &payload.claims;
+    fn check_origin(&self, token: &SessionToken) -> Result<(), SessionError> {
+        let claims = &token.claims;
         let reject = |kind, name| Err(SessionError::new(kind, name));
         let accepts = |ours: &[String], theirs: &str| ours.iter().any(|value| value == theirs);
-        let mut issuer = payload.get(claims.iss).into_iter();
+        let mut issuer = token.issuer().into_iter();
         if !self.issuers.is_empty() && !issuer.any(|value| accepts(&self.issuers, value)) {
             return reject(SessionErrorKind::IssuerInvalid, "iss");
         }
-        let mut audience = payload.list(&claims.aud);
+        let mut audience = token.texts(&claims.aud);
         if !self.audiences.is_empty() && !audience.any(|value| accepts(&self.audiences, value)) {
             return reject(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
-            (&self.server_code, payload.get(claims.server), "server"),
-            (
-                &self.instance_name,
-                payload.get(claims.instance),
-                "instance",
-            ),
+            (&self.server_code, token.text(claims.server), "server"),
+            (&self.instance_name, token.text(claims.instance), "instance"),
         ] {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs

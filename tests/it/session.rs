@@ -61,7 +61,7 @@ fn every_claim_reaches_its_member() {
     assert_eq!(token.not_before().unwrap().timestamp(), NOW - 60);
     assert_eq!(token.expires_at().timestamp(), NOW + 3600);
     assert_eq!(token.scope().collect::<Vec<_>>(), ["a", "b"]);
-    assert!(token.has_scope("b") && !token.has_scope("a b"));
+    assert!(session.has_scope("b") && !session.has_scope("a b"));
     assert_eq!(
         token.claim::<Value>("tenant").unwrap(),
         Some(json!({ "id": 5 }))

@@ -242,7 +242,8 @@ impl Table {
             return true;
         }
         self.full_insertions += 1;
-        if self.full_insertions % INSERTIONS_PER_ADMISSION != 0 {
+        let is_admitted = self.full_insertions.is_multiple_of(INSERTIONS_PER_ADMISSION);
+        if !is_admitted {
             return false;
         }
         for _ in 0..MAX_STEPS {
@@ -301,7 +302,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        client::ClientContext,
         identity::User,
         time::{Clock, Validity},
         token::SessionToken,
@@ -328,14 +328,11 @@ mod tests {
             .issued_at(at(NOW).to_date_time())
             .lifetime(Duration::from_secs(600));
         let (from, until) = (at(0), at(until));
-        let validity = Validity { from, until };
-        Session::new(
-            token.build().unwrap(),
-            ClientContext::default(),
-            until,
-            validity,
-            Clock::System,
-        )
+        Session::from_inner(Arc::new(SessionInner {
+            validity: Validity { from, until },
+            valid_until: until,
+            ..SessionInner::new(token.build().unwrap(), Clock::System)
+        }))
     }
 
     /// An entry of 10,000 bytes and a session.
