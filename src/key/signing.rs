@@ -1,6 +1,6 @@
 //! Keys that sign.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -8,7 +8,7 @@ use super::{
     Algorithm, Reason, VerifyingKey, algorithm::Family, backend, encoded_key,
     macros::named_constructors,
 };
-use crate::error::ConfigError;
+use crate::{debug::partial_debug, error::ConfigError};
 
 /// A key that signs with one algorithm.
 ///
@@ -163,11 +163,4 @@ impl SigningKey {
     }
 }
 
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("algorithm", &self.algorithm())
-            .field("id", &self.id())
-            .finish_non_exhaustive()
-    }
-}
+partial_debug! { SigningKey(key) { algorithm: key.algorithm(), id: key.id() } }

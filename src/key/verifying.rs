@@ -1,11 +1,11 @@
 //! Keys that verify.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Algorithm, Reason, backend::PublicKey, encoded_key, hmac::HmacKey, macros::named_constructors,
 };
-use crate::error::ConfigError;
+use crate::{debug::partial_debug, error::ConfigError};
 
 /// A key that verifies signatures of one algorithm.
 ///
@@ -152,11 +152,4 @@ impl PartialEq for VerifyingKey {
 
 impl Eq for VerifyingKey {}
 
-impl fmt::Debug for VerifyingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyingKey")
-            .field("algorithm", &self.algorithm)
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
+partial_debug! { VerifyingKey(key) { algorithm: key.algorithm, id: key.id } }

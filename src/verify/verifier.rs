@@ -1,6 +1,6 @@
 //! Token bytes to a session.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     cache::{CacheStats, TokenCache},
@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     client::{ClientContext, ClientDefaults, ClientHints},
+    debug::partial_debug,
     error::{SessionError, SessionErrorKind},
     jws::{self, CurrentKeys, KeyStore, TokenType, compact},
     limits::Limits,
@@ -252,25 +253,17 @@ impl Rules {
     }
 }
 
-impl fmt::Debug for SessionVerifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let VerifierInner { rules, keys, .. } = &*self.inner;
-        f.debug_struct("SessionVerifier")
-            .field("keys", keys)
-            .field("rules", rules)
-            .finish_non_exhaustive()
-    }
+partial_debug! {
+    SessionVerifier(verifier) { keys: verifier.inner.keys, rules: verifier.inner.rules }
 }
 
-impl fmt::Debug for Rules {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rules")
-            .field("accepted", &self.accepted)
-            .field("issuers", &self.issuers)
-            .field("audiences", &self.audiences)
-            .field("leeway", &self.leeway)
-            .field("limits", &self.limits)
-            .field("clock", &self.clock)
-            .finish_non_exhaustive()
+partial_debug! {
+    Rules(rules) {
+        accepted: rules.accepted,
+        issuers: rules.issuers,
+        audiences: rules.audiences,
+        leeway: rules.leeway,
+        limits: rules.limits,
+        clock: rules.clock,
     }
 }

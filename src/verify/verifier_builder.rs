@@ -1,6 +1,6 @@
 //! The builder of a verifier, which reports each mistake before the first request.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
+    debug::partial_debug,
     error::ConfigError,
     identity::ApplicationId,
     jws::{KeyStore, TokenType},
@@ -519,10 +520,4 @@ impl SessionVerifierBuilder {
     }
 }
 
-impl fmt::Debug for SessionVerifierBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionVerifierBuilder")
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
-    }
-}
+partial_debug! { SessionVerifierBuilder(builder) { rules: builder.rules } }

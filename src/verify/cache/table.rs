@@ -242,7 +242,9 @@ impl Table {
             return true;
         }
         self.full_insertions += 1;
-        let is_admitted = self.full_insertions.is_multiple_of(INSERTIONS_PER_ADMISSION);
+        let is_admitted = self
+            .full_insertions
+            .is_multiple_of(INSERTIONS_PER_ADMISSION);
         if !is_admitted {
             return false;
         }

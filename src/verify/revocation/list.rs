@@ -118,15 +118,24 @@ impl RevocationList {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "most callers need not know")]
     pub fn revoke(&self, revocation: &Revocation) -> bool {
-        let (tables, until, now) = (
-            self.tables(revocation.issuer()),
-            revocation.until(),
-            self.now(),
-        );
-        match revocation.target() {
-            Target::Session(id) => tables.sessions.insert(id, until, now, ()),
-            Target::Token(id) => tables.tokens.insert(id, until, now, ()),
-            Target::Before(user, before) => tables.before.insert(user, until, now, before.date()),
+        let now = self.now();
+        match &revocation.0 {
+            Target::Session { iss, id, until } => {
+                self.tables(iss).sessions.insert(id, *until, now, ())
+            }
+            Target::Token { iss, id, until } => self.tables(iss).tokens.insert(id, *until, now, ()),
+            Target::UserBefore {
+                iss,
+                id,
+                before,
+                until,
+            } => {
+                let user = Some(id.clone());
+                self.tables(iss).before.insert(&user, *until, now, *before)
+            }
+            Target::IssuerBefore { iss, before, until } => {
+                self.tables(iss).before.insert(&None, *until, now, *before)
+            }
         }
     }
 
@@ -147,15 +156,32 @@ impl RevocationList {
     /// ```
     pub fn for_each(&self, mut f: impl FnMut(&Revocation)) {
         for (issuer, tables) in self.inner.issuers.load().iter() {
-            let mut call = |target, until| f(&Revocation::from_list(issuer, target, until));
-            tables
-                .sessions
-                .for_each(|id, (), until| call(Target::Session(id), until));
-            tables
-                .tokens
-                .for_each(|id, (), until| call(Target::Token(id), until));
+            let (iss, mut call) = (|| issuer.clone(), |target| f(&Revocation(target)));
+            tables.sessions.for_each(|id, (), until| {
+                call(Target::Session {
+                    iss: iss(),
+                    id,
+                    until,
+                })
+            });
+            tables.tokens.for_each(|id, (), until| {
+                call(Target::Token {
+                    iss: iss(),
+                    id,
+                    until,
+                })
+            });
             tables.before.for_each(|user, before, until| {
-                call(Target::before(user, before), until);
+                let iss = iss();
+                call(match user {
+                    Some(id) => Target::UserBefore {
+                        iss,
+                        id,
+                        before,
+                        until,
+                    },
+                    None => Target::IssuerBefore { iss, before, until },
+                });
             });
         }
     }

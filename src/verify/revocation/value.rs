@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::{
     error::ParseError,
@@ -39,54 +39,61 @@ use crate::{
 /// # Ok::<(), tower_session_token::ParseError>(())
 /// ```
 #[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
-#[serde(try_from = "Fields", into = "Fields")]
-pub struct Revocation {
-    issuer: Box<str>,
-    target: Target,
-    until: Millis,
-}
+#[serde(transparent)]
+pub struct Revocation(pub(super) Target);
 
-#[derive(Clone, Eq, Hash, PartialEq)]
+/// What is revoked, as its text form has it.
+#[derive(Clone, Eq, Hash, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Target {
-    Session(SessionId),
-    Token(TokenId),
-    /// The sessions of a user, or without one of the issuer, that began before an instant.
-    Before(Option<UserId>, Millis),
+    Session {
+        iss: Box<str>,
+        id: SessionId,
+        #[serde(with = "millis")]
+        until: NumericDate,
+    },
+    Token {
+        iss: Box<str>,
+        id: TokenId,
+        #[serde(with = "millis")]
+        until: NumericDate,
+    },
+    UserBefore {
+        iss: Box<str>,
+        id: UserId,
+        #[serde(with = "millis")]
+        before: NumericDate,
+        #[serde(with = "millis")]
+        until: NumericDate,
+    },
+    IssuerBefore {
+        iss: Box<str>,
+        #[serde(with = "millis")]
+        before: NumericDate,
+        #[serde(with = "millis")]
+        until: NumericDate,
+    },
 }
 
-/// Milliseconds since 1970, in the range of [`NumericDate`].
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(try_from = "u64", into = "u64")]
-pub(super) struct Millis(NumericDate);
+/// Milliseconds since 1970.
+mod millis {
+    use super::*;
 
-impl Millis {
-    fn rounded_down(instant: DateTime<Utc>) -> Self {
-        Self(NumericDate::from(instant).to_millis().min(NumericDate::MAX))
+    pub(super) fn serialize<S: Serializer>(date: &NumericDate, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(date.millis())
     }
 
-    fn rounded_up(instant: DateTime<Utc>) -> Self {
-        const ALMOST: Duration = Duration::from_nanos(999_999);
-        let date = NumericDate::from(instant).saturating_add(ALMOST);
-        Self(date.to_millis().min(NumericDate::MAX))
-    }
-
-    pub(super) fn date(self) -> NumericDate {
-        self.0
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<NumericDate, D::Error> {
+        let date = NumericDate::from_millis(u64::deserialize(from)?);
+        date.ok_or_else(|| D::Error::custom(INVALID))
     }
 }
 
-impl TryFrom<u64> for Millis {
-    type Error = ParseError;
-
-    fn try_from(millis: u64) -> Result<Self, Self::Error> {
-        NumericDate::from_millis(millis).map(Self).ok_or(INVALID)
-    }
-}
-
-impl From<Millis> for u64 {
-    fn from(millis: Millis) -> Self {
-        millis.0.millis()
-    }
+/// Rounds up to milliseconds.
+fn ceil(instant: DateTime<Utc>) -> NumericDate {
+    const ALMOST: Duration = Duration::from_nanos(999_999);
+    let date = NumericDate::from(instant).saturating_add(ALMOST);
+    date.to_millis().min(NumericDate::MAX)
 }
 
 impl Revocation {
@@ -107,7 +114,8 @@ impl Revocation {
     /// ```
     #[must_use]
     pub fn session(issuer: &str, id: &SessionId, until: DateTime<Utc>) -> Self {
-        Self::new(issuer, Target::Session(id.clone()), until)
+        let (iss, id, until) = (issuer.into(), id.clone(), ceil(until));
+        Self(Target::Session { iss, id, until })
     }
 
     /// Revokes one token, whose expiry is `until`.
@@ -126,7 +134,8 @@ impl Revocation {
     /// ```
     #[must_use]
     pub fn token(issuer: &str, id: &TokenId, until: DateTime<Utc>) -> Self {
-        Self::new(issuer, Target::Token(id.clone()), until)
+        let (iss, id, until) = (issuer.into(), id.clone(), ceil(until));
+        Self(Target::Token { iss, id, until })
     }
 
     /// Revokes the sessions of a user that began before `before`, and those in which that user acts
@@ -159,8 +168,12 @@ impl Revocation {
         before: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Self {
-        let before = Millis::rounded_down(before);
-        Self::new(issuer, Target::Before(Some(id.clone()), before), until)
+        Self(Target::UserBefore {
+            iss: issuer.into(),
+            id: id.clone(),
+            before: NumericDate::from(before).to_millis(),
+            until: ceil(until),
+        })
     }
 
     /// Revokes all sessions of an issuer that began before `before`, as after a leak of its key.
@@ -178,8 +191,9 @@ impl Revocation {
     /// ```
     #[must_use]
     pub fn issuer_before(issuer: &str, before: DateTime<Utc>, until: DateTime<Utc>) -> Self {
-        let before = Millis::rounded_down(before);
-        Self::new(issuer, Target::Before(None, before), until)
+        let (iss, until) = (issuer.into(), ceil(until));
+        let before = NumericDate::from(before).to_millis();
+        Self(Target::IssuerBefore { iss, before, until })
     }
 
     /// Revokes this session, as when its user logs out; `None` where it has no token.
@@ -203,101 +217,11 @@ impl Revocation {
         let issuer = session.issuer().unwrap_or_default();
         Some(Self::session(issuer, session.id(), session.expires_at()?))
     }
-
-    fn new(issuer: &str, target: Target, until: DateTime<Utc>) -> Self {
-        Self {
-            issuer: issuer.into(),
-            target,
-            until: Millis::rounded_up(until),
-        }
-    }
-
-    pub(super) fn from_list(issuer: &str, target: Target, until: NumericDate) -> Self {
-        Self::new(issuer, target, until.to_date_time())
-    }
-
-    pub(super) fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    pub(super) fn target(&self) -> &Target {
-        &self.target
-    }
-
-    pub(super) fn until(&self) -> NumericDate {
-        self.until.date()
-    }
-}
-
-impl Target {
-    pub(super) fn before(user: Option<UserId>, before: NumericDate) -> Self {
-        Self::Before(user, Millis(before))
-    }
 }
 
 const INVALID: ParseError = ParseError::new("not the text form of a revocation");
 
-/// The members of the text form.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    kind: Kind,
-    iss: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Millis>,
-    until: Millis,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Kind {
-    Session,
-    Token,
-    UserBefore,
-    IssuerBefore,
-}
-
-impl From<Revocation> for Fields {
-    fn from(revocation: Revocation) -> Self {
-        let (kind, id, before) = match revocation.target {
-            Target::Session(id) => (Kind::Session, Some(id.to_string()), None),
-            Target::Token(id) => (Kind::Token, Some(id.to_string()), None),
-            Target::Before(Some(id), before) => {
-                (Kind::UserBefore, Some(id.to_string()), Some(before))
-            }
-            Target::Before(None, before) => (Kind::IssuerBefore, None, Some(before)),
-        };
-        Self {
-            kind,
-            iss: revocation.issuer.into(),
-            id,
-            before,
-            until: revocation.until,
-        }
-    }
-}
-
-impl TryFrom<Fields> for Revocation {
-    type Error = ParseError;
-
-    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
-        let target = match (fields.kind, fields.id, fields.before) {
-            (Kind::Session, Some(id), None) => Target::Session(id.into()),
-            (Kind::Token, Some(id), None) => Target::Token(id.into()),
-            (Kind::UserBefore, Some(id), Some(before)) => Target::Before(Some(id.into()), before),
-            (Kind::IssuerBefore, None, Some(before)) => Target::Before(None, before),
-            _ => return Err(INVALID),
-        };
-        Ok(Self {
-            issuer: fields.iss.into(),
-            target,
-            until: fields.until,
-        })
-    }
-}
-
+/// Writes a line of JSON.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let json = serde_json::to_string(self).map_err(|_| fmt::Error)?;
@@ -317,16 +241,16 @@ impl FromStr for Revocation {
 /// Shows the kind and the instants: identifiers must not reach logs by accident.
 impl fmt::Debug for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, before) = match &self.target {
-            Target::Session(_) => ("session", None),
-            Target::Token(_) => ("token", None),
-            Target::Before(Some(_), before) => ("user_before", Some(before)),
-            Target::Before(None, before) => ("issuer_before", Some(before)),
+        let (kind, before, until) = match &self.0 {
+            Target::Session { until, .. } => ("session", None, until),
+            Target::Token { until, .. } => ("token", None, until),
+            Target::UserBefore { before, until, .. } => ("user_before", Some(before), until),
+            Target::IssuerBefore { before, until, .. } => ("issuer_before", Some(before), until),
         };
         f.debug_struct("Revocation")
             .field("kind", &kind)
             .field("before", &before)
-            .field("until", &self.until)
+            .field("until", until)
             .finish_non_exhaustive()
     }
 }
