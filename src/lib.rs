@@ -193,8 +193,8 @@ pub use middleware::{
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
-    CacheStats, Revocation, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
-    SessionVerifierBuilder,
+    Asked, CacheStats, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed,
+    RevocationList, RevocationStatus, SessionVerifier, SessionVerifierBuilder,
 };
 
 /// Runs the README's recipes.

@@ -7,6 +7,9 @@ mod verifier;
 mod verifier_builder;
 
 pub use cache::CacheStats;
-pub use revocation::{Revocation, RevocationCheck, RevocationList, RevocationStatus};
+pub use revocation::{
+    Asked, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed, RevocationList,
+    RevocationStatus,
+};
 pub use verifier::SessionVerifier;
 pub use verifier_builder::SessionVerifierBuilder;
