@@ -146,7 +146,6 @@ impl RevocationFeed {
 
     /// Applies a revocation that was read. Reading it twice, or in another order, changes nothing.
     /// Returns whether it is new.
-    #[expect(clippy::must_use_candidate, reason = "most callers need not know")]
     pub fn apply(&self, revocation: &Revocation) -> bool {
         self.inner.list.revoke(revocation)
     }
