@@ -166,6 +166,7 @@ mod json;
 mod jws;
 mod key;
 mod limits;
+mod logout;
 mod middleware;
 mod serde_text;
 mod session;
@@ -185,6 +186,7 @@ pub use identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User, 
 pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, SigningKey, SkippedKey, VerifyingKey};
 pub use limits::Limits;
+pub use logout::{LogoutService, LogoutVerifier, LogoutVerifierBuilder};
 pub use middleware::{
     ClientHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
     RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,

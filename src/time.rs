@@ -42,6 +42,11 @@ impl NumericDate {
         Self(Duration::from_millis(self.millis()))
     }
 
+    /// The date truncated to seconds.
+    pub(crate) fn to_seconds(self) -> Self {
+        Self(Duration::from_secs(self.seconds()))
+    }
+
     pub(crate) fn from_millis(millis: u64) -> Option<Self> {
         Self::of(Duration::from_millis(millis))
     }

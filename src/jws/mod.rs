@@ -10,4 +10,5 @@ mod verify;
 pub(crate) use key_store::CurrentKeys;
 pub use key_store::KeyStore;
 pub use token_type::TokenType;
-pub(crate) use verify::verify;
+pub(crate) use token_type::is_typ;
+pub(crate) use verify::{verify, verify_other};
