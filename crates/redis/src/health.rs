@@ -1,4 +1,4 @@
-//! What readiness checks and metrics are told.
+//! The state and the figures, for readiness checks and metrics.
 
 use std::{fmt, time::Duration};
 

@@ -39,7 +39,7 @@
 //!
 //! T is the instant at which [`revoke`](RedisRevocations::revoke) returned `Ok`, and Y is
 //! [`max_age`](RedisRevocationsBuilder::max_age). Clocks run at the right rate. The tests named are
-//! in `tests/it`, and run against real engines.
+//! in `tests/fleet`, and run against real engines.
 //!
 //! | | guarantee | test |
 //! | --- | --- | --- |

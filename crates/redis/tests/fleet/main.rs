@@ -4,8 +4,8 @@
 mod access;
 mod engine;
 mod faults;
-mod fleet;
 mod losses;
 mod process;
 mod proxy;
+mod sharing;
 mod wire;
