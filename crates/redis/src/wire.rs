@@ -235,12 +235,19 @@ fn parse(fields: &[Vec<u8>]) -> Option<Revocation> {
     (text.len() <= MAX_TEXT).then(|| text.parse().ok())?
 }
 
-/// Whether a line is such as `slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=0`.
+/// Whether a line is such as `slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=0`, which Valkey
+/// writes with more fields.
 fn is_replica(line: &str) -> bool {
-    let lag = line
-        .rsplit_once("lag=")
-        .and_then(|(_, lag)| lag.parse::<u64>().ok());
-    line.starts_with("slave") && line.contains("state=online") && lag.is_some_and(|lag| lag <= 10)
+    let Some((name, fields)) = line.split_once(':') else {
+        return false;
+    };
+    let has = |wanted: &dyn Fn(&str, &str) -> bool| {
+        let mut pairs = fields.split(',').filter_map(|field| field.split_once('='));
+        pairs.any(|(name, value)| wanted(name, value))
+    };
+    name.starts_with("slave")
+        && has(&|name, value| name == "state" && value == "online")
+        && has(&|name, value| name == "lag" && value.parse().is_ok_and(|lag: u64| lag <= 10))
 }
 
 fn is_trimmed(id: Id, seconds: u64) -> bool {
@@ -254,4 +261,89 @@ fn kept_for(seconds: u64) -> u64 {
     seconds
         .saturating_mul(1000)
         .saturating_add(u64::try_from(MARGIN.as_millis()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_counts_while_it_is_online_and_confirms() {
+        for (line, counts) in [
+            (
+                "slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=0",
+                true,
+            ),
+            (
+                "slave12:ip=::1,port=6379,state=online,offset=14,lag=10,type=replica",
+                true,
+            ),
+            (
+                "slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=11",
+                false,
+            ),
+            (
+                "slave0:ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=0",
+                false,
+            ),
+            ("slave0:ip=10.0.0.2,port=6379,state=online,offset=14", false),
+            ("slave_repl_offset:14", false),
+            ("connected_slaves:1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_replica(line), counts, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_two_numbers() {
+        let id = Id::parse("1768478400000-7").unwrap();
+        assert_eq!((id.millis, id.number), (1_768_478_400_000, 7));
+        for text in [
+            "",
+            "1",
+            "-1",
+            "1-",
+            "x-1",
+            "1-x",
+            "1--1",
+            "99999999999999999999-0",
+        ] {
+            assert_eq!(Id::parse(text), None, "{text}");
+        }
+        let (low, high) = (
+            Id {
+                millis: 9,
+                number: 9,
+            },
+            Id {
+                millis: 10,
+                number: 0,
+            },
+        );
+        assert!(low < high);
+    }
+
+    #[test]
+    fn a_revocation_is_placed_in_the_first_stream_that_outlasts_it() {
+        let placed = |ahead: TimeDelta| {
+            let id = tower_session_token::SessionId::from("s");
+            let revocation = Revocation::session("https://id.example.com", &id, Utc::now() + ahead);
+            Streams::place(&revocation).map(|(stream, _)| STREAMS[stream].0)
+        };
+        for (ahead, stream) in [
+            (TimeDelta::hours(-1), Some("1h")),
+            (TimeDelta::hours(1), Some("1h")),
+            (TimeDelta::minutes(61), Some("1d")),
+            (TimeDelta::days(1), Some("1d")),
+            (TimeDelta::days(8), Some("8d")),
+            (TimeDelta::days(8) + TimeDelta::minutes(1), None),
+        ] {
+            assert_eq!(placed(ahead), stream, "{ahead}");
+        }
+        let long = "x".repeat(5000);
+        let id = tower_session_token::SessionId::from(&*long);
+        let revocation = Revocation::session("https://id.example.com", &id, Utc::now());
+        assert!(!Streams::can_hold(&revocation));
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Engine {
     child: Child,
     folder: PathBuf,
     port: u16,
+    /// The file with its configuration, which it writes to.
+    sentinel: Option<PathBuf>,
     options: Vec<String>,
 }
 
@@ -26,21 +28,33 @@ impl Engine {
     }
 
     pub(crate) async fn with(options: &[&str]) -> Self {
+        Self::of_kind(None, options).await
+    }
+
+    async fn of_kind(sentinel: Option<PathBuf>, options: &[&str]) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let folder = env::temp_dir().join(format!("tst-redis-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-        let child = spawn(&folder, port, &options);
+        let child = spawn(&folder, port, sentinel.as_ref(), &options);
         let engine = Self {
             child,
             folder,
             port,
+            sentinel,
             options,
         };
         engine.answers().await;
         engine
+    }
+
+    /// A Sentinel with this configuration.
+    pub(crate) async fn sentinel(config: &str) -> Self {
+        let path = env::temp_dir().join(format!("tst-sentinel-{}.conf", uuid::Uuid::new_v4()));
+        fs::write(&path, config).unwrap();
+        Self::of_kind(Some(path), &[]).await
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -100,7 +114,12 @@ impl Engine {
 
     /// Starts it again with the data of its folder.
     pub(crate) async fn restart(&mut self) {
-        self.child = spawn(&self.folder, self.port, &self.options);
+        self.child = spawn(
+            &self.folder,
+            self.port,
+            self.sentinel.as_ref(),
+            &self.options,
+        );
         self.answers().await;
     }
 
@@ -126,27 +145,29 @@ impl Drop for Engine {
         _ = self.child.kill();
         _ = self.child.wait();
         _ = fs::remove_dir_all(&self.folder);
+        self.sentinel
+            .iter()
+            .for_each(|path| _ = fs::remove_file(path));
     }
 }
 
-fn spawn(folder: &PathBuf, port: u16, options: &[String]) -> Child {
+fn spawn(folder: &PathBuf, port: u16, sentinel: Option<&PathBuf>, options: &[String]) -> Child {
     let program = env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".into());
-    Command::new(&program)
-        .current_dir(folder)
+    let mut command = Command::new(&program);
+    match sentinel {
+        Some(path) => command.arg(path).arg("--sentinel"),
+        None => command
+            .args(["--appendonly", "yes", "--save", ""])
+            .args(["--repl-diskless-sync-delay", "0"]),
+    };
+    let spawned = command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-        .args([
-            "--appendonly",
-            "yes",
-            "--save",
-            "",
-            "--repl-diskless-sync-delay",
-            "0",
-        ])
         .args(options)
+        .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("{program}: {error}; install redis-server, or set REDIS_SERVER")
-        })
+        .spawn();
+    spawned.unwrap_or_else(|error| {
+        panic!("{program}: {error}; install redis-server, or set REDIS_SERVER")
+    })
 }

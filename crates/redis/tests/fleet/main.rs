@@ -3,6 +3,7 @@
 
 mod access;
 mod engine;
+mod failover;
 mod faults;
 mod losses;
 mod process;
