@@ -9,7 +9,7 @@
 //! not run under loom. An atomic number that identifies its value stands in for it, read with
 //! `Acquire` and written with `AcqRel`, the weakest orderings that it promises. A change of the protocol in
 //! `src/jws/key_store.rs`, `src/verify/verifier.rs`, `src/verify/cache/table.rs`,
-//! `src/verify/revocation/list.rs` or `src/verify/revocation/table.rs` is a change here too. Each model
+//! `src/verify/revocation/list.rs`, `mirror.rs` or `table.rs` there is a change here too. Each model
 //! also runs with a mistake in it, and must fail then.
 
 #[cfg(test)]
@@ -495,5 +495,69 @@ mod tests {
             ..OUR_COUNTING
         };
         insert_against(counting, insert);
+    }
+
+    /// `MirroredRevocations`, of which one session is revoked in the store.
+    struct Mirror {
+        is_revoked: AtomicBool,
+        /// When the last complete read was asked for, by each clock.
+        asked_at: [AtomicU64; 2],
+    }
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Order {
+        FreshnessFirst,
+        ListFirst,
+    }
+
+    const STALE: u64 = 1;
+    const FRESH: u64 = 2;
+
+    impl Mirror {
+        fn read(&self) {
+            self.is_revoked.store(true, Ordering::SeqCst);
+            for asked_at in self.asked_at.iter().rev() {
+                asked_at.store(FRESH, Ordering::SeqCst);
+            }
+        }
+
+        fn is_fresh(&self) -> bool {
+            let asked_at = self.asked_at.iter().map(|at| at.load(Ordering::SeqCst));
+            asked_at.min() == Some(FRESH)
+        }
+
+        fn accepts(&self, order: Order) -> bool {
+            let is_fresh = order == Order::FreshnessFirst && self.is_fresh();
+            let is_revoked = self.is_revoked.load(Ordering::SeqCst);
+            !is_revoked && (is_fresh || order == Order::ListFirst && self.is_fresh())
+        }
+    }
+
+    /// A process was cut off when the session was revoked, and reads that while a request is checked.
+    fn check_against_a_read(order: Order) {
+        model(move || {
+            let mirror = Arc::new(Mirror {
+                is_revoked: AtomicBool::new(false),
+                asked_at: [AtomicU64::new(STALE), AtomicU64::new(STALE)],
+            });
+            let other = {
+                let mirror = mirror.clone();
+                thread::spawn(move || mirror.read())
+            };
+            assert!(!mirror.accepts(order), "a revocation was missed");
+            other.join().unwrap();
+            assert!(!mirror.accepts(order), "a revocation was missed");
+        });
+    }
+
+    #[test]
+    fn a_mirror_accepts_no_revoked_session_while_it_becomes_fresh() {
+        check_against_a_read(Order::FreshnessFirst);
+    }
+
+    #[test]
+    #[should_panic(expected = "a revocation was missed")]
+    fn searching_the_list_first_would_not_do() {
+        check_against_a_read(Order::ListFirst);
     }
 }

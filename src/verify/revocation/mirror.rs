@@ -130,8 +130,10 @@ impl MirroredRevocations {
 
 impl RevocationCheck for MirroredRevocations {
     fn check(&self, session: &Session) -> RevocationStatus {
+        // First, since the list may be searched just before a read completes, of which it then lacks all.
+        let is_fresh = self.is_fresh();
         match self.inner.list.check(session) {
-            RevocationStatus::Valid if !self.is_fresh() => RevocationStatus::Unknown,
+            RevocationStatus::Valid if !is_fresh => RevocationStatus::Unknown,
             status => status,
         }
     }
@@ -293,6 +295,33 @@ mod tests {
         assert_eq!(mirror.check(&ann), RevocationStatus::Revoked);
         drop(feed);
         assert_eq!(mirror.check(&ann), RevocationStatus::Revoked);
+    }
+
+    #[test]
+    fn a_session_is_not_accepted_by_a_read_that_completes_during_the_check() {
+        let time = Time::default();
+        let (_, _) = time.mirror();
+        let reading = Arc::new(Mutex::new(None::<RevocationFeed>));
+        let ann = session("ann");
+        let clocks = {
+            let (time, reading, ann) = (time.clone(), Arc::clone(&reading), ann.clone());
+            move || {
+                let feed = reading.lock().unwrap().take();
+                if let Some(feed) = feed {
+                    let asked = feed.asking();
+                    feed.apply(&revocation(&ann));
+                    feed.complete(asked);
+                }
+                time.0.lock().unwrap().map(Duration::from_secs)
+            }
+        };
+        let list = RevocationList::new();
+        let (mirror, feed) =
+            MirroredRevocations::with(list, MAX_AGE, Clocks::Custom(Arc::new(clocks)));
+        feed.complete(feed.asking());
+        time.advance([61, 61]);
+        *reading.lock().unwrap() = Some(feed);
+        assert_ne!(mirror.check(&ann), RevocationStatus::Valid);
     }
 
     #[derive(Clone, Debug)]
