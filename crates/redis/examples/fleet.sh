@@ -3,12 +3,12 @@
 #
 #     crates/redis/examples/fleet.sh
 #
-# Needs curl and redis-server, or another engine that REDIS_SERVER names. The servers trust a copy of 10 seconds.
+# Needs curl and redis-server, or another engine that REDIS_SERVER names. The servers trust a copy of 6 seconds.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
-readonly COUNT=10 REDIS_PORT=16400 AGE=10
+readonly COUNT=10 REDIS_PORT=16400 AGE=6
 folder=$(mktemp -d)
 engine=
 servers=()
@@ -86,6 +86,15 @@ show "Ann's token, at each server" "$ann"
 echo "Ann logs out of the first: $(request POST "${ports[0]}" /logout --header "Authorization: Bearer $ann")"
 show "Ann's token" "$ann"
 show "Bob's" "$bob"
+
+echo "Dave logs out while the third server is stopped"
+dave=$(login "${ports[0]}" dave)
+kill -STOP "${servers[2]}"
+request POST "${ports[0]}" /logout --header "Authorization: Bearer $dave" >/dev/null
+sleep $((2 * AGE))
+kill -CONT "${servers[2]}"
+echo "its first answer to Dave's token, $((2 * AGE)) seconds later: $(request GET "${ports[2]}" /session --header "Authorization: Bearer $dave")"
+wait_for 200
 
 echo "the engine is killed"
 kill -9 "$engine" && wait "$engine" 2>/dev/null || true

@@ -12,7 +12,7 @@ pub enum State {
     Starting,
     /// The engine is being read.
     Live,
-    /// It is being read, and has lost entries that this process puts back.
+    /// It is being read, and has lost entries that this process is putting back.
     Repairing,
     /// It is not being read, and the copy still decides.
     Silent,

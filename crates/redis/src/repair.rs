@@ -33,7 +33,8 @@ impl Repair {
     }
 
     pub(crate) fn is_repairing(&self) -> bool {
-        matches!(self, Self::Waiting(..) | Self::PuttingBack(..))
+        // What is waited for is in the outbox, mostly.
+        matches!(self, Self::PuttingBack(..))
     }
 
     /// How long the next read may wait for new entries.

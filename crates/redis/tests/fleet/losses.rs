@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tower_session_token::RevocationStatus;
+use tower_session_token_redis::PublishErrorKind;
 
 use crate::{
     engine::Engine,
-    process::{Process, eventually, names, throughout},
+    process::{Process, eventually, names, revocation, throughout},
 };
 
 const AGE: Duration = Duration::from_secs(60);
@@ -97,6 +98,35 @@ async fn a_killed_engine_loses_nothing_that_it_acknowledged() {
         assert!(fleet.iter().all(Process::accepts), "round {round}");
     }
     newcomer_rejects(&engine, &names).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_revocations_than_the_outbox_holds_are_published_too() {
+    let engine = Engine::start().await;
+    let process = Process::ready(engine.client(), AGE).await;
+    let other = Process::ready(engine.client(), AGE).await;
+    let names = names("s", 10_500);
+    engine.pause();
+    let mut revoking = tokio::task::JoinSet::new();
+    for name in &names {
+        let revocations = process.revocations.clone();
+        let revocation = revocation(name);
+        revoking.spawn(async move { revocations.revoke(revocation).await });
+    }
+    while let Some(result) = revoking.join_next().await {
+        assert_eq!(
+            result.unwrap().unwrap_err().kind(),
+            PublishErrorKind::Unavailable
+        );
+    }
+    assert!(process.revocations.health().queued <= 10_000);
+    engine.resume();
+    eventually(
+        "the other rejects all",
+        Duration::from_secs(30),
+        async || names.iter().all(|name| other.rejects(name)),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
