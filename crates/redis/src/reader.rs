@@ -6,7 +6,7 @@ use tokio::{task, time};
 use tower_session_token::RevocationFeed;
 
 use crate::{
-    connect::{self, Backoff},
+    connect::{self, Backoff, random_up_to},
     health::Problem,
     repair::Repair,
     shared::Shared,
@@ -15,6 +15,7 @@ use crate::{
 
 /// So that a burst of revocations wakes a process 200 times a second at most.
 const AFTER_ENTRIES: Duration = Duration::from_millis(5);
+const BEFORE_ALL: Duration = Duration::from_millis(500);
 /// The entries that are applied before other tasks run.
 const WITHOUT_YIELD: usize = 100;
 
@@ -71,6 +72,8 @@ async fn follow(
         if page.has_lost || lacks_written || shared.has_overflowed.swap(false, Ordering::SeqCst) {
             shared.forget_written();
             (cursors, repair) = (Cursors::default(), Repair::start());
+            // So that not all processes of a fleet read everything at once.
+            time::sleep(random_up_to(BEFORE_ALL)).await;
             continue;
         }
         if page.is_full {

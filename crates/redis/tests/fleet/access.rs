@@ -79,6 +79,28 @@ async fn a_user_who_may_only_read_enforces_and_cannot_publish() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_of_either_protocol_will_do() {
+    let engine = Engine::start().await;
+    let second = Process::ready(engine.client(), AGE).await;
+    let url = format!("redis://127.0.0.1:{}?protocol=resp3", engine.port());
+    let third = Process::ready(Client::open(url).unwrap(), AGE).await;
+    assert!(second.revoke("a").await && third.revoke("b").await);
+    eventually("each reads it", Duration::from_secs(5), async || {
+        [&second, &third]
+            .iter()
+            .all(|process| process.rejects("a") && process.rejects("b"))
+    })
+    .await;
+    assert!(third.accepts());
+    engine.run::<()>("FLUSHALL").await;
+    drop(second);
+    eventually("it is put back", Duration::from_secs(20), async || {
+        engine.run::<usize>("XLEN tst:{shop}:rev:1h").await == 2
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_is_reported_and_nothing_is_accepted() {
     let engine = Engine::start().await;
     engine

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -32,14 +33,12 @@ impl Engine {
     }
 
     async fn of_kind(sentinel: Option<PathBuf>, options: &[&str]) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let folder = env::temp_dir().join(format!("tst-redis-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         let child = spawn(&folder, port, sentinel.as_ref(), &options);
-        let engine = Self {
+        let mut engine = Self {
             child,
             folder,
             port,
@@ -91,7 +90,7 @@ impl Engine {
             .unwrap()
     }
 
-    async fn answers(&self) {
+    async fn answers(&mut self) {
         let client = self.client();
         eventually("the engine answers", Duration::from_secs(20), async || {
             let connection = client.get_multiplexed_async_connection().await;
@@ -104,6 +103,10 @@ impl Engine {
                 .is_ok()
         })
         .await;
+        assert!(
+            self.child.try_wait().unwrap().is_none(),
+            "another program answers"
+        );
     }
 
     /// As `kill -9`.
@@ -148,6 +151,18 @@ impl Drop for Engine {
         self.sentinel
             .iter()
             .for_each(|path| _ = fs::remove_file(path));
+    }
+}
+
+/// A port that no connection gets by itself, since an engine that is killed leaves it for a while.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = u16::try_from(20_000 + next % 12_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
