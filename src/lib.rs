@@ -191,7 +191,7 @@ pub use middleware::{
     ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
-pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
+pub use token::{ClaimNames, ClaimPath, SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
     CacheStats, Revocation, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
     SessionVerifierBuilder,

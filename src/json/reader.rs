@@ -62,6 +62,17 @@ impl<'a> Reader<'a> {
         span.of(self.json, &self.unescaped)
     }
 
+    /// The parts of a string between spaces.
+    pub(crate) fn words(&self, span: Span) -> Vec<Span> {
+        let mut start = 0_usize;
+        let words = self.text(span).split(' ').filter_map(|word| {
+            let part = span.part(start, word.len());
+            start = start.saturating_add(word.len()).saturating_add(1);
+            (!word.is_empty()).then_some(part)
+        });
+        words.collect()
+    }
+
     pub(crate) fn fail<T>(&mut self, reason: SessionError) -> Option<T> {
         self.reason = reason;
         None

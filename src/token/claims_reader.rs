@@ -2,7 +2,10 @@
 
 use std::mem;
 
-use super::claims::{Claim, Claims, Strings, is_subject, read_claim};
+use super::{
+    claim_names::{ClaimNames, ClaimPath},
+    claims::{Claim, Claims, Strings, is_subject, read_claim},
+};
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
@@ -20,19 +23,19 @@ const MAX_ROLES: usize = 64;
 const ROLE_BYTES: usize = 256;
 
 /// Reads the claims of `json` into `claims`, and returns the decoded strings among them that are
-/// written with escapes. With `is_ours`, every claim has to be valid; else an invalid display claim
-/// counts as absent.
+/// written with escapes. `others` are the names of claims in another issuer's tokens, in which an
+/// invalid display claim counts as absent; in ours (`None`), every claim has to be valid.
 pub(super) fn read_claims(
     json: &str,
     claims: &mut Claims,
-    is_ours: bool,
+    others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Result<String, SessionError> {
     if json.len() > Span::MAX {
         return Err(SessionError::malformed("the payload is too long"));
     }
     let mut reader = Reader::new(json);
-    match read(&mut reader, claims, is_ours, limits) {
+    match read(&mut reader, claims, others, limits) {
         Some(()) => Ok(reader.into_unescaped()),
         None => Err(reader.into_reason()),
     }
@@ -41,18 +44,23 @@ pub(super) fn read_claims(
 fn read(
     reader: &mut Reader<'_>,
     claims: &mut Claims,
-    is_ours: bool,
+    others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Option<()> {
+    let form = Form {
+        limits,
+        levels: reader.deeper(limits.nesting())?,
+        is_ours: others.is_none(),
+        is_named: false,
+    };
     let mut value = Value {
         cursor: &mut reader.cursor(),
-        levels: reader.deeper(limits.nesting())?,
         reader,
-        limits,
-        is_ours,
+        form,
     };
+    let renamed = others.map_or(0, |names| names.replaced);
     let names = value.members(
-        |_| true,
+        |claim| claim.bit() & renamed == 0,
         |value, claim| {
             claims.present |= claim.bit();
             read_claim!(claims, claim, value, limits);
@@ -60,7 +68,11 @@ fn read(
         },
     )?;
     value.cursor.end()?;
-    names.check(value.reader)
+    names.check(value.reader)?;
+    match others {
+        Some(names) if !names.is_empty() => value.read_named(claims, names),
+        _ => Some(()),
+    }
 }
 
 /// The value at the cursor. Each method returns `None` where the token is rejected, and
@@ -68,9 +80,17 @@ fn read(
 struct Value<'v, 'a> {
     reader: &'v mut Reader<'a>,
     cursor: &'v mut Cursor<'a>,
-    limits: &'v Limits,
+    form: Form<'v>,
+}
+
+/// How a value is read.
+#[derive(Clone, Copy)]
+struct Form<'l> {
+    limits: &'l Limits,
     levels: usize,
     is_ours: bool,
+    /// Whether the claim has a name of [`ClaimNames`].
+    is_named: bool,
 }
 
 impl<'a> Value<'_, 'a> {
@@ -84,17 +104,12 @@ impl<'a> Value<'_, 'a> {
     ) -> Option<Names> {
         let mut names = Names::default();
         let mut seen = 0;
-        let Self {
-            limits,
-            levels,
-            is_ours,
-            ..
-        } = *self;
+        let form = self.form;
         self.reader.object(self.cursor, |reader, cursor, name| {
             let claim = Claim::find(name, || reader.text(name.span));
             let Some(claim) = claim.filter(|claim| is_known(*claim)) else {
                 names.add(name.span, reader)?;
-                return reader.skip(cursor, levels);
+                return reader.skip(cursor, form.levels);
             };
             if seen & claim.bit() != 0 {
                 return reader.fail(Reader::DUPLICATE);
@@ -103,13 +118,74 @@ impl<'a> Value<'_, 'a> {
             let mut value = Value {
                 reader,
                 cursor,
-                limits,
-                levels,
-                is_ours,
+                form,
             };
             read(&mut value, claim)
         })?;
         Some(names)
+    }
+
+    /// Reads the claims of other names, and checks those that have to have a value.
+    #[cold]
+    fn read_named(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
+        const REQUIRED: SessionError =
+            SessionError::claim("one that this service requires of the issuer's tokens");
+
+        self.form.is_named = true;
+        let limits = self.form.limits;
+        for (claim, path) in &names.paths {
+            if !self.seek(path, SessionError::claim(claim.as_str()))? {
+                continue;
+            }
+            // Several claims of scope, or of roles, count together.
+            let (scope, roles) = (claims.scope.take(), claims.roles.take());
+            claims.present |= claim.bit();
+            read_claim!(claims, *claim, self, limits);
+            claims.scope = Strings::joined(scope, claims.scope.take());
+            claims.roles = Strings::joined(roles, claims.roles.take());
+        }
+        let roles = claims.roles.as_ref();
+        if roles.is_some_and(|roles| roles.spans().len() > MAX_ROLES) {
+            return self.reader.fail(SessionError::claim("roles"));
+        }
+        for (path, required) in &names.required {
+            let span = if self.seek(path, REQUIRED)? {
+                self.string(REQUIRED, usize::MAX)?
+            } else {
+                None
+            };
+            if span.is_none_or(|span| self.reader.text(span) != required) {
+                return self.reader.fail(REQUIRED);
+            }
+        }
+        Some(())
+    }
+
+    /// Moves the cursor to the value at a path, and returns whether there is one.
+    fn seek(&mut self, path: &ClaimPath, wrong: SessionError) -> Option<bool> {
+        *self.cursor = self.reader.cursor();
+        let mut levels = self.form.levels;
+        for (depth, name) in path.0.iter().enumerate() {
+            if depth > 0 {
+                if !self.cursor.is_object() {
+                    let wrong = WrongType::Reject(wrong);
+                    self.reader.wrong_type(*self.cursor, wrong)?;
+                }
+                levels = self.reader.deeper(levels)?;
+            }
+            let mut found = None;
+            self.reader.object(self.cursor, |reader, cursor, member| {
+                if reader.text(member.span) == name && found.replace(*cursor).is_some() {
+                    return reader.fail(Reader::DUPLICATE);
+                }
+                reader.skip(cursor, levels)
+            })?;
+            match found {
+                Some(value) => *self.cursor = value,
+                None => return Some(false),
+            }
+        }
+        Some(true)
     }
 
     #[inline(always)]
@@ -125,11 +201,11 @@ impl<'a> Value<'_, 'a> {
 
     /// A display claim: another issuer's token may have it in the wrong type.
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
-        if self.is_ours {
+        if self.form.is_ours {
             return WrongType::Reject(wrong);
         }
         WrongType::Ignore {
-            levels: self.levels,
+            levels: self.form.levels,
         }
     }
 
@@ -141,7 +217,14 @@ impl<'a> Value<'_, 'a> {
 
     #[inline(always)]
     fn display_name(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
-        self.display(wrong, if self.is_ours { max } else { OTHERS_NAME_BYTES })
+        self.display(
+            wrong,
+            if self.form.is_ours {
+                max
+            } else {
+                OTHERS_NAME_BYTES
+            },
+        )
     }
 
     fn zone(&mut self, wrong: SessionError) -> Option<Option<Span>> {
@@ -164,7 +247,7 @@ impl<'a> Value<'_, 'a> {
 
     /// A string of space-separated scope tokens (RFC 8693 §4.2), or another issuer's array of them.
     fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.is_ours || !self.cursor.is_array() {
+        if self.form.is_ours || !self.cursor.is_array() {
             let span = self.string(wrong, max)?;
             return Some(span.map(Strings::One));
         }
@@ -178,7 +261,17 @@ impl<'a> Value<'_, 'a> {
         Some(words)
     }
 
+    /// An array of strings, or in a claim of another name a string of roles separated by spaces.
     fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
+        if self.form.is_named && self.cursor.is_string() {
+            let max = MAX_ROLES.saturating_mul(ROLE_BYTES);
+            let roles = self.string(wrong, max)?;
+            let roles = roles.map_or_else(Vec::new, |roles| self.reader.words(roles));
+            if roles.iter().any(|role| role.len() > ROLE_BYTES) {
+                return self.reader.fail(wrong);
+            }
+            return Some(Some(Strings::Many(roles)));
+        }
         if !self.cursor.is_array() {
             let wrong = WrongType::Reject(wrong);
             self.reader.wrong_type(*self.cursor, wrong)?;
@@ -201,12 +294,12 @@ impl<'a> Value<'_, 'a> {
     }
 
     fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
-        self.reader.skip(self.cursor, self.levels)?;
+        self.reader.skip(self.cursor, self.form.levels)?;
         Some(Some(()))
     }
 
     fn actor(&mut self, wrong: SessionError) -> Option<Option<Box<Actor>>> {
-        let actor = self.actor_in(self.levels, self.limits.actors(), wrong)?;
+        let actor = self.actor_in(self.form.levels, self.form.limits.actors(), wrong)?;
         Some(Some(Box::new(actor)))
     }
 
@@ -221,8 +314,8 @@ impl<'a> Value<'_, 'a> {
         let Some(actors) = actors.checked_sub(1) else {
             return self.reader.fail(wrong);
         };
-        let outer = mem::replace(&mut self.levels, levels);
-        let max = self.limits.claim_bytes();
+        let outer = mem::replace(&mut self.form.levels, levels);
+        let max = self.form.limits.claim_bytes();
         let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = Default::default();
         let names = self.members(
             |claim| {
@@ -242,7 +335,7 @@ impl<'a> Value<'_, 'a> {
                 Some(())
             },
         )?;
-        self.levels = outer;
+        self.form.levels = outer;
         names.check(self.reader)?;
         let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
         let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
@@ -267,7 +360,9 @@ mod tests {
     use super::*;
 
     fn read(json: &str, is_ours: bool, limits: &Limits) -> Result<String, SessionError> {
-        read_claims(json, &mut Claims::default(), is_ours, limits)
+        let others = ClaimNames::default();
+        let others = Some(&others).filter(|_| !is_ours);
+        read_claims(json, &mut Claims::default(), others, limits)
     }
 
     /// Names of which about one in a hundred is a duplicate.

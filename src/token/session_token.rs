@@ -10,6 +10,7 @@ use serde::{
 use uuid::Uuid;
 
 use super::{
+    claim_names::ClaimNames,
     claims::{Claims, Strings},
     claims_reader::read_claims,
 };
@@ -88,9 +89,9 @@ impl SessionToken {
     }
 
     /// Reads the claims, which are not validated yet.
-    pub(super) fn read(&mut self, limits: &Limits) -> Result<(), SessionError> {
-        let is_ours = self.token_type.is_ours();
-        let unescaped = read_claims(&self.json, &mut self.claims, is_ours, limits)?;
+    pub(super) fn read(&mut self, names: &ClaimNames, limits: &Limits) -> Result<(), SessionError> {
+        let others = Some(names).filter(|_| !self.token_type.is_ours());
+        let unescaped = read_claims(&self.json, &mut self.claims, others, limits)?;
         self.unescaped = unescaped.into_boxed_str();
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::{
     key::{KeySet, VerifyingKey},
     limits::Limits,
     time::{Clock, MAX_LEEWAY},
+    token::ClaimNames,
 };
 
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -276,6 +277,22 @@ impl SessionVerifierBuilder {
     /// ```
     pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
         self.rules.form.application_kinds.insert(id.into(), kind);
+        self
+    }
+
+    /// Sets which claims of another issuer's tokens (types `at+jwt` and `JWT`) become user,
+    /// application, scope, roles and IDs; see [`ClaimNames`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{ClaimNames, SessionVerifier};
+    ///
+    /// let names = ClaimNames::new().scope("scp").roles("groups");
+    /// let builder = SessionVerifier::builder().claim_names(names);
+    /// ```
+    pub fn claim_names(mut self, names: ClaimNames) -> Self {
+        self.rules.form.names = names;
         self
     }
 
