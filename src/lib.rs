@@ -167,12 +167,14 @@ mod jws;
 mod key;
 mod limits;
 mod middleware;
+mod publish;
 mod serde_text;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 mod token;
+mod uri;
 #[cfg(test)]
 mod vectors;
 mod verify;
@@ -190,6 +192,7 @@ pub use middleware::{
     RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
     ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
+pub use publish::{DocumentService, ProtectedResource};
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{ClaimNames, ClaimPath, SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{

@@ -14,7 +14,7 @@ use tower::Service;
 use super::{
     client_headers::ClientHeaders,
     future::{ResponseFuture, State},
-    rejection::{EmptyBody, Rejecter, RejectionBody},
+    rejection::{ChallengeParameters, EmptyBody, Rejecter, RejectionBody},
     token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
@@ -186,8 +186,7 @@ pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
-    /// The realm of the challenge.
-    pub(super) realm: Box<str>,
+    pub(super) challenge: ChallengeParameters,
     pub(super) client_headers: ClientHeaders,
 }
 

@@ -14,6 +14,7 @@ mod layer;
 mod nested;
 mod other_issuers;
 mod printed;
+mod protected_resource;
 mod providers;
 mod rejections;
 mod requirements;

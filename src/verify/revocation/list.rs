@@ -158,18 +158,12 @@ impl RevocationList {
         for (issuer, tables) in self.inner.issuers.load().iter() {
             let (iss, mut call) = (|| issuer.clone(), |target| f(&Revocation(target)));
             tables.sessions.for_each(|id, (), until| {
-                call(Target::Session {
-                    iss: iss(),
-                    id,
-                    until,
-                })
+                let iss = iss();
+                call(Target::Session { iss, id, until });
             });
             tables.tokens.for_each(|id, (), until| {
-                call(Target::Token {
-                    iss: iss(),
-                    id,
-                    until,
-                })
+                let iss = iss();
+                call(Target::Token { iss, id, until });
             });
             tables.before.for_each(|user, before, until| {
                 let iss = iss();
