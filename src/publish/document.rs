@@ -146,19 +146,19 @@ mod tests {
 
     use super::*;
 
-    fn ask(service: &DocumentService, method: Method, if_none_match: &str) -> Response<String> {
+    fn ask(service: &DocumentService, method: &Method, if_none_match: &str) -> Response<String> {
         let mut headers = HeaderMap::new();
         if !if_none_match.is_empty() {
             headers.insert(IF_NONE_MATCH, if_none_match.parse().unwrap());
         }
-        service.respond(&method, &headers)
+        service.respond(method, &headers)
     }
 
     #[test]
     fn a_document_is_answered_once_and_then_not_modified() {
         let service = DocumentService::new("application/json", || "{}".to_owned())
             .max_age(Duration::from_millis(60_999));
-        let first = ask(&service, Method::GET, "");
+        let first = ask(&service, &Method::GET, "");
         assert_eq!((first.status(), &**first.body()), (StatusCode::OK, "{}"));
         assert_eq!(first.headers()[CONTENT_TYPE], "application/json");
         assert_eq!(first.headers()[CACHE_CONTROL], "public, max-age=60");
@@ -169,7 +169,7 @@ mod tests {
             ("*".to_owned(), 304),
             ("\"x\"".to_owned(), 200),
         ] {
-            let response = ask(&service, Method::GET, &if_none_match);
+            let response = ask(&service, &Method::GET, &if_none_match);
             assert_eq!(response.status(), status, "{if_none_match}");
             assert_eq!(response.body().is_empty(), status == 304);
             assert_eq!(response.headers()[ETAG], etag);
@@ -179,10 +179,10 @@ mod tests {
     #[test]
     fn head_has_no_body_and_other_methods_are_405() {
         let service = DocumentService::new("application/json", || "{}".to_owned());
-        let head = ask(&service, Method::HEAD, "");
+        let head = ask(&service, &Method::HEAD, "");
         assert_eq!((head.status(), &**head.body()), (StatusCode::OK, ""));
         assert!(!head.headers().contains_key(CONTENT_LENGTH));
-        let post = ask(&service, Method::POST, "*");
+        let post = ask(&service, &Method::POST, "*");
         assert_eq!(post.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(post.headers()[ALLOW], "GET, HEAD");
     }

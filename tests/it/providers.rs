@@ -301,11 +301,11 @@ fn a_token_of_each_provider_is_the_session_that_its_recipe_says() {
     }
 }
 
-fn verify(names: ClaimNames, changes: Value) -> Result<tower_session_token::Session, String> {
+fn verify(names: ClaimNames, changes: &Value) -> Result<tower_session_token::Session, String> {
     let mut payload = json!({
         "iss": "i", "aud": "a", "sub": "ann", "iat": 1785000000, "exp": 1785003600,
     });
-    change(&mut payload, &changes);
+    change(&mut payload, changes);
     let token = sign(&json!({ "alg": "HS256" }), &payload.to_string());
     let verifier = builder("i", "a", names).build().unwrap();
     verifier
@@ -337,7 +337,7 @@ fn a_named_claim_is_read_as_strictly_as_the_standard_one() {
     ] {
         let mut valid = json!({ "uid": "u" });
         change(&mut valid, &changes);
-        let error = verify(names(), valid).unwrap_err();
+        let error = verify(names(), &valid).unwrap_err();
         assert!(
             error.starts_with("claim_invalid ") && error.ends_with(&format!(": {claim}")),
             "{error}: {changes}"
@@ -361,7 +361,7 @@ fn the_standard_claim_is_the_applications_own_where_another_is_named() {
         .roles("groups")
         .application_id("app");
     let changes = json!({ "sub": 7, "roles": {"x": 1}, "azp": "z", "uid": "u", "groups": "a b" });
-    let session = verify(names, changes).unwrap();
+    let session = verify(names, &changes).unwrap();
     assert_eq!(session.user().id(), "u");
     assert_eq!(session.roles().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(session.application_id(), None);
@@ -390,7 +390,7 @@ fn the_administrator_role_makes_administrators_of_others_tokens() {
         (json!(["administrator"]), AccessLevel::Regular),
         (json!(["admin clerk"]), AccessLevel::Regular),
     ] {
-        let session = verify(names(), json!({ "roles": roles })).unwrap();
+        let session = verify(names(), &json!({ "roles": roles })).unwrap();
         assert_eq!(session.user().access_level(), level);
     }
 }
