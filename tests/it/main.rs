@@ -16,6 +16,8 @@ mod other_issuers;
 mod printed;
 mod providers;
 mod rejections;
+#[cfg(feature = "remote_keys")]
+mod remote_keys;
 mod requirements;
 mod revocation;
 mod rotation;
