@@ -7,6 +7,8 @@ use http::Uri;
 pub(crate) const NOT_ABSOLUTE: &str =
     "it is not an absolute address, such as `https://id.example.com`";
 
+const NOT_HTTPS: &str = "it is not an `https` address; `http` is for this machine alone";
+
 /// Parses an absolute address of HTTPS, or of HTTP on this machine or with `allow_http`.
 pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Uri, &'static str> {
     let uri: Uri = text.parse().or(Err(NOT_ABSOLUTE))?;
@@ -19,7 +21,7 @@ pub(crate) fn parse(text: &str, allow_http: bool) -> Result<Uri, &'static str> {
     match scheme {
         "https" => Ok(uri),
         "http" if allow_http || is_loopback(authority.host()) => Ok(uri),
-        _ => Err("it is not an `https` address"),
+        _ => Err(NOT_HTTPS),
     }
 }
 
@@ -45,8 +47,10 @@ mod tests {
             ("http://127.9.9.9/jwks", Ok(())),
             ("http://[::1]:8080/jwks", Ok(())),
             ("http://localhost/jwks", Ok(())),
-            ("http://id.example.com", Err("it is not an `https` address")),
-            ("ftp://localhost", Err("it is not an `https` address")),
+            ("http://id.example.com", Err(NOT_HTTPS)),
+            ("http://localhost.example.com/", Err(NOT_HTTPS)),
+            ("http://10.0.0.1/", Err(NOT_HTTPS)),
+            ("ftp://localhost", Err(NOT_HTTPS)),
             ("id.example.com", Err(NOT_ABSOLUTE)),
             ("/jwks", Err(NOT_ABSOLUTE)),
             ("", Err(NOT_ABSOLUTE)),
@@ -56,5 +60,6 @@ mod tests {
             assert_eq!(parse(text, false).map(drop), want, "{text}");
         }
         assert!(parse("http://id.example.com", true).is_ok());
+        assert!(parse("ftp://id.example.com", true).is_err());
     }
 }

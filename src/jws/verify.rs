@@ -43,7 +43,7 @@ pub(crate) fn verify<'t>(
     })
 }
 
-fn accept_type(
+pub(super) fn accept_type(
     accepted: &[TokenType],
     token_type: Option<TokenType>,
 ) -> Result<TokenType, SessionError> {

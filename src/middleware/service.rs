@@ -13,7 +13,7 @@ use tower::Service;
 
 use super::{
     client_headers::ClientHeaders,
-    future::{ResponseFuture, State},
+    future::ResponseFuture,
     rejection::{ChallengeParameters, EmptyBody, Rejecter, RejectionBody},
     token_source::{self, TokenSource},
     vary::NegotiationHeaders,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
-    session::{Entered, Session, SessionContext, SessionScope},
+    session::{Session, SessionContext},
     verify::SessionVerifier,
 };
 
@@ -49,6 +49,40 @@ macro_rules! inner_accessors {
     };
 }
 pub(super) use inner_accessors;
+
+/// Calls the inner service in the scope of the session, or rejects the request. A function would copy
+/// the request.
+macro_rules! respond {
+    ($inner:ident, $config:ident, $rejecter:ident, $admitted:ident, $head:ident, $body:ident) => {{
+        use $crate::{
+            middleware::{
+                future::{ResponseFuture, State},
+                token_source,
+            },
+            session::{Entered, SessionScope},
+        };
+        token_source::remove_subprotocols(&$config.sources, &mut $head.headers);
+        match $admitted {
+            Err(error) => {
+                let response = Some(Ok($rejecter.reject($head, error)));
+                ResponseFuture::from(State::Rejected { response })
+            }
+            Ok((mut session, headers)) => {
+                let request = $rejecter.keep(&$head);
+                let entered = Entered::new(&mut session);
+                let future = $inner.call(Request::from_parts($head, $body));
+                drop(entered);
+                ResponseFuture::from(State::Session {
+                    future: SessionScope::new(session, future),
+                    rejecter: Arc::clone($rejecter),
+                    request,
+                    headers,
+                })
+            }
+        }
+    }};
+}
+pub(super) use respond;
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Debug)]
@@ -91,25 +125,7 @@ where
         } = self;
         let (mut head, body) = request.into_parts();
         let admitted = config.admit(&mut head);
-        token_source::remove_subprotocols(&config.sources, &mut head.headers);
-        let (mut session, headers) = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                let response = Some(Ok(rejecter.reject(head, error)));
-                return State::Rejected { response }.into();
-            }
-        };
-        let kept = rejecter.keep(&head);
-        let entered = Entered::new(&mut session);
-        let future = inner.call(Request::from_parts(head, body));
-        drop(entered);
-        State::Session {
-            future: SessionScope::new(session, future),
-            rejecter: Arc::clone(rejecter),
-            request: kept,
-            headers,
-        }
-        .into()
+        respond!(inner, config, rejecter, admitted, head, body)
     }
 }
 
@@ -191,12 +207,12 @@ pub(super) struct LayerConfig {
 }
 
 /// The session of an admitted request, if it has one, and the headers that the response gets.
-type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
+pub(super) type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
 
 impl LayerConfig {
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
     /// is none the client context, and the error of a cookie that made the request anonymous.
-    fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
+    pub(super) fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
         let explicit = token_source::explicit(&self.sources, &mut request.headers);
         remove_stale(&mut request.extensions)?;
         let (session, token_field) = match explicit? {

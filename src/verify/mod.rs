@@ -3,10 +3,14 @@
 
 mod cache;
 mod revocation;
+#[cfg(feature = "remote_keys")]
+mod unknown_key;
 mod verifier;
 mod verifier_builder;
 
 pub use cache::CacheStats;
 pub use revocation::{Revocation, RevocationCheck, RevocationList, RevocationStatus};
+#[cfg(feature = "remote_keys")]
+pub(crate) use unknown_key::KEYS_AWAITED;
 pub use verifier::SessionVerifier;
 pub use verifier_builder::SessionVerifierBuilder;

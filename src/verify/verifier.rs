@@ -36,12 +36,12 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct SessionVerifier {
-    inner: Arc<VerifierInner>,
+    pub(super) inner: Arc<VerifierInner>,
 }
 
-struct VerifierInner {
-    rules: Rules,
-    keys: KeyStore,
+pub(super) struct VerifierInner {
+    pub(super) rules: Rules,
+    pub(super) keys: KeyStore,
     /// `None`: it is turned off.
     cache: Option<TokenCache>,
 }
@@ -103,15 +103,29 @@ impl SessionVerifier {
         let VerifierInner { rules, keys, cache } = &*self.inner;
         let now = rules.clock.now();
         let Some(cache) = cache else {
-            return rules.verify(token, &keys.load(), now);
+            return self.read(token, &keys.load(), now);
         };
         if let Some(session) = cache.get(token, keys.generation(), now) {
             return Ok(session);
         }
         let keys = keys.load();
-        let session = rules.verify(token, &keys, now)?;
+        let session = self.read(token, &keys, now)?;
         cache.note(token, &session, keys.generation, now);
         Ok(session)
+    }
+
+    /// The session of a token that is not in the cache.
+    #[inline]
+    fn read(
+        &self,
+        token: &[u8],
+        keys: &CurrentKeys,
+        now: NumericDate,
+    ) -> Result<Session, SessionError> {
+        let read = self.inner.rules.verify(token, keys, now);
+        #[cfg(feature = "remote_keys")]
+        let read = read.map_err(|error| self.ask_for_key(token, keys, now, error));
+        read
     }
 
     /// Hit, miss and eviction counts of the cache of verified tokens, and its current size; all 0 if it
@@ -140,7 +154,6 @@ impl SessionVerifier {
 }
 
 impl Rules {
-    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
     fn verify(
         &self,
         token: &[u8],
@@ -148,6 +161,18 @@ impl Rules {
         now: NumericDate,
     ) -> Result<Session, SessionError> {
         let (token_type, payload) = jws::verify(keys, &self.accepted, &self.limits, token)?;
+        self.validate(token_type, payload, now)
+    }
+
+    /// The session of a token whose signature is verified.
+    #[inline]
+    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
+    pub(super) fn validate(
+        &self,
+        token_type: TokenType,
+        payload: &[u8],
+        now: NumericDate,
+    ) -> Result<Session, SessionError> {
         let json = compact::decode_text(payload)?;
         // It is read inside its final allocation, so that nothing large is moved.
         let token = SessionToken::unread(token_type, json);

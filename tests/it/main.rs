@@ -17,6 +17,8 @@ mod printed;
 mod protected_resource;
 mod providers;
 mod rejections;
+#[cfg(feature = "remote_keys")]
+mod remote_keys;
 mod requirements;
 mod revocation;
 mod rotation;
