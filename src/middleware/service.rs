@@ -82,6 +82,7 @@ macro_rules! respond {
         }
     }};
 }
+#[cfg(feature = "remote_keys")]
 pub(super) use respond;
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
