@@ -1,6 +1,6 @@
 //! The handle of the keys of an issuer.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time;
 
@@ -9,7 +9,7 @@ use super::{
     snapshot::KeySnapshot,
     status::{FetchErrorKind, RemoteKeysState, RemoteKeysStatus},
 };
-use crate::jws::KeyStore;
+use crate::{debug::partial_debug, jws::KeyStore};
 
 /// The keys of an issuer, fetched from its JWK Set and kept up to date by a task.
 ///
@@ -219,12 +219,10 @@ impl From<&RemoteKeys> for KeyStore {
     }
 }
 
-impl fmt::Debug for RemoteKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteKeys")
-            .field("origin", &self.origin)
-            .field("keys", &self.store)
-            .field("state", &self.state())
-            .finish_non_exhaustive()
+partial_debug! {
+    RemoteKeys(keys) {
+        origin: keys.origin,
+        keys: keys.store,
+        state: keys.state(),
     }
 }

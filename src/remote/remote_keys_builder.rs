@@ -1,6 +1,6 @@
 //! The builder of the keys of an issuer, which reports each mistake before the first read.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -16,7 +16,7 @@ use super::{
     snapshot::KeySnapshot,
     status::KeyEvent,
 };
-use crate::{error::ConfigError, key::Algorithm};
+use crate::{debug::partial_debug, error::ConfigError, key::Algorithm};
 
 const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const DEFAULT_LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -301,13 +301,11 @@ impl RemoteKeysBuilder {
     }
 }
 
-impl fmt::Debug for RemoteKeysBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteKeysBuilder")
-            .field("algorithms", &self.algorithms)
-            .field("allow_http", &self.allow_http)
-            .field("fetch_timeout", &self.fetch_timeout)
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+partial_debug! {
+    RemoteKeysBuilder(builder) {
+        algorithms: builder.algorithms,
+        allow_http: builder.allow_http,
+        fetch_timeout: builder.fetch_timeout,
+        settings: builder.settings,
     }
 }

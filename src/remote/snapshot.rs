@@ -1,14 +1,11 @@
 //! Keys that outlive the process.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{error::ConfigError, key::KeySet};
+use crate::{debug::partial_debug, error::ConfigError, key::KeySet};
 
 /// Keys as they were read last, to start with while the provider cannot be reached.
 ///
@@ -94,11 +91,9 @@ fn unix_time() -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-impl fmt::Debug for KeySnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeySnapshot")
-            .field("origin", &self.origin)
-            .field("read_at", &self.read_at)
-            .finish_non_exhaustive()
+partial_debug! {
+    KeySnapshot(snapshot) {
+        origin: snapshot.origin,
+        read_at: snapshot.read_at,
     }
 }
