@@ -26,11 +26,14 @@ use tower_session_token::{
 
 const AUTHORITY: &[u8] = include_bytes!("../certificates/authority.pem");
 
+/// The response for each path with this end.
+type Answers = Arc<Mutex<Vec<(&'static str, Vec<u8>)>>>;
+
 /// How a server answers.
 #[derive(Clone)]
 enum Answer {
     /// These bytes, for each path that ends so; then it closes the connection.
-    Bytes(Arc<Mutex<Vec<(&'static str, Vec<u8>)>>>),
+    Bytes(Answers),
     /// Reads the request, and stays silent.
     Silence,
     /// Closes the connection at once.
