@@ -20,4 +20,4 @@ pub(crate) use key_store::WeakKeyStore;
 pub use token_type::TokenType;
 #[cfg(feature = "remote_keys")]
 pub(crate) use unverified::{UnverifiedToken, read_unverified};
-pub(crate) use verify::verify;
+pub(crate) use verify::{payload, verify};

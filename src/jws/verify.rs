@@ -20,10 +20,7 @@ pub(crate) fn verify<'t>(
     limits: &Limits,
     token: &'t [u8],
 ) -> Result<(TokenType, &'t [u8]), SessionError> {
-    if token.len() > limits.token_bytes() {
-        return Err(SessionError::malformed("the token is too long"));
-    }
-    let parts = Compact::split(token)?;
+    let parts = split(token, limits)?;
     if compact::decoded_len(parts.header.len()) > limits.header_bytes() {
         return Err(SessionError::malformed("the JOSE header is too long"));
     }
@@ -41,6 +38,18 @@ pub(crate) fn verify<'t>(
         }
         Ok((token_type, parts.payload))
     })
+}
+
+/// The encoded payload of a token that is not verified.
+pub(crate) fn payload<'t>(token: &'t [u8], limits: &Limits) -> Result<&'t [u8], SessionError> {
+    Ok(split(token, limits)?.payload)
+}
+
+fn split<'t>(token: &'t [u8], limits: &Limits) -> Result<Compact<'t>, SessionError> {
+    if token.len() > limits.token_bytes() {
+        return Err(SessionError::malformed("the token is too long"));
+    }
+    Compact::split(token)
 }
 
 pub(super) fn accept_type(

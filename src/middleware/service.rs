@@ -18,6 +18,8 @@ use super::{
     token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
+#[cfg(feature = "remote_keys")]
+use crate::jws::KeyWait;
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
@@ -211,6 +213,16 @@ pub(super) struct LayerConfig {
 pub(super) type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
 
 impl LayerConfig {
+    /// Begins a wait for the key of the request's token.
+    #[cfg(feature = "remote_keys")]
+    pub(super) fn wait_for_keys(&self, headers: &mut HeaderMap) -> Option<Box<dyn KeyWait>> {
+        if let Some(credential) = token_source::explicit(&self.sources, headers).ok()? {
+            return self.verifier.wait_for_keys(credential.token);
+        }
+        let mut cookies = token_source::cookies(&self.sources, headers).ok()?;
+        cookies.find_map(|token| self.verifier.wait_for_keys(token))
+    }
+
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
     /// is none the client context, and the error of a cookie that made the request anonymous.
     pub(super) fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {

@@ -114,7 +114,7 @@ where
         let (mut head, body) = request.into_parts();
         let admitted = config.admit(&mut head);
         if matches!(admitted, Err(KEYS_AWAITED))
-            && let Some(wait) = config.verifier.wait_for_keys()
+            && let Some(wait) = config.wait_for_keys(&mut head.headers)
         {
             let parked = Box::new(Parked {
                 wait,

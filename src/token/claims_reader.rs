@@ -41,6 +41,40 @@ pub(super) fn read_claims(
     }
 }
 
+/// Reads the claim `iss` of a payload that is not verified.
+pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, SessionError> {
+    const MISSING: SessionError = SessionError::claim("iss");
+
+    if json.len() > Span::MAX {
+        return Err(SessionError::malformed("the payload is too long"));
+    }
+    let mut reader = Reader::new(json);
+    let mut read = || {
+        let levels = reader.deeper(limits.nesting())?;
+        let (mut cursor, mut issuer) = (reader.cursor(), None);
+        reader.object(&mut cursor, |reader, cursor, name| {
+            if !matches!(
+                Claim::find(name, || reader.text(name.span)),
+                Some(Claim::iss)
+            ) {
+                return reader.skip(cursor, levels);
+            }
+            if issuer.is_some() {
+                return reader.fail(Reader::DUPLICATE);
+            }
+            let wrong = WrongType::Reject(MISSING);
+            issuer = reader.string(cursor, limits.claim_bytes(), wrong)?;
+            Some(())
+        })?;
+        cursor.end()?;
+        match issuer {
+            Some(issuer) => Some(reader.text(issuer).to_owned()),
+            None => reader.fail(MISSING),
+        }
+    };
+    read().ok_or_else(|| reader.into_reason())
+}
+
 fn read(
     reader: &mut Reader<'_>,
     claims: &mut Claims,

@@ -12,6 +12,7 @@ mod session_token_builder;
 pub use claim_names::{ClaimNames, ClaimPath};
 pub(crate) use claim_rules::ClaimRules;
 pub(crate) use claims::{Claim, Claims};
+pub(crate) use claims_reader::unverified_issuer;
 pub use issuer::SessionIssuer;
 #[cfg(feature = "testing")]
 pub(crate) use issuer::sign;

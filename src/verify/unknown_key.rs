@@ -2,11 +2,11 @@
 
 use std::future::poll_fn;
 
-use super::verifier::{SessionVerifier, VerifierInner};
+use super::verifier::{SessionVerifier, TrustedIssuer};
 use crate::{
     error::{SessionError, SessionErrorKind as Kind},
     jws::{CurrentKeys, KeyAnswer, KeyWait, UnverifiedToken, read_unverified},
-    session::Session,
+    session::{Session, VerifiedBy},
     time::NumericDate,
 };
 
@@ -48,7 +48,7 @@ impl SessionVerifier {
         if !matches!(result, Err(KEYS_AWAITED)) {
             return result;
         }
-        let Some(mut wait) = self.wait_for_keys() else {
+        let Some(mut wait) = self.wait_for_keys(token.as_ref()) else {
             return result;
         };
         let mut in_time = true;
@@ -61,11 +61,14 @@ impl SessionVerifier {
         }
     }
 
-    /// Begins a wait, if the keys are fetched and not too many requests wait already.
-    pub(crate) fn wait_for_keys(&self) -> Option<Box<dyn KeyWait>> {
-        self.inner.keys.source()?.wait()
+    /// Begins a wait for keys of the issuer that a token names, if these are fetched and not too many
+    /// requests wait for them already.
+    pub(crate) fn wait_for_keys(&self, token: &[u8]) -> Option<Box<dyn KeyWait>> {
+        self.issuer_of(token)?.keys.source()?.wait()
     }
+}
 
+impl TrustedIssuer {
     /// Asks the source of the keys for the one that `keys` do not have, if nothing else is wrong with
     /// the token, and returns why it is rejected for now.
     ///
@@ -79,9 +82,7 @@ impl SessionVerifier {
         now: NumericDate,
         error: SessionError,
     ) -> SessionError {
-        let VerifierInner {
-            rules, keys: store, ..
-        } = &*self.inner;
+        let (rules, store) = (&self.rules, &self.keys);
         let Some(source) = store.source() else {
             return error;
         };
@@ -91,7 +92,9 @@ impl SessionVerifier {
         }
         let ask = |token: UnverifiedToken<'_>, id: Option<&str>| {
             let (token_type, payload) = (token.token_type, token.payload);
-            rules.validate(token_type, payload, now).ok()?;
+            rules
+                .validate(token_type, payload, VerifiedBy::default(), now)
+                .ok()?;
             if token.is_key_unknown {
                 Some(source.ask(id))
             } else {

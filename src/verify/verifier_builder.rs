@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
-    cache::TokenCache,
     revocation::RevocationCheck,
-    verifier::{Rules, SessionVerifier},
+    verifier::{Rules, SessionVerifier, TrustedIssuer},
 };
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
@@ -482,8 +481,9 @@ impl SessionVerifierBuilder {
             self.rules.accepted.push(TokenType::Session);
         }
         let cache_bytes = self.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
-        let cache = (cache_bytes > 0).then(|| TokenCache::new(cache_bytes));
-        Ok(SessionVerifier::new(self.rules, keys, cache))
+        let rules = self.rules;
+        let issuer = Arc::new(TrustedIssuer { rules, keys });
+        Ok(SessionVerifier::new(vec![issuer], cache_bytes))
     }
 
     fn check(&self) -> Result<(), ConfigError> {

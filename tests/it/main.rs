@@ -24,6 +24,7 @@ mod revocation;
 mod rotation;
 mod secrecy;
 mod session;
+mod several_issuers;
 mod sources;
 mod support;
 mod testing;

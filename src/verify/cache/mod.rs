@@ -56,17 +56,19 @@ pub(super) struct TokenCache {
 struct CacheInner {
     /// Bytes for the table of one thread.
     quota: usize,
+    issuers: usize,
     hasher: RandomState,
     /// One for each thread that may have a table.
     seats: Box<[Arc<Seat>]>,
 }
 
 impl TokenCache {
-    /// A cache of `max_bytes`, for as many threads as the machine runs at once.
-    pub(super) fn new(max_bytes: usize) -> Self {
+    /// A cache of `max_bytes` for the sessions of this many issuers, for as many threads as the machine runs at once.
+    pub(super) fn new(max_bytes: usize, issuers: usize) -> Self {
         let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let inner = CacheInner {
             quota: max_bytes / threads,
+            issuers,
             hasher: RandomState::default(),
             seats: (0..threads.get()).map(|_| Arc::default()).collect(),
         };
@@ -75,27 +77,25 @@ impl TokenCache {
         }
     }
 
-    /// The session of this token, if it was verified with this `generation` of keys and the verifier
-    /// would make the same one `now`.
-    pub(super) fn get(&self, token: &[u8], generation: u64, now: NumericDate) -> Option<Session> {
-        self.with_table(token, generation, |table, hash| table.get(hash, token, now))?
+    /// The session of this token, if the current keys of its issuer verified it and the verifier would
+    /// make the same one `now`. `generation` is that of an issuer's current key set.
+    pub(super) fn get(
+        &self,
+        token: &[u8],
+        now: NumericDate,
+        generation: impl Fn(usize) -> u64,
+    ) -> Option<Session> {
+        self.with_table(token, |table, hash| table.get(hash, token, now, generation))?
     }
 
-    /// Notes that this token was verified with this `generation` of keys, and caches its session the
-    /// second time.
-    pub(super) fn note(&self, token: &[u8], session: &Session, generation: u64, now: NumericDate) {
-        let note = |table: &mut Table, hash| table.note(hash, token, session, now);
-        self.with_table(token, generation, note);
+    /// Notes that this token was verified, and caches its session the second time.
+    pub(super) fn note(&self, token: &[u8], session: &Session, now: NumericDate) {
+        self.with_table(token, |table, hash| table.note(hash, token, session, now));
     }
 
     /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
     /// `None` for a token that is too short to be signed, and in a thread that gets no table.
-    fn with_table<T>(
-        &self,
-        token: &[u8],
-        generation: u64,
-        f: impl FnOnce(&mut Table, u64) -> T,
-    ) -> Option<T> {
+    fn with_table<T>(&self, token: &[u8], f: impl FnOnce(&mut Table, u64) -> T) -> Option<T> {
         let tail: &[u8; TAIL] = token.last_chunk()?;
         let hash = self.inner.hasher.hash_one(tail);
         let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
@@ -105,12 +105,12 @@ impl TokenCache {
                 // Frees the tables of dropped verifiers.
                 tables.retain(|(owner, _)| owner.strong_count() > 0);
                 if !tables.iter().any(|(owner, _)| is_own(owner)) {
-                    let table = Table::new(self.inner.quota, &self.inner.seats)?;
+                    let table =
+                        Table::new(self.inner.quota, self.inner.issuers, &self.inner.seats)?;
                     tables.push((Arc::downgrade(&self.inner), table));
                 }
             }
             let (_, table) = tables.iter_mut().find(|(owner, _)| is_own(owner))?;
-            table.keep_generation(generation);
             Some(f(table, hash))
         };
         TABLES.try_with(visit).ok()?
