@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
@@ -330,16 +331,22 @@ pub(super) fn remove_subprotocols(sources: &[TokenSource], headers: &mut HeaderM
         let Form::Subprotocol(prefix) = &source.form else {
             continue;
         };
-        let fields = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        let protocols = fields.flat_map(|field| members(field.as_bytes(), b','));
-        let (tokens, mut kept): (Vec<_>, Vec<_>) =
-            protocols.partition(|protocol| protocol.starts_with(prefix.as_bytes()));
-        if tokens.is_empty() {
+        let fields = || headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let protocols = || fields().flat_map(|field| members(field.as_bytes(), b','));
+        let is_token = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
+        if !protocols().any(|protocol| is_token(&protocol)) {
             continue;
         }
-        // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
-        kept.retain(|protocol| !protocol.is_empty());
-        let list = HeaderValue::try_from(kept.join(&b", "[..]));
+        // In one allocation, and without empty elements (RFC 9110 §5.6.1.1).
+        let len = fields().map(|field| field.len().saturating_add(2)).sum();
+        let mut kept = Vec::with_capacity(len);
+        for protocol in protocols().filter(|protocol| !protocol.is_empty() && !is_token(protocol)) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b", ");
+            }
+            kept.extend_from_slice(protocol);
+        }
+        let list = HeaderValue::from_maybe_shared(Bytes::from(kept));
         // Before one is inserted, for which a full map would have no place.
         headers.remove(SEC_WEBSOCKET_PROTOCOL);
         if let Ok(mut list) = list
