@@ -58,6 +58,15 @@ impl<'a> Reader<'a> {
         self.unescaped
     }
 
+    pub(crate) fn unescaped_len(&self) -> usize {
+        self.unescaped.len()
+    }
+
+    /// Drops the strings that were unescaped since [`unescaped_len`](Self::unescaped_len) was `len`.
+    pub(crate) fn forget_unescaped(&mut self, len: usize) {
+        self.unescaped.truncate(len);
+    }
+
     pub(crate) fn text(&self, span: Span) -> &str {
         span.of(self.json, &self.unescaped)
     }

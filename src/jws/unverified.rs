@@ -17,7 +17,7 @@ pub(crate) struct UnverifiedToken<'t> {
     pub(crate) token_type: TokenType,
     /// Encoded.
     pub(crate) payload: &'t [u8],
-    /// Whether the set has no key that it names. Otherwise its signature does not verify.
+    /// Whether the set has no key that it names. Otherwise that key does not verify it.
     pub(crate) is_key_unknown: bool,
 }
 
@@ -42,7 +42,9 @@ pub(crate) fn read_unverified<T>(
             // A key without an ID stands for the next one without an ID.
             Ok(key) => key.id().is_none(),
             Err(SelectError::KidUnknown) => true,
-            Err(SelectError::KidMissing | SelectError::AlgorithmMismatch) => return Ok(None),
+            // The issuer may have given the ID to another key.
+            Err(SelectError::AlgorithmMismatch) => false,
+            Err(SelectError::KidMissing) => return Ok(None),
         };
         let token = UnverifiedToken {
             token_type,

@@ -18,14 +18,14 @@ use super::{
     token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
-#[cfg(feature = "remote_keys")]
-use crate::jws::KeyWait;
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
     session::{Session, SessionContext},
     verify::SessionVerifier,
 };
+#[cfg(feature = "remote_keys")]
+use crate::{jws::KeyWait, verify::KEYS_AWAITED};
 
 /// Gives a middleware access to its inner service.
 macro_rules! inner_accessors {
@@ -216,11 +216,14 @@ impl LayerConfig {
     /// Begins a wait for the key of the request's token.
     #[cfg(feature = "remote_keys")]
     pub(super) fn wait_for_keys(&self, headers: &mut HeaderMap) -> Option<Box<dyn KeyWait>> {
-        if let Some(credential) = token_source::explicit(&self.sources, headers).ok()? {
-            return self.verifier.wait_for_keys(credential.token);
-        }
-        let mut cookies = token_source::cookies(&self.sources, headers).ok()?;
-        cookies.find_map(|token| self.verifier.wait_for_keys(token))
+        let is_awaited = |token: &&[u8]| matches!(self.verifier.verify(token), Err(KEYS_AWAITED));
+        let token = match token_source::explicit(&self.sources, headers).ok()? {
+            Some(credential) => Some(credential.token),
+            None => token_source::cookies(&self.sources, headers)
+                .ok()?
+                .find(is_awaited),
+        };
+        self.verifier.wait_for_keys(token?)
     }
 
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
@@ -271,8 +274,12 @@ impl LayerConfig {
             match (self.verifier.verify(token), &found) {
                 (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),
                 (Ok(session), Err(_)) => found = Ok(session),
-                // Whether another is the only one is unknown too.
-                (Err(error), _) if is_unavailable(error) => return Err(error),
+                // Its signature is verified: whether another is the only one is unknown too.
+                (Err(error), _) if error.kind() == SessionErrorKind::RevocationUnavailable => {
+                    return Err(error);
+                }
+                // A stranger may have set a cookie that names an unknown key.
+                (Err(error), Err(_)) if is_unavailable(error) => found = Err(error),
                 (Err(error), Err(first)) if *first == NO_TOKEN => found = Err(error),
                 (Err(_), _) => {}
             }

@@ -27,7 +27,8 @@ impl<R> SessionLayer<R> {
     /// It is the last method to be called. All requests share the reads, and each waits for
     /// [`longest_wait`](crate::RemoteKeysBuilder::longest_wait) at most; then it is answered 503 with
     /// `Retry-After`. A token that would be rejected whatever its key is rejected at once, and so
-    /// is one whose key the issuer has just been asked for in vain. At most 1,024 requests wait.
+    /// is one whose key the issuer has just been asked for in vain. At most 1,024 requests wait. The
+    /// runtime of the requests needs its timer enabled.
     ///
     /// A waiting request holds no permit of the inner service: a *clone* of that is made ready when
     /// the wait is over. Where requests are limited outside of this layer, waiting ones count.
@@ -116,12 +117,14 @@ where
         if matches!(admitted, Err(KEYS_AWAITED))
             && let Some(wait) = config.wait_for_keys(&mut head.headers)
         {
+            // The ready service is dropped, and with it a permit that it holds.
+            let service = self.service.clone();
+            self.service = service.clone();
             let parked = Box::new(Parked {
                 wait,
                 is_in_time: true,
                 request: Some((head, body)),
-                // The ready service stays, since a permit that it holds would be held while waiting.
-                service: self.service.clone(),
+                service,
             });
             return State::Parked { parked }.into();
         }

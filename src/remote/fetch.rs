@@ -239,7 +239,10 @@ impl Fetcher {
         if metadata.issuer != issuer {
             return Err(FetchErrorKind::IssuerMismatch.into());
         }
-        let uri = uri::parse(&metadata.jwks_uri, self.allow_http);
-        Ok(uri.or(Err(FetchErrorKind::InsecureUri))?)
+        let uri = uri::parse(&metadata.jwks_uri, self.allow_http).ok();
+        // The metadata of another machine do not lead to this one.
+        let allows_http = self.allow_http || form.scheme_str() == Some("http");
+        let uri = uri.filter(|uri| allows_http || uri.scheme_str() == Some("https"));
+        Ok(uri.ok_or(FetchErrorKind::InsecureUri)?)
     }
 }

@@ -53,7 +53,7 @@ impl Roots {
             }
         }
         if roots.is_empty() {
-            return Err(wrong("the system has none, and none is set"));
+            return Err(wrong("there is none"));
         }
         let tls = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()

@@ -325,7 +325,7 @@ impl Machine {
         if has_room && next.max(self.paused_until) <= latest {
             self.asked.insert(id, self.begun_reads);
             KeyAnswer::Wait
-        } else if self.failures > 0 {
+        } else if self.failures > 0 || since.is_none() {
             KeyAnswer::Unavailable
         } else {
             KeyAnswer::Absent

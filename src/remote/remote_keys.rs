@@ -30,8 +30,9 @@ use crate::{debug::partial_debug, jws::KeyStore};
 ///
 /// While the provider fails, known keys stay in force for
 /// [24 hours](crate::RemoteKeysBuilder::max_stale); reads are repeated with growing pauses, and `Retry-After`
-/// is obeyed. A token whose key cannot be looked up is answered 503
-/// ([`KeysUnavailable`](crate::SessionErrorKind::KeysUnavailable)), and never 401.
+/// is obeyed. A token whose key has not been looked up is answered 503
+/// ([`KeysUnavailable`](crate::SessionErrorKind::KeysUnavailable)), and never 401: so are tokens with new
+/// keys while strangers use up the reads with invented ones.
 ///
 /// A clone is a handle to the same keys. The task ends with the last handle and verifier. It belongs
 /// to the tokio runtime in which the keys were started: when that ends, no key is trusted.
@@ -143,11 +144,11 @@ impl RemoteKeys {
     }
 
     /// Waits until [`is_ready`](Self::is_ready): until the first successful read, however long it
-    /// takes.
+    /// takes. It returns too if the keys have [stopped](RemoteKeysState::Stopped).
     pub async fn ready(&self) {
         loop {
             let done = self.shared.read_done();
-            if self.is_ready() {
+            if self.is_ready() || self.status().state == RemoteKeysState::Stopped {
                 return;
             }
             done.await;

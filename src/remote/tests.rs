@@ -535,7 +535,7 @@ fn the_keys_that_are_asked_for_are_bounded() {
     for id in 0..1024 {
         assert_eq!(world.machine.ask(world.now, 1000 + id), KeyAnswer::Wait);
     }
-    assert_eq!(world.machine.ask(world.now, 9999), KeyAnswer::Absent);
+    assert_eq!(world.machine.ask(world.now, 9999), KeyAnswer::Unavailable);
     assert_eq!(world.machine.ask(world.now, 1000), KeyAnswer::Wait);
     // When they are judged, there is room again.
     world.run_for(seconds(10));

@@ -9,6 +9,7 @@ use crate::error::ParseError;
 ///
 /// Providers differ in the names: scope is `scope`, `scp` or `permissions`, roles are `roles`, `groups`
 /// or deep inside `realm_access`. A claim named here replaces the standard one, and is read as strictly.
+/// A second call for the same claim replaces the first, except for scope and roles.
 /// It applies to tokens of the types `at+jwt` and `JWT`, which others issue; `session+jwt` and
 /// `nested-session+jwt` have fixed names.
 ///
@@ -80,8 +81,8 @@ impl FromStr for ClaimPath {
 
         let names = pointer.strip_prefix('/').ok_or(INVALID)?;
         let names = names.split('/').map(|name| {
-            let escapes = name.split('~').skip(1);
-            let is_valid = escapes.into_iter().all(|rest| rest.starts_with(['0', '1']));
+            let mut escapes = name.split('~').skip(1);
+            let is_valid = escapes.all(|rest| rest.starts_with(['0', '1']));
             // In this order (RFC 6901 §4).
             is_valid.then(|| name.replace("~1", "/").replace("~0", "~"))
         });
@@ -165,8 +166,11 @@ impl ClaimNames {
 
     fn name_claim(mut self, claim: Claim, path: impl Into<ClaimPath>) -> Self {
         self.replaced |= claim.bit();
-        if claim.bit() == Claim::client_id.bit() {
+        if matches!(claim, Claim::client_id) {
             self.replaced |= Claim::azp.bit();
+        }
+        if !matches!(claim, Claim::scope | Claim::roles) {
+            self.paths.retain(|(named, _)| named.bit() != claim.bit());
         }
         self.paths.push((claim, path.into()));
         self

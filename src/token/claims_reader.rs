@@ -50,23 +50,26 @@ pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, S
     }
     let mut reader = Reader::new(json);
     let mut read = || {
-        let levels = reader.deeper(limits.nesting())?;
-        let (mut cursor, mut issuer) = (reader.cursor(), None);
-        reader.object(&mut cursor, |reader, cursor, name| {
-            if !matches!(
-                Claim::find(name, || reader.text(name.span)),
-                Some(Claim::iss)
-            ) {
-                return reader.skip(cursor, levels);
-            }
-            if issuer.is_some() {
-                return reader.fail(Reader::DUPLICATE);
-            }
-            let wrong = WrongType::Reject(MISSING);
-            issuer = reader.string(cursor, limits.claim_bytes(), wrong)?;
-            Some(())
-        })?;
-        cursor.end()?;
+        let mut value = Value {
+            cursor: &mut reader.cursor(),
+            form: Form {
+                limits,
+                levels: reader.deeper(limits.nesting())?,
+                is_ours: true,
+                is_named: false,
+            },
+            reader: &mut reader,
+        };
+        let mut issuer = None;
+        let names = value.members(
+            |claim| matches!(claim, Claim::iss),
+            |value, _| {
+                issuer = value.string(MISSING, limits.claim_bytes())?;
+                Some(())
+            },
+        )?;
+        value.cursor.end()?;
+        names.check(value.reader)?;
         match issuer {
             Some(issuer) => Some(reader.text(issuer).to_owned()),
             None => reader.fail(MISSING),
@@ -201,19 +204,18 @@ impl<'a> Value<'_, 'a> {
         let mut levels = self.form.levels;
         for (depth, name) in path.0.iter().enumerate() {
             if depth > 0 {
-                if !self.cursor.is_object() {
-                    let wrong = WrongType::Reject(wrong);
-                    self.reader.wrong_type(*self.cursor, wrong)?;
-                }
+                self.require(self.cursor.is_object(), wrong)?;
                 levels = self.reader.deeper(levels)?;
             }
             let mut found = None;
+            let before = self.reader.unescaped_len();
             self.reader.object(self.cursor, |reader, cursor, member| {
                 if reader.text(member.span) == name && found.replace(*cursor).is_some() {
                     return reader.fail(Reader::DUPLICATE);
                 }
                 reader.skip(cursor, levels)
             })?;
+            self.reader.forget_unescaped(before);
             match found {
                 Some(value) => *self.cursor = value,
                 None => return Some(false),
@@ -283,7 +285,14 @@ impl<'a> Value<'_, 'a> {
     fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
         if self.form.is_ours || !self.cursor.is_array() {
             let span = self.string(wrong, max)?;
-            return Some(span.map(Strings::One));
+            return Some(span.map(|span| {
+                if self.form.is_named {
+                    // So that it can be joined with others.
+                    Strings::Many(self.reader.words(span))
+                } else {
+                    Strings::One(span)
+                }
+            }));
         }
         let words = self.strings(wrong, max, usize::MAX)?;
         // The limit is that of one string, with a space after each scope token.
@@ -292,7 +301,16 @@ impl<'a> Value<'_, 'a> {
         if bytes > max.saturating_add(1) {
             return self.reader.fail(wrong);
         }
-        Some(words)
+        // Some issuers write the whole scope as one item of the standard claim. A claim of another
+        // name may hold other things than scope tokens, such as groups, with spaces in their names.
+        let has_space = |word: &&Span| self.reader.text(**word).contains(' ');
+        let mut spans = words.iter().flat_map(Strings::spans);
+        if self.form.is_named || spans.find(has_space).is_none() {
+            return Some(words);
+        }
+        let spans = words.iter().flat_map(Strings::spans);
+        let split = spans.flat_map(|word| self.reader.words(*word)).collect();
+        Some(Some(Strings::Many(split)))
     }
 
     /// An array of strings, or in a claim of another name a string of roles separated by spaces.
@@ -306,10 +324,7 @@ impl<'a> Value<'_, 'a> {
             }
             return Some(Some(Strings::Many(roles)));
         }
-        if !self.cursor.is_array() {
-            let wrong = WrongType::Reject(wrong);
-            self.reader.wrong_type(*self.cursor, wrong)?;
-        }
+        self.require(self.cursor.is_array(), wrong)?;
         self.strings(wrong, ROLE_BYTES, MAX_ROLES)
     }
 
@@ -327,6 +342,15 @@ impl<'a> Value<'_, 'a> {
         Some(Some(Strings::Many(spans)))
     }
 
+    /// Rejects the token unless the value is of the right type.
+    fn require(&mut self, is_right_type: bool, wrong: SessionError) -> Option<()> {
+        if is_right_type {
+            return Some(());
+        }
+        let wrong = WrongType::Reject(wrong);
+        self.reader.wrong_type(*self.cursor, wrong).map(|_| ())
+    }
+
     fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
         self.reader.skip(self.cursor, self.form.levels)?;
         Some(Some(()))
@@ -340,10 +364,7 @@ impl<'a> Value<'_, 'a> {
     /// An actor and those nested in it, at most `actors` (RFC 8693 §4.1), in an object that is
     /// nested at most `levels` deep.
     fn actor_in(&mut self, levels: usize, actors: usize, wrong: SessionError) -> Option<Actor> {
-        if !self.cursor.is_object() {
-            self.reader
-                .wrong_type(*self.cursor, WrongType::Reject(wrong))?;
-        }
+        self.require(self.cursor.is_object(), wrong)?;
         let levels = self.reader.deeper(levels)?;
         let Some(actors) = actors.checked_sub(1) else {
             return self.reader.fail(wrong);

@@ -314,8 +314,10 @@ impl SessionToken {
 
     /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        let words = self.texts(&self.claims.scope);
-        let words = words.flat_map(|words| words.split(' '));
+        // The items of an array have been split where they had to be.
+        let is_text = matches!(self.claims.scope, Some(Strings::One(_)));
+        let items = self.texts(&self.claims.scope);
+        let words = items.flat_map(move |item| item.split(move |char| is_text && char == ' '));
         words.filter(|word| !word.is_empty())
     }
 

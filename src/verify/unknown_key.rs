@@ -24,7 +24,7 @@ impl SessionVerifier {
     ///
     /// It waits as long as [`longest_wait`](crate::RemoteKeysBuilder::longest_wait) says, for reads
     /// that all requests share. A token that would be rejected whatever its key is rejected at once.
-    /// Outside of a tokio runtime it does not wait.
+    /// Outside of a tokio runtime it does not wait; in one, the timer has to be enabled.
     ///
     /// # Errors
     ///

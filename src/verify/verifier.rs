@@ -55,7 +55,7 @@ pub(super) struct TrustedIssuer {
 }
 
 /// What the builder sets and checks.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rules {
     pub(super) accepted: Vec<TokenType>,
     pub(super) form: ClaimRules,
@@ -152,6 +152,14 @@ impl SessionVerifier {
                 return wrong("their limits or cultures differ");
             }
         }
+        let with_clock = |issuer: &Arc<TrustedIssuer>| TrustedIssuer {
+            rules: Rules {
+                clock: first.rules.clock.clone(),
+                ..issuer.rules.clone()
+            },
+            keys: issuer.keys.clone(),
+        };
+        let issuers = issuers.iter().map(with_clock).map(Arc::new).collect();
         let bytes = verifiers.iter().map(|verifier| verifier.inner.cache_bytes);
         let cache_bytes = bytes.max().unwrap_or_default();
         Ok(Self::new(issuers, cache_bytes))

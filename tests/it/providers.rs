@@ -411,3 +411,28 @@ fn claims_of_our_own_types_keep_their_names() {
     assert_eq!(session.user().id(), "3f2b8a54-9d0c-4d5e-8f6a-7b1c2d3e4f50");
     assert!(!session.user().is_administrator());
 }
+
+#[test]
+fn a_second_name_of_an_id_replaces_the_first() {
+    let names = ClaimNames::new().user_id("oid").user_id("uid");
+    let session = verify(names.clone(), &json!({ "oid": "o", "uid": "u" })).unwrap();
+    assert_eq!(session.user().id(), "u");
+    let error = verify(names, &json!({ "oid": "o" })).unwrap_err();
+    assert!(error.ends_with(": sub"), "{error}");
+}
+
+#[test]
+fn an_item_of_a_scope_array_is_one_scope_token() {
+    let names = || ClaimNames::new().scope("groups").scope("scp");
+    for names in [names(), ClaimNames::new().scope("groups")] {
+        let groups = json!({ "groups": ["My orders.admin", "staff"], "scp": "read write" });
+        let session = verify(names.clone(), &groups).unwrap();
+        assert!(!session.has_scope("orders.admin") && session.has_scope("staff"));
+    }
+    let both = verify(
+        names(),
+        &json!({ "groups": ["staff"], "scp": "read write" }),
+    )
+    .unwrap();
+    assert_eq!(both.scope().collect::<Vec<_>>(), ["staff", "read", "write"]);
+}

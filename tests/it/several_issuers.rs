@@ -200,3 +200,25 @@ fn a_login_cookie_and_the_providers_bearer_token_work_in_one_layer() {
         assert_eq!(answer.status, StatusCode::OK);
     }
 }
+
+#[test]
+fn the_clock_of_the_first_verifier_is_that_of_all() {
+    let later = || now() + chrono::TimeDelta::hours(1);
+    let shop = || builder(SHOP, keys(1)).build().unwrap();
+    let staff = || builder(STAFF, keys(2)).clock(later).build().unwrap();
+    let token = |changes| sign(2, &payload(&changes));
+    let expired = token(json!({ "iss": STAFF, "exp": NOW + 60 }));
+    let early = token(json!({ "iss": STAFF, "iat": NOW + 600, "exp": NOW + 6000 }));
+    let first = SessionVerifier::of_issuers([shop(), staff()]).unwrap();
+    assert!(first.verify(&expired).is_ok());
+    assert_eq!(
+        first.verify(&early).unwrap_err().kind(),
+        Kind::TokenNotYetValid
+    );
+    let second = SessionVerifier::of_issuers([staff(), shop()]).unwrap();
+    assert_eq!(
+        second.verify(&expired).unwrap_err().kind(),
+        Kind::TokenExpired
+    );
+    assert!(second.verify(&early).is_ok());
+}
