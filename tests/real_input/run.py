@@ -14,6 +14,7 @@ import algorithms
 import bench
 import call_context
 import cultures_and_zones
+import identity_provider
 import issuer
 import key_sets
 import lifecycle
@@ -35,6 +36,7 @@ GROUPS = (
     cultures_and_zones,
     nested,
     issuer,
+    identity_provider,
     lifecycle,
 )
 

@@ -1,0 +1,101 @@
+"""The example server in front of a real OpenID provider: discovery, rotation, and failures."""
+
+import threading
+import time
+
+import keys
+from bench import Bench
+from provider import Provider
+from report import expect, expect_same
+from server import ExampleServer, Reply
+from session import AUDIENCE
+
+READY_SECONDS = 40
+
+
+def run(bench: Bench) -> None:
+    """Tokens of a provider, whose keys change and which fails, while the server runs."""
+    old, new, newer = (keys.generate("ES256", kid) for kid in ("old", "new", "newer"))
+    with Provider(bench.provider_node, bench.directory) as provider:
+        with bench.report.check("provider: it gives an access token"):
+            provider.start(old)
+            token = provider.token()
+        provider.stop()
+        with _server(bench, provider) as server:
+            with bench.report.check("provider down at the start: 503, and not ready"):
+                _expect_unavailable(server.session(token))
+                expect(server.get("/readyz").status == 503, "it is ready")
+            with bench.report.check("provider back: the server becomes ready"):
+                provider.start(old)
+                _wait_until_ready(server)
+            with bench.report.check("provider: its token is a session"):
+                session = _session(server.session(token))
+                expect_same(session["token"]["issuer"], provider.issuer)
+                expect_same(session["application_id"], "shop")
+                expect_same(session["scope"], ["orders.read"])
+            with bench.report.check("provider: a new key is found while requests run"):
+                _check_rotation(server, provider, token, [new, old])
+            with bench.report.check("provider down: known keys keep working"):
+                fresh = provider.token()
+                _session(server.session(fresh))
+                provider.stop()
+                _session(server.session(fresh))
+                _session(server.session(token))
+            with bench.report.check("provider: a withdrawn key is not trusted any more"):
+                provider.start(newer)
+                _session(server.session(provider.token()))
+                reply = server.session(token)
+                expect_same(reply.status, 401)
+
+
+def _server(bench: Bench, provider: Provider) -> ExampleServer:
+    return ExampleServer(
+        bench.server_binary,
+        bench.report,
+        "in front of a provider",
+        *("--discover", "--issuer", provider.issuer, "--audience", AUDIENCE),
+        *("--accept-type", "at+jwt"),
+    )
+
+
+def _expect_unavailable(reply: Reply) -> None:
+    expect_same(reply.status, 503)
+    expect(reply.headers.get("Retry-After", "").isdigit(), "no Retry-After")
+
+
+def _session(reply: Reply) -> dict:
+    expect_same(reply.status, 200)
+    return reply.json()
+
+
+def _wait_until_ready(server: ExampleServer) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while server.get("/readyz").status != 200:
+        expect(time.monotonic() < deadline, f"not ready after {READY_SECONDS} s")
+        time.sleep(0.1)
+
+
+def _check_rotation(
+    server: ExampleServer, provider: Provider, token: str, rotated: list[keys.Key]
+) -> None:
+    """Every request with a valid token is 200 while the provider restarts with another key."""
+    done = threading.Event()
+    statuses: list[int] = []
+
+    def ask() -> None:
+        while not done.is_set():
+            statuses.append(server.session(token).status)
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in asking:
+        thread.start()
+    try:
+        provider.start(*rotated)
+        replies = [server.session(provider.token()) for _ in range(8)]
+    finally:
+        done.set()
+        for thread in asking:
+            thread.join()
+    for reply in replies:
+        _session(reply)
+    expect_same(sorted(set(statuses)), [200])
