@@ -1,22 +1,22 @@
 """The example server in front of a real OpenID provider: discovery, rotation, and failures."""
 
 import threading
-import time
+from pathlib import Path
 
 import keys
 from bench import Bench
 from provider import Provider
+from rejections import expect_bare
 from report import expect, expect_same
 from server import ExampleServer, Reply
 from session import AUDIENCE
-
-READY_SECONDS = 40
+from waiting import wait_for
 
 
 def run(bench: Bench) -> None:
     """Tokens of a provider, whose keys change and which fails, while the server runs."""
     old, new, newer = (keys.generate("ES256", kid) for kid in ("old", "new", "newer"))
-    with Provider(bench.provider_node, bench.directory) as provider:
+    with _provider(bench, "provider") as provider:
         with bench.report.check("provider: it gives an access token"):
             provider.start(old)
             token = provider.token()
@@ -24,7 +24,9 @@ def run(bench: Bench) -> None:
         with _server(bench, provider) as server:
             with bench.report.check("provider down at the start: 503, and not ready"):
                 _expect_unavailable(server.session(token))
-                expect(server.get("/readyz").status == 503, "it is ready")
+                reply = server.get("/readyz")
+                expect_same(reply.status, 503)
+                expect(provider.issuer in reply.body.decode(), "whose keys are missing?")
             with bench.report.check("provider back: the server becomes ready"):
                 provider.start(old)
                 _wait_until_ready(server)
@@ -41,20 +43,24 @@ def run(bench: Bench) -> None:
                 provider.stop()
                 _session(server.session(fresh))
                 _session(server.session(token))
+                expect_same(server.get("/readyz").status, 200)
             with bench.report.check("provider: a withdrawn key is not trusted any more"):
                 provider.start(newer)
                 _session(server.session(provider.token()))
-                reply = server.session(token)
-                expect_same(reply.status, 401)
+                _wait_until_rejected(server, token)
 
 
-def _server(bench: Bench, provider: Provider) -> ExampleServer:
+def _provider(bench: Bench, name: str) -> Provider:
+    return Provider(bench.provider_node, Path(bench.directory, f"{name}.json"))
+
+
+def _server(bench: Bench, provider: Provider, *options: str) -> ExampleServer:
     return ExampleServer(
         bench.server_binary,
         bench.report,
         "in front of a provider",
         *("--discover", "--issuer", provider.issuer, "--audience", AUDIENCE),
-        *("--accept-type", "at+jwt"),
+        *("--accept-type", "at+jwt", *options),
     )
 
 
@@ -69,10 +75,19 @@ def _session(reply: Reply) -> dict:
 
 
 def _wait_until_ready(server: ExampleServer) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while server.get("/readyz").status != 200:
-        expect(time.monotonic() < deadline, f"not ready after {READY_SECONDS} s")
-        time.sleep(0.1)
+    wait_for(lambda: server.get("/readyz").status == 200, "not ready")
+
+
+def _wait_until_rejected(server: ExampleServer, token: str) -> None:
+    # 503 until the provider may be asked for this key again.
+    replies: list[Reply] = []
+
+    def is_decided() -> bool:
+        replies.append(server.session(token))
+        return replies[-1].status != 503
+
+    wait_for(is_decided, "still 503")
+    expect_bare(replies[-1], 401, "token_unacceptable")
 
 
 def _check_rotation(

@@ -30,7 +30,7 @@ const provider = new Provider(issuer, {
       enabled: true,
       getResourceServerInfo: () => ({
         scope: 'orders.read orders.write',
-        audience: 'session-demo',
+        audience: 'orders',
         accessTokenTTL: 300,
         accessTokenFormat: 'jwt',
         jwt: { sign: { alg } },

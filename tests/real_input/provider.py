@@ -23,9 +23,9 @@ CREDENTIALS = base64.b64encode(b"shop:a%20secret%20of%20this%20test").decode()
 class Provider:
     """An address at which a provider runs, with keys that the caller chooses, as a context manager."""
 
-    def __init__(self, node: str, directory: Path) -> None:
+    def __init__(self, node: str, keys: Path) -> None:
         self._node = node
-        self._keys = directory / "provider.json"
+        self._keys = keys
         self._process: subprocess.Popen[str] | None = None
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
@@ -62,7 +62,7 @@ class Provider:
             pass
 
     def stop(self) -> None:
-        """Ends it; its address refuses connections."""
+        """Ends it; nothing listens at its address."""
         if self._process:
             self._process.kill()
             self._process.wait(REQUEST_SECONDS)
