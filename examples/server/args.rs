@@ -315,12 +315,16 @@ impl Args {
                 (keys.into(), Some(issuer))
             }
         };
-        let verifier = |issuer, keys| self.verifier_of(issuer, keys, clock, revoked);
-        let mut verifiers = vec![verifier(self.trusted_issuer()?, keys)?];
+        let verifier_of = |issuer, keys| self.verifier_of(issuer, keys, clock, revoked);
+        let mut verifiers = vec![verifier_of(self.trusted_issuer()?, keys)?];
         for (issuer, keys) in providers.also() {
-            verifiers.push(verifier(Some(issuer), keys)?);
+            verifiers.push(verifier_of(Some(issuer), keys)?);
         }
-        Ok((of_issuers(verifiers)?, issuer))
+        let verifier = match <[_; 1]>::try_from(verifiers) {
+            Ok([verifier]) => verifier,
+            Err(verifiers) => SessionVerifier::of_issuers(verifiers).map_err(about_option)?,
+        };
+        Ok((verifier, issuer))
     }
 
     /// A verifier of the tokens of one issuer, or of any.
@@ -405,14 +409,6 @@ impl Args {
     }
 }
 
-/// One verifier for the tokens of all these issuers.
-fn of_issuers(mut verifiers: Vec<SessionVerifier>) -> Result<SessionVerifier, Failure> {
-    match (verifiers.pop(), verifiers.is_empty()) {
-        (Some(verifier), true) => Ok(verifier),
-        _ => Err("--also: a verifier trusts one issuer yet".into()),
-    }
-}
-
 /// The same error, where it is of an option of the library with the name of its argument.
 fn about_option(error: impl Into<Failure>) -> Failure {
     let error = error.into();
@@ -422,6 +418,7 @@ fn about_option(error: impl Into<Failure>) -> Failure {
     let argument = match option {
         "at" => "jwks-uri".to_owned(),
         "limits" => "max-token-bytes".to_owned(),
+        "of_issuers" => "also".to_owned(),
         "protected_resource" => "resource".to_owned(),
         "root_certificate_pem" => "root-certificate".to_owned(),
         option => option.replace('_', "-"),

@@ -9,11 +9,18 @@ from provider import Provider
 from rejections import expect_bare
 from report import expect, expect_same
 from server import ExampleServer, Reply
-from session import AUDIENCE
+from session import AUDIENCE, full_claims
 from waiting import wait_for
 
 
 def run(bench: Bench) -> None:
+    """One provider, two, and one beside a login of our own."""
+    _check_one(bench)
+    _check_two(bench)
+    _check_own_login(bench)
+
+
+def _check_one(bench: Bench) -> None:
     """Tokens of a provider, whose keys change and which fails, while the server runs."""
     old, new, newer = (keys.generate("ES256", kid) for kid in ("old", "new", "newer"))
     with _provider(bench, "provider") as provider:
@@ -48,6 +55,54 @@ def run(bench: Bench) -> None:
                 provider.start(newer)
                 _session(server.session(provider.token()))
                 _wait_until_rejected(server, token)
+
+
+def _check_two(bench: Bench) -> None:
+    """The issuers of `--issuer` and `--also`, whose keys have the same id."""
+    key, others = keys.generate("ES256", "same"), keys.generate("ES256", "same")
+    with _provider(bench, "first") as first, _provider(bench, "second") as second:
+        first.start(key)
+        second.start(others)
+        tokens = first.token(), second.token()
+        second.stop()
+        with _server(bench, first, "--also", second.issuer) as server:
+            with bench.report.check("--also: a provider that is down leaves the other"):
+                wait_for(
+                    lambda: server.session(tokens[0]).status == 200,
+                    "the other has no keys",
+                )
+                _expect_unavailable(server.session(tokens[1]))
+                reply = server.get("/readyz")
+                expect_same(reply.status, 503)
+                unready = reply.body.decode()
+                expect(second.issuer in unready, "the second is not named")
+                expect(first.issuer not in unready, "the first is named")
+            with bench.report.check("--also: tokens of both are sessions"):
+                second.start(others)
+                _wait_until_ready(server)
+                issuers = [
+                    _session(server.session(token))["token"]["issuer"]
+                    for token in tokens
+                ]
+                expect_same(issuers, [first.issuer, second.issuer])
+            with bench.report.check("--also: one's key does not sign for the other"):
+                claims = bench.pyjwt.claims(tokens[0])
+                forged = bench.pyjwt.mint(others, "at+jwt", claims)
+                expect_bare(server.session(forged), 401, "signature_invalid")
+
+
+def _check_own_login(bench: Bench) -> None:
+    """Tokens that the server signs, and those of a provider."""
+    with _provider(bench, "staff") as provider:
+        provider.start(keys.generate("ES256", "staff"))
+        types = ("--accept-type", "session+jwt", "--accept-type", "at+jwt")
+        options = (*types, "--also", provider.issuer)
+        with bench.secret_server("own login and provider", *options) as server:
+            with bench.report.check("--also: a provider beside a login of our own"):
+                _wait_until_ready(server)
+                own = bench.pyjwt.mint(bench.secret_key, "session+jwt", full_claims())
+                for token in (own, provider.token()):
+                    _session(server.session(token))
 
 
 def _provider(bench: Bench, name: str) -> Provider:
