@@ -62,9 +62,9 @@ async fn run() -> Result<(), Failure> {
     };
     let now = args.now;
     let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
+    let providers = args.providers()?;
     let jwks = args.jwks()?;
     let revoked = args.revoked()?;
-    let providers = args.providers()?;
     let resource = args.resource()?;
     let (verifier, issuer) = args.verifier(&clock, jwks.as_ref(), revoked.as_ref(), &providers)?;
     let mut layer = SessionLayer::new(verifier);

@@ -81,9 +81,10 @@ impl Remote {
             Some(Place::Metadata) => {
                 Some(discover(issuer.ok_or("--discover: needs an --issuer")?)?)
             }
-            Some(Place::Uri(uri)) => Some(start(uri, RemoteKeys::at(uri))?),
+            Some(Place::Uri(uri)) => Some(start(issuer.unwrap_or(uri), RemoteKeys::at(uri))?),
         };
-        let also = self.also.iter().map(|issuer| discover(issuer));
+        let also = self.also.iter();
+        let also = also.map(|issuer| discover(issuer).map_err(about_also));
         let also = also.collect::<Result<_, _>>()?;
         Ok(Providers { own, also })
     }
@@ -123,8 +124,16 @@ impl Remote {
     }
 }
 
+/// Names the argument of an issuer that is not an address.
+fn about_also(error: ConfigError) -> Failure {
+    match error.option() {
+        "discover" => format!("--also: {}", error.reason()).into(),
+        _ => error.into(),
+    }
+}
+
 struct Provider {
-    /// The issuer, or the address of the keys.
+    /// The issuer, or the address of the keys if there is no `--issuer`.
     name: String,
     keys: RemoteKeys,
 }

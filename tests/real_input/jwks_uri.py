@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import TRUST, Bench
 from report import expect, expect_same
 from server import ExampleServer
-from session import full_claims
+from session import ISSUER, full_claims
 from waiting import wait_for
 
 CERTIFICATES = Path(__file__).parents[2] / "lab" / "provider" / "certificates"
@@ -32,7 +32,9 @@ def run(bench: Bench) -> None:
                     lambda: b"certificate is not trusted" in server.get("/readyz").body,
                     "it does not say why it is not ready",
                 )
-                expect_same(server.get("/readyz").status, 503)
+                ready = server.get("/readyz")
+                expect_same(ready.status, 503)
+                expect(ISSUER in ready.body.decode(), "it does not name the issuer")
                 reply = server.session(token)
                 expect_same(reply.status, 503)
                 expect(reply.headers["Retry-After"].isdigit(), "no Retry-After")
