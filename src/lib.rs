@@ -169,6 +169,7 @@ mod json;
 mod jws;
 mod key;
 mod limits;
+mod logout;
 mod middleware;
 mod publish;
 #[cfg(feature = "remote_keys")]
@@ -192,6 +193,7 @@ pub use identity::{AccessLevel, Actor, ApplicationId, SessionId, TokenId, User, 
 pub use jws::{KeyStore, TokenType};
 pub use key::{Algorithm, KeySet, SigningKey, SkippedKey, VerifyingKey};
 pub use limits::Limits;
+pub use logout::{LogoutService, LogoutVerifier, LogoutVerifierBuilder};
 pub use middleware::{
     ClientHeaders, EmptyBody, GuardService, OnReject, ProblemDetails, RejectionBody, Require,
     RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
@@ -208,8 +210,8 @@ pub use remote::{
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
 pub use token::{ClaimNames, ClaimPath, SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
-    CacheStats, Revocation, RevocationCheck, RevocationList, RevocationStatus, SessionVerifier,
-    SessionVerifierBuilder,
+    Asked, CacheStats, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed,
+    RevocationList, RevocationStatus, SessionVerifier, SessionVerifierBuilder,
 };
 
 /// Runs the README's recipes.

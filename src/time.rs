@@ -42,6 +42,11 @@ impl NumericDate {
         Self(Duration::from_millis(self.millis()))
     }
 
+    /// The date truncated to seconds.
+    pub(crate) fn to_seconds(self) -> Self {
+        Self(Duration::from_secs(self.seconds()))
+    }
+
     pub(crate) fn from_millis(millis: u64) -> Option<Self> {
         Self::of(Duration::from_millis(millis))
     }
@@ -118,7 +123,7 @@ pub(crate) enum Clock {
 impl Clock {
     pub(crate) fn now(&self) -> NumericDate {
         match self {
-            Self::System => system_time(),
+            Self::System => NumericDate(system_time()),
             Self::Custom(now) => now().into(),
         }
     }
@@ -132,19 +137,55 @@ impl Clock {
     }
 }
 
+/// The sources of the age of something: a steady clock, which no step of the system's time moves, and
+/// the wall clock, which goes on while the machine is suspended.
+#[derive(Clone)]
+pub(crate) enum Clocks {
+    System,
+    #[cfg(test)]
+    Custom(Arc<dyn Fn() -> [Duration; 2] + Send + Sync>),
+}
+
+impl Clocks {
+    pub(crate) fn now(&self) -> [Duration; 2] {
+        match self {
+            Self::System => [steady_time(), system_time()],
+            #[cfg(test)]
+            Self::Custom(now) => now(),
+        }
+    }
+}
+
 /// The time of the kernel's last tick, some milliseconds ago: several times faster to read. A clock
 /// before 1970 reads as 1970.
 #[cfg(target_os = "linux")]
-fn system_time() -> NumericDate {
-    use rustix::time::{ClockId, clock_gettime};
+fn system_time() -> Duration {
+    coarse_time(rustix::time::ClockId::RealtimeCoarse)
+}
 
-    let time = Duration::try_from(clock_gettime(ClockId::RealtimeCoarse));
-    time.map(NumericDate).unwrap_or_default()
+/// The time since some instant before the start of the process, likewise.
+#[cfg(target_os = "linux")]
+fn steady_time() -> Duration {
+    coarse_time(rustix::time::ClockId::MonotonicCoarse)
+}
+
+#[cfg(target_os = "linux")]
+fn coarse_time(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[cfg(not(target_os = "linux"))]
-fn system_time() -> NumericDate {
-    Utc::now().into()
+fn system_time() -> Duration {
+    NumericDate::from(Utc::now()).0
+}
+
+#[cfg(not(target_os = "linux"))]
+fn steady_time() -> Duration {
+    use std::{sync::OnceLock, time::Instant};
+
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
 }
 
 impl fmt::Debug for Clock {

@@ -18,6 +18,7 @@ pub use key_store::KeyStore;
 #[cfg(feature = "remote_keys")]
 pub(crate) use key_store::WeakKeyStore;
 pub use token_type::TokenType;
+pub(crate) use token_type::is_typ;
 #[cfg(feature = "remote_keys")]
 pub(crate) use unverified::{UnverifiedToken, read_unverified};
-pub(crate) use verify::{payload, verify};
+pub(crate) use verify::{payload, verify, verify_other};

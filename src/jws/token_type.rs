@@ -39,16 +39,11 @@ named_enum! {
 impl TokenType {
     /// Parses `typ`: a media type in any case, with or without `application/` (RFC 7515 §4.1.9).
     pub(crate) fn of_typ(typ: Option<&str>) -> Option<Self> {
-        const PREFIX: &str = "application/";
         let Some(typ) = typ else {
             return Some(Self::Jwt);
         };
-        let name = match typ.split_at_checked(PREFIX.len()) {
-            Some((prefix, name)) if prefix.eq_ignore_ascii_case(PREFIX) => name,
-            _ => typ,
-        };
         let mut types = Self::ALL.iter().copied();
-        types.find(|token_type| token_type.as_str().eq_ignore_ascii_case(name))
+        types.find(|token_type| is_typ(typ, token_type.as_str()))
     }
 
     /// The longest lifetime unless the service sets one: seven days, or `None` for any.
@@ -61,6 +56,16 @@ impl TokenType {
     pub(crate) const fn is_ours(self) -> bool {
         matches!(self, Self::Session | Self::NestedSession)
     }
+}
+
+/// Whether `typ` is the type `name`, in any case, with or without `application/` (RFC 7515 §4.1.9).
+pub(crate) fn is_typ(typ: &str, name: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let short = match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, short)) if prefix.eq_ignore_ascii_case(PREFIX) => short,
+        _ => typ,
+    };
+    short.eq_ignore_ascii_case(name)
 }
 
 impl fmt::Display for TokenType {

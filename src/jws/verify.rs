@@ -21,9 +21,6 @@ pub(crate) fn verify<'t>(
     token: &'t [u8],
 ) -> Result<(TokenType, &'t [u8]), SessionError> {
     let parts = split(token, limits)?;
-    if compact::decoded_len(parts.header.len()) > limits.header_bytes() {
-        return Err(SessionError::malformed("the JOSE header is too long"));
-    }
     if let Some(known) = keys.known_headers.find(parts.header) {
         let token_type = accept_type(accepted, Some(known.token_type))?;
         verify_signature(&known.key, &parts)?;
@@ -45,12 +42,36 @@ pub(crate) fn payload<'t>(token: &'t [u8], limits: &Limits) -> Result<&'t [u8], 
     Ok(split(token, limits)?.payload)
 }
 
+/// As [`verify`], for a token that is no session's: `is_accepted` is passed its `typ`.
+pub(crate) fn verify_other<'t>(
+    keys: &CurrentKeys,
+    is_accepted: impl FnOnce(Option<&str>) -> bool,
+    limits: &Limits,
+    token: &'t [u8],
+) -> Result<&'t [u8], SessionError> {
+    let parts = split(token, limits)?;
+    with_header(parts.header, limits, |header, _| {
+        let key = keys.set.select(header.kid, header.alg)?;
+        if !is_accepted(header.typ) {
+            return Err(TYPE);
+        }
+        verify_signature(key, &parts)?;
+        Ok(parts.payload)
+    })
+}
+
 fn split<'t>(token: &'t [u8], limits: &Limits) -> Result<Compact<'t>, SessionError> {
     if token.len() > limits.token_bytes() {
         return Err(SessionError::malformed("the token is too long"));
     }
-    Compact::split(token)
+    let parts = Compact::split(token)?;
+    if compact::decoded_len(parts.header.len()) > limits.header_bytes() {
+        return Err(SessionError::malformed("the JOSE header is too long"));
+    }
+    Ok(parts)
 }
+
+const TYPE: SessionError = SessionError::unacceptable("its type (`typ`) is not accepted here");
 
 pub(super) fn accept_type(
     accepted: &[TokenType],
@@ -58,7 +79,7 @@ pub(super) fn accept_type(
 ) -> Result<TokenType, SessionError> {
     token_type
         .filter(|token_type| accepted.contains(token_type))
-        .ok_or_else(|| SessionError::unacceptable("its type (`typ`) is not accepted here"))
+        .ok_or(TYPE)
 }
 
 impl From<SelectError> for SessionError {

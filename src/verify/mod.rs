@@ -9,7 +9,10 @@ mod verifier;
 mod verifier_builder;
 
 pub use cache::CacheStats;
-pub use revocation::{Revocation, RevocationCheck, RevocationList, RevocationStatus};
+pub use revocation::{
+    Asked, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed, RevocationList,
+    RevocationStatus,
+};
 #[cfg(feature = "remote_keys")]
 pub(crate) use unknown_key::KEYS_AWAITED;
 pub use verifier::SessionVerifier;

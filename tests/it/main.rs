@@ -11,6 +11,7 @@ mod guards;
 mod interleaving;
 mod issuer;
 mod layer;
+mod logout;
 mod nested;
 mod other_issuers;
 mod printed;

@@ -180,7 +180,7 @@ fn is_test(test: &str) -> bool {
     let Some((function, modules)) = names.split_last() else {
         return false;
     };
-    let roots = ["tests", "lab/second_opinion/tests"];
+    let roots = ["tests", "crates/redis/tests", "lab/second_opinion/tests"];
     let root = roots.into_iter().find(|root| {
         let stem = format!("{root}/{}", names[0]);
         path(&format!("{stem}/main.rs")).exists() || path(&format!("{stem}.rs")).exists()

@@ -2,9 +2,11 @@
 
 mod check;
 mod list;
+mod mirror;
 mod table;
 mod value;
 
 pub use check::{RevocationCheck, RevocationStatus};
 pub use list::RevocationList;
+pub use mirror::{Asked, MirroredRevocations, RevocationFeed};
 pub use value::Revocation;

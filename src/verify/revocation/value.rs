@@ -217,6 +217,16 @@ impl Revocation {
         let issuer = session.issuer().unwrap_or_default();
         Some(Self::session(issuer, session.id(), session.expires_at()?))
     }
+
+    /// The expiry of the last token concerned, in whole milliseconds, at most the end of the year 9999.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        let (Target::Session { until, .. }
+        | Target::Token { until, .. }
+        | Target::UserBefore { until, .. }
+        | Target::IssuerBefore { until, .. }) = &self.0;
+        until.to_date_time()
+    }
 }
 
 const INVALID: ParseError = ParseError::new("not the text form of a revocation");

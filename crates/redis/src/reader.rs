@@ -1,0 +1,84 @@
+//! The connection that reads.
+
+use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
+
+use tokio::{task, time};
+use tower_session_token::RevocationFeed;
+
+use crate::{
+    connect::{self, Backoff},
+    health::Problem,
+    repair::Repair,
+    shared::Shared,
+    wire::{self, Cursors},
+};
+
+/// So that a burst of revocations wakes a process 200 times a second at most.
+const AFTER_ENTRIES: Duration = Duration::from_millis(5);
+/// The entries that are applied before other tasks run.
+const WITHOUT_YIELD: usize = 100;
+
+pub(crate) async fn run(shared: &Shared, feed: &RevocationFeed) -> Infallible {
+    let mut backoff = Backoff::default();
+    loop {
+        let Err(problem) = follow(shared, feed, &mut backoff).await;
+        shared.set_read_problem(Some(problem), false);
+        backoff.pause().await;
+    }
+}
+
+/// Reads everything, and then what comes, until there is a problem.
+async fn follow(
+    shared: &Shared,
+    feed: &RevocationFeed,
+    backoff: &mut Backoff,
+) -> Result<Infallible, Problem> {
+    let mut connection = connect::open(&shared.connect).await?;
+    if wire::evicts(&mut connection).await? {
+        return Err(Problem::Evicts);
+    }
+    // What was acknowledged before is in the first complete read, or was lost.
+    shared.forget_written();
+    let (mut cursors, mut repair) = (Cursors::default(), Repair::start());
+    loop {
+        let (asked, written) = (feed.asking(), shared.written());
+        let reading = shared
+            .streams
+            .read(&mut connection, &cursors, repair.wait());
+        let page = reading.await?;
+        if !page.is_primary {
+            return Err(Problem::NotPrimary);
+        }
+        shared
+            .unreadable
+            .fetch_add(page.unreadable, Ordering::Relaxed);
+        for chunk in page.revocations.chunks(WITHOUT_YIELD) {
+            for revocation in chunk {
+                feed.apply(revocation);
+                repair.note(revocation);
+            }
+            task::yield_now().await;
+        }
+        cursors = page.cursors;
+        let lacks_written = !page.is_full && !cursors.reach(&written);
+        if page.has_lost || lacks_written || shared.has_overflowed.swap(false, Ordering::SeqCst) {
+            shared.forget_written();
+            (cursors, repair) = (Cursors::default(), Repair::start());
+            continue;
+        }
+        if page.is_full {
+            continue;
+        }
+        if page.replicas < shared.replicas {
+            shared.set_read_problem(Some(Problem::FewReplicas), repair.is_repairing());
+        } else {
+            feed.complete(asked);
+            backoff.reset();
+            repair.step(shared).await;
+            shared.set_read_problem(None, repair.is_repairing());
+        }
+        if !page.revocations.is_empty() {
+            time::sleep(AFTER_ENTRIES).await;
+        }
+    }
+}

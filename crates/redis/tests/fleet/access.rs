@@ -1,0 +1,160 @@
+//! Credentials, roles and settings of the engine.
+
+use std::time::Duration;
+
+use redis::Client;
+use tower_session_token_redis::{Problem, PublishErrorKind, RedisRevocations, State};
+
+use crate::{
+    engine::Engine,
+    process::{Process, eventually, revocation},
+};
+
+const AGE: Duration = Duration::from_secs(60);
+const READING: &str =
+    "resetchannels -@all ~tst:{shop}:rev:* +xread +xrange +info +hello +select +ping";
+
+fn client(engine: &Engine, credentials: &str) -> Client {
+    Client::open(format!("redis://{credentials}@127.0.0.1:{}", engine.port())).unwrap()
+}
+
+async fn problem(process: &Process, wanted: Problem) {
+    eventually(
+        "the problem is reported",
+        Duration::from_secs(10),
+        async || {
+            assert!(!process.accepts());
+            process.revocations.health().read_problem == Some(wanted)
+        },
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_acl_is_enough_to_repair() {
+    let engine = Engine::start().await;
+    engine
+        .run::<()>(&format!(
+            "ACL SETUSER orders on >pw {READING} +xadd +xtrim +wait"
+        ))
+        .await;
+    let process = Process::ready(client(&engine, "orders:pw"), AGE).await;
+    assert!(process.revoke("s").await);
+    eventually("it is read", Duration::from_secs(5), async || {
+        engine.run::<()>("PING").await;
+        process.revocations.health().state == State::Live && process.rejects("s")
+    })
+    .await;
+    engine.run::<()>("FLUSHALL").await;
+    eventually("it is put back", Duration::from_secs(20), async || {
+        engine.run::<usize>("EXISTS tst:{shop}:rev:1h").await == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_only_read_enforces_and_cannot_publish() {
+    let engine = Engine::start().await;
+    engine
+        .run::<()>(&format!("ACL SETUSER reader on >pw {READING}"))
+        .await;
+    let reader = Process::ready(client(&engine, "reader:pw"), AGE).await;
+    let writer = Process::ready(engine.client(), AGE).await;
+    assert!(writer.revoke("s").await);
+    eventually("it is read", Duration::from_secs(5), async || {
+        reader.rejects("s")
+    })
+    .await;
+    let error = reader
+        .revocations
+        .revoke(revocation("t"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), PublishErrorKind::Unavailable);
+    assert!(reader.rejects("t") && !writer.rejects("t"));
+    assert_eq!(
+        reader.revocations.health().write_problem,
+        Some(Problem::Denied)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_is_reported_and_nothing_is_accepted() {
+    let engine = Engine::start().await;
+    engine
+        .run::<()>(&format!("ACL SETUSER orders on >pw {READING}"))
+        .await;
+    let process = Process::start(client(&engine, "orders:wrong"), AGE);
+    problem(&process, Problem::Denied).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_evicts_is_not_trusted() {
+    let engine = Engine::with(&["--maxmemory-policy", "allkeys-lru"]).await;
+    let process = Process::start(engine.client(), AGE);
+    problem(&process, Problem::Evicts).await;
+    engine
+        .run::<()>("CONFIG SET maxmemory-policy noeviction")
+        .await;
+    process
+        .revocations
+        .ready(Duration::from_secs(10))
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_is_not_trusted_and_is_waited_for_where_wanted() {
+    let primary = Engine::start().await;
+    let wanting = || {
+        RedisRevocations::builder("shop")
+            .client(primary.client())
+            .replicas(1)
+    };
+    let process = Process::with(wanting());
+    problem(&process, Problem::FewReplicas).await;
+    let error = process
+        .revocations
+        .revoke(revocation("s"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), PublishErrorKind::NotReplicated);
+
+    let replica = Engine::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]).await;
+    process
+        .revocations
+        .ready(Duration::from_secs(20))
+        .await
+        .unwrap();
+    eventually("it is replicated", Duration::from_secs(10), async || {
+        process.revoke("t").await
+    })
+    .await;
+    let lost = Process::start(replica.client(), AGE);
+    problem(&lost, Problem::NotPrimary).await;
+}
+
+#[test]
+fn a_builder_without_what_it_needs_is_an_error() {
+    let client = || Client::open("redis://127.0.0.1").unwrap();
+    let builder = RedisRevocations::builder;
+    for (builder, error) in [
+        (builder("shop"), "a client, or a way to connect, is missing"),
+        (
+            builder("").client(client()),
+            "a fleet is 1 to 64 of A-Z a-z 0-9 . _ -",
+        ),
+        (
+            builder("a}b").client(client()),
+            "a fleet is 1 to 64 of A-Z a-z 0-9 . _ -",
+        ),
+        (
+            builder("shop")
+                .client(client())
+                .max_age(Duration::from_secs(2)),
+            "the age is from 3 seconds to one day",
+        ),
+    ] {
+        assert_eq!(builder.build().unwrap_err().to_string(), error);
+    }
+}

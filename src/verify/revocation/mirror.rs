@@ -1,0 +1,370 @@
+//! A list of revocations that mirrors a shared store, and knows how fresh it is.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use super::{
+    check::{RevocationCheck, RevocationStatus},
+    list::RevocationList,
+    value::Revocation,
+};
+use crate::{session::Session, time::Clocks};
+
+/// A [`RevocationList`] that mirrors a store which several processes share.
+///
+/// What it knows to be revoked is [`Revoked`](RevocationStatus::Revoked), however old. Everything else
+/// is [`Valid`](RevocationStatus::Valid) while the last complete read of the store was asked for at
+/// most `max_age` ago, and [`Unknown`](RevocationStatus::Unknown) beyond, and before the first one.
+/// The age is compared at each check, by a clock that no step of the system's time moves and by one
+/// that goes on while the machine is suspended: a reader that has died or hangs ends in `Unknown`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_session_token::{MirroredRevocations, SessionVerifier};
+/// # use tower_session_token::VerifyingKey;
+/// # let key = VerifyingKey::hs256([7; 32])?;
+///
+/// let (revocations, feed) = MirroredRevocations::new(Duration::from_secs(60));
+/// let verifier = SessionVerifier::builder()
+///     .key(key)
+///     .issuer("https://id.example.com")
+///     .audience("orders")
+///     .revocation(revocations.clone())
+///     .build()?;
+/// assert!(revocations.age().is_none()); // each token is answered with 503
+///
+/// // A task that reads the store, again and again:
+/// let asked = feed.asking();
+/// let read = []; // what the store answers
+/// for revocation in &read {
+///     feed.apply(revocation);
+/// }
+/// feed.complete(asked);
+/// assert!(revocations.age() < Some(Duration::from_secs(60)));
+/// # Ok::<(), tower_session_token::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct MirroredRevocations {
+    inner: Arc<MirrorInner>,
+}
+
+/// The writing end of [`MirroredRevocations`], for the code that reads the store.
+pub struct RevocationFeed {
+    inner: Arc<MirrorInner>,
+    /// Held while the instants of a complete read are stored.
+    completing: Mutex<()>,
+}
+
+/// The instant at which a read of the store was asked for.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "it is what `complete` takes"]
+pub struct Asked([Duration; 2]);
+
+struct MirrorInner {
+    list: RevocationList,
+    max_age: Duration,
+    clocks: Clocks,
+    /// When the last complete read was asked for, in nanoseconds of each clock; [`NEVER`] before the
+    /// first. A reader between the two stores finds one of them older, and never a younger age.
+    asked_at: [AtomicU64; 2],
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl MirroredRevocations {
+    /// Creates an empty mirror, which knows nothing yet, and its writing end.
+    ///
+    /// `max_age` bounds for how long another process' revocation may be missed here, and is for how
+    /// long the store may be away without a request being rejected.
+    #[must_use]
+    pub fn new(max_age: Duration) -> (Self, RevocationFeed) {
+        Self::with(RevocationList::new(), max_age, Clocks::System)
+    }
+
+    fn with(list: RevocationList, max_age: Duration, clocks: Clocks) -> (Self, RevocationFeed) {
+        let inner = Arc::new(MirrorInner {
+            list,
+            max_age,
+            clocks,
+            asked_at: [AtomicU64::new(NEVER), AtomicU64::new(NEVER)],
+        });
+        let mirror = Self {
+            inner: Arc::clone(&inner),
+        };
+        let completing = Mutex::default();
+        (mirror, RevocationFeed { inner, completing })
+    }
+
+    /// What is known to be revoked. A revocation that is put here is enforced in this process at once.
+    #[must_use]
+    pub fn list(&self) -> &RevocationList {
+        &self.inner.list
+    }
+
+    /// The time since the last complete read was asked for; `None` before the first.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let inner = &*self.inner;
+        let mut age = Duration::ZERO;
+        for (asked_at, now) in inner.asked_at.iter().zip(inner.clocks.now()) {
+            let asked_at = Some(asked_at.load(SeqCst)).filter(|at| *at != NEVER)?;
+            age = age.max(now.saturating_sub(Duration::from_nanos(asked_at)));
+        }
+        Some(age)
+    }
+
+    /// Whether the age is at most `max_age`: whether sessions that are not revoked are accepted.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.age().is_some_and(|age| age <= self.inner.max_age)
+    }
+}
+
+impl RevocationCheck for MirroredRevocations {
+    fn check(&self, session: &Session) -> RevocationStatus {
+        match self.inner.list.check(session) {
+            RevocationStatus::Valid if !self.is_fresh() => RevocationStatus::Unknown,
+            status => status,
+        }
+    }
+}
+
+impl RevocationFeed {
+    /// The current instant; take it *before* a read is sent to the store, so that a slow answer makes
+    /// the mirror older and not fresher.
+    pub fn asking(&self) -> Asked {
+        Asked(self.inner.clocks.now())
+    }
+
+    /// Applies a revocation that was read. Reading it twice, or in another order, changes nothing.
+    /// Returns whether it is new.
+    pub fn apply(&self, revocation: &Revocation) -> bool {
+        self.inner.list.revoke(revocation)
+    }
+
+    /// Notes that everything which the store had acknowledged before `asked` has been applied.
+    #[expect(
+        clippy::as_conversions,
+        reason = "584 years in nanoseconds fit, and a later instant is no valid time"
+    )]
+    pub fn complete(&self, asked: Asked) {
+        let _guard = self
+            .completing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let [steady, wall] = asked.0.map(|at| at.as_nanos() as u64);
+        let [last_steady, last_wall] = &self.inner.asked_at;
+        let last = last_steady.load(SeqCst);
+        if last == NEVER || last < steady {
+            last_wall.store(wall, SeqCst);
+            last_steady.store(steady, SeqCst);
+        }
+    }
+}
+
+impl fmt::Debug for MirroredRevocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MirroredRevocations")
+            .field("max_age", &self.inner.max_age)
+            .field("age", &self.age())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RevocationFeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationFeed").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{SessionToken, User};
+
+    const MAX_AGE: Duration = Duration::from_secs(60);
+
+    /// A steady clock and one that may be set, in seconds.
+    #[derive(Clone, Default)]
+    struct Time(Arc<Mutex<[u64; 2]>>);
+
+    impl Time {
+        fn advance(&self, seconds: [u64; 2]) {
+            let mut now = self.0.lock().unwrap();
+            *now = [now[0] + seconds[0], now[1] + seconds[1]];
+        }
+
+        fn mirror(&self) -> (MirroredRevocations, RevocationFeed) {
+            self.0.lock().unwrap()[1] = 1_800_000_000;
+            let time = self.clone();
+            let clocks = move || time.0.lock().unwrap().map(Duration::from_secs);
+            let list = RevocationList::with_clock({
+                let time = self.clone();
+                move || {
+                    let seconds = time.0.lock().unwrap()[1];
+                    DateTime::<Utc>::from_timestamp(seconds.try_into().unwrap(), 0).unwrap()
+                }
+            });
+            MirroredRevocations::with(list, MAX_AGE, Clocks::Custom(Arc::new(clocks)))
+        }
+    }
+
+    fn session(user: &str) -> Session {
+        let token = SessionToken::builder(User::new(user))
+            .issuer("https://id.example.com")
+            .audience("orders")
+            .application_id("web-shop")
+            .session_id(user)
+            .lifetime(Duration::from_secs(600));
+        Session::in_process(token.build().unwrap())
+    }
+
+    fn revocation(session: &Session) -> Revocation {
+        let until = DateTime::<Utc>::from_timestamp(1_900_000_000, 0).unwrap();
+        Revocation::session("https://id.example.com", session.id(), until)
+    }
+
+    #[test]
+    fn a_session_is_unknown_before_the_first_complete_read_and_beyond_the_age() {
+        let time = Time::default();
+        let (mirror, feed) = time.mirror();
+        let ann = session("ann");
+        assert_eq!(mirror.check(&ann), RevocationStatus::Unknown);
+        feed.complete(feed.asking());
+        for (seconds, want) in [
+            ([0, 0], RevocationStatus::Valid),
+            ([60, 60], RevocationStatus::Valid),
+            ([1, 1], RevocationStatus::Unknown),
+        ] {
+            time.advance(seconds);
+            assert_eq!(mirror.check(&ann), want);
+        }
+        feed.complete(feed.asking());
+        assert_eq!(mirror.check(&ann), RevocationStatus::Valid);
+    }
+
+    #[test]
+    fn either_clock_makes_it_stale() {
+        for seconds in [[61, 0], [0, 61]] {
+            let time = Time::default();
+            let (mirror, feed) = time.mirror();
+            feed.complete(feed.asking());
+            time.advance(seconds);
+            assert_eq!(mirror.check(&session("ann")), RevocationStatus::Unknown);
+            assert_eq!(mirror.age(), Some(Duration::from_secs(61)));
+        }
+    }
+
+    #[test]
+    fn a_slow_answer_makes_it_older_and_an_earlier_one_changes_nothing() {
+        let time = Time::default();
+        let (mirror, feed) = time.mirror();
+        let first = feed.asking();
+        time.advance([50, 50]);
+        let second = feed.asking();
+        time.advance([5, 5]);
+        feed.complete(second);
+        feed.complete(first);
+        assert_eq!(mirror.age(), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn what_is_revoked_stays_so_however_stale_the_mirror() {
+        let time = Time::default();
+        let (mirror, feed) = time.mirror();
+        let ann = session("ann");
+        assert!(feed.apply(&revocation(&ann)));
+        assert!(!feed.apply(&revocation(&ann)));
+        assert_eq!(mirror.check(&ann), RevocationStatus::Revoked);
+        time.advance([1000, 1000]);
+        assert_eq!(mirror.check(&ann), RevocationStatus::Revoked);
+        drop(feed);
+        assert_eq!(mirror.check(&ann), RevocationStatus::Revoked);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        /// Another process' revocation is acknowledged by the store.
+        Acknowledge(u8),
+        /// A read is sent.
+        Ask,
+        /// The answer of the oldest read comes: all that was acknowledged when it was sent, and it is
+        /// complete or not.
+        Answer {
+            is_complete: bool,
+        },
+        /// The oldest read is lost.
+        Lose,
+        Advance([u64; 2]),
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            (0..4_u8).prop_map(Event::Acknowledge),
+            Just(Event::Ask),
+            any::<bool>().prop_map(|is_complete| Event::Answer { is_complete }),
+            Just(Event::Lose),
+            (0..50_u64, 0..50_u64).prop_map(|(steady, wall)| Event::Advance([steady, wall])),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// From `max_age` after its acknowledgement on, no process accepts a revoked session, whatever
+        /// is lost; and what was rejected once stays so.
+        #[test]
+        fn an_acknowledged_revocation_is_missed_for_the_age_at_most(
+            events in prop::collection::vec(event(), 0..40),
+        ) {
+            let time = Time::default();
+            let (mirror, feed) = time.mirror();
+            let sessions = [0, 1, 2, 3].map(|at| session(&format!("user-{at}")));
+            let mut acknowledged = Vec::<(u8, [u64; 2])>::new();
+            let mut reads = std::collections::VecDeque::new();
+            let mut rejected = BTreeSet::new();
+            for event in events {
+                match event {
+                    Event::Acknowledge(at) => acknowledged.push((at, *time.0.lock().unwrap())),
+                    Event::Ask => reads.push_back((feed.asking(), acknowledged.clone())),
+                    Event::Answer { is_complete } => {
+                        let Some((asked, read)) = reads.pop_front() else { continue };
+                        for (at, _) in read {
+                            feed.apply(&revocation(&sessions[usize::from(at)]));
+                        }
+                        if is_complete {
+                            feed.complete(asked);
+                        }
+                    }
+                    Event::Lose => _ = reads.pop_front(),
+                    Event::Advance(seconds) => time.advance(seconds),
+                }
+                let now = *time.0.lock().unwrap();
+                for (at, session) in (0..).zip(&sessions) {
+                    let status = mirror.check(session);
+                    prop_assert!(status == RevocationStatus::Revoked || !rejected.contains(&at));
+                    if status == RevocationStatus::Revoked {
+                        rejected.insert(at);
+                    }
+                    let is_over = |since: &[u64; 2]| now[0] - since[0] > 60 || now[1] - since[1] > 60;
+                    if acknowledged.iter().any(|(other, since)| *other == at && is_over(since)) {
+                        prop_assert_ne!(status, RevocationStatus::Valid);
+                    }
+                }
+            }
+        }
+    }
+}
