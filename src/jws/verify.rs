@@ -24,22 +24,33 @@ pub(crate) fn verify<'t>(
         return Err(SessionError::malformed("the token is too long"));
     }
     let parts = Compact::split(token)?;
+    let token_type = verify_parts(keys, accepted, limits, &parts);
+    let token_type = token_type.map_err(|error| parts.rejection(error))?;
+    Ok((token_type, parts.payload))
+}
+
+fn verify_parts(
+    keys: &CurrentKeys,
+    accepted: &[TokenType],
+    limits: &Limits,
+    parts: &Compact<'_>,
+) -> Result<TokenType, SessionError> {
     if compact::decoded_len(parts.header.len()) > limits.header_bytes() {
         return Err(SessionError::malformed("the JOSE header is too long"));
     }
     if let Some(known) = keys.known_headers.find(parts.header) {
         let token_type = accept_type(accepted, Some(known.token_type))?;
-        verify_signature(&known.key, &parts)?;
-        return Ok((token_type, parts.payload));
+        verify_signature(&known.key, parts)?;
+        return Ok(token_type);
     }
     with_header(parts.header, limits, |header, is_plain| {
         let key = keys.set.select(header.kid, header.alg)?;
         let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
-        verify_signature(key, &parts)?;
+        verify_signature(key, parts)?;
         if is_plain {
             keys.known_headers.remember(parts.header, key, token_type);
         }
-        Ok((token_type, parts.payload))
+        Ok(token_type)
     })
 }
 
