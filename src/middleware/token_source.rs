@@ -1,6 +1,6 @@
 //! The places in a request where a token is found.
 
-use std::mem;
+use std::{mem, ptr};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -203,10 +203,13 @@ pub(super) fn explicit<'h, 's>(
     headers: &'h mut HeaderMap,
 ) -> Result<Option<Credential<'h, 's>>, SessionError> {
     let mut found = Ok(None);
-    let mut has_authorization = false;
+    let (mut has_authorization, mut skipped) = (false, None);
     for (name, field) in headers.iter_mut() {
         let is_source = |source: &&TokenSource| source.field == *name;
-        if !sources.iter().any(|source| is_source(&source)) {
+        // Fields of one name follow each other, and have the name at one address.
+        let is_skipped = skipped.is_some_and(|skipped| ptr::eq(skipped, name));
+        if is_skipped || !sources.iter().any(|source| is_source(&source)) {
+            skipped = Some(name);
             continue;
         }
         field.set_sensitive(true);
@@ -293,9 +296,11 @@ fn cookie_value<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
 
 /// Finds the credential of `Bearer`; `None` for another scheme.
 fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
-    let end = field.iter().position(|byte| !is_token_byte(*byte));
-    let (scheme, rest) = field.split_at(end.unwrap_or(field.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let Some((scheme, rest)) = field.split_first_chunk::<6>() else {
+        return Ok(None);
+    };
+    let is_longer = rest.first().is_some_and(|byte| is_token_byte(*byte));
+    if is_longer || !b"bearer".eq_ignore_ascii_case(scheme) {
         return Ok(None);
     }
     match rest.iter().position(|byte| *byte != b' ') {
