@@ -1,6 +1,6 @@
 //! The places in a request where a token is found.
 
-use std::{mem, ptr};
+use std::mem;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -203,13 +203,11 @@ pub(super) fn explicit<'h, 's>(
     headers: &'h mut HeaderMap,
 ) -> Result<Option<Credential<'h, 's>>, SessionError> {
     let mut found = Ok(None);
-    let (mut has_authorization, mut skipped) = (false, None);
+    let mut has_authorization = false;
     for (name, field) in headers.iter_mut() {
-        let is_source = |source: &&TokenSource| source.field == *name;
-        // Fields of one name follow each other, and have the name at one address.
-        let is_skipped = skipped.is_some_and(|skipped| ptr::eq(skipped, name));
-        if is_skipped || !sources.iter().any(|source| is_source(&source)) {
-            skipped = Some(name);
+        let mut own = sources.iter().filter(|source| source.field == *name);
+        let mut next = own.next();
+        if next.is_none() {
             continue;
         }
         field.set_sensitive(true);
@@ -220,8 +218,9 @@ pub(super) fn explicit<'h, 's>(
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
             found = Err(invalid("there are two `Authorization` fields"));
         }
-        for source in sources.iter().filter(is_source) {
+        while let Some(source) = next {
             found = found.and_then(|found| source.find(field, found));
+            next = own.next();
         }
     }
     found
