@@ -21,19 +21,30 @@ pub(crate) fn verify<'t>(
     token: &'t [u8],
 ) -> Result<(TokenType, &'t [u8]), SessionError> {
     let parts = split(token, limits)?;
+    let token_type = verify_parts(keys, accepted, limits, &parts);
+    let token_type = token_type.map_err(|error| parts.rejection(error))?;
+    Ok((token_type, parts.payload))
+}
+
+fn verify_parts(
+    keys: &CurrentKeys,
+    accepted: &[TokenType],
+    limits: &Limits,
+    parts: &Compact<'_>,
+) -> Result<TokenType, SessionError> {
     if let Some(known) = keys.known_headers.find(parts.header) {
         let token_type = accept_type(accepted, Some(known.token_type))?;
-        verify_signature(&known.key, &parts)?;
-        return Ok((token_type, parts.payload));
+        verify_signature(&known.key, parts)?;
+        return Ok(token_type);
     }
     with_header(parts.header, limits, |header, is_plain| {
         let key = keys.set.select(header.kid, header.alg)?;
         let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
-        verify_signature(key, &parts)?;
+        verify_signature(key, parts)?;
         if is_plain {
             keys.known_headers.remember(parts.header, key, token_type);
         }
-        Ok((token_type, parts.payload))
+        Ok(token_type)
     })
 }
 

@@ -140,6 +140,9 @@ where
 /// A session that is also the ambient one was verified by an outer layer of this stack. This layer
 /// would hide it.
 fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
+    if extensions.is_empty() {
+        return Ok(());
+    }
     let stale = extensions.remove::<Session>();
     extensions.remove::<ClientContext>();
     extensions.remove::<SessionError>();

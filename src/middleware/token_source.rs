@@ -206,8 +206,9 @@ pub(super) fn explicit<'h, 's>(
     let mut found = Ok(None);
     let mut has_authorization = false;
     for (name, field) in headers.iter_mut() {
-        let is_source = |source: &&TokenSource| source.field == *name;
-        if !sources.iter().any(|source| is_source(&source)) {
+        let mut own = sources.iter().filter(|source| source.field == *name);
+        let mut next = own.next();
+        if next.is_none() {
             continue;
         }
         field.set_sensitive(true);
@@ -218,8 +219,9 @@ pub(super) fn explicit<'h, 's>(
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
             found = Err(invalid("there are two `Authorization` fields"));
         }
-        for source in sources.iter().filter(is_source) {
+        while let Some(source) = next {
             found = found.and_then(|found| source.find(field, found));
+            next = own.next();
         }
     }
     found
@@ -294,9 +296,11 @@ fn cookie_value<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
 
 /// Finds the credential of `Bearer`; `None` for another scheme.
 fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
-    let end = field.iter().position(|byte| !is_token_byte(*byte));
-    let (scheme, rest) = field.split_at(end.unwrap_or(field.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let Some((scheme, rest)) = field.split_first_chunk::<6>() else {
+        return Ok(None);
+    };
+    let is_longer = rest.first().is_some_and(|byte| is_token_byte(*byte));
+    if is_longer || !b"bearer".eq_ignore_ascii_case(scheme) {
         return Ok(None);
     }
     match rest.iter().position(|byte| *byte != b' ') {

@@ -21,10 +21,6 @@ use foldhash::fast::RandomState;
 use self::table::{Seat, Table};
 use crate::{session::Session, time::NumericDate};
 
-/// Bytes at the end of a token that are hashed: 192 bits of the signature, which nobody without the
-/// key can choose.
-const TAIL: usize = 32;
-
 thread_local! {
     static TABLES: RefCell<Vec<(Weak<CacheInner>, Table)>> = const { RefCell::new(Vec::new()) };
 }
@@ -96,7 +92,8 @@ impl TokenCache {
     /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
     /// `None` for a token that is too short to be signed, and in a thread that gets no table.
     fn with_table<T>(&self, token: &[u8], f: impl FnOnce(&mut Table, u64) -> T) -> Option<T> {
-        let tail: &[u8; TAIL] = token.last_chunk()?;
+        // 96 bits of the signature, which nobody without the key can choose.
+        let tail = u128::from_ne_bytes(*token.last_chunk()?);
         let hash = self.inner.hasher.hash_one(tail);
         let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
