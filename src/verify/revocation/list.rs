@@ -162,14 +162,14 @@ impl RevocationList {
                     iss: iss(),
                     id,
                     until,
-                })
+                });
             });
             tables.tokens.for_each(|id, (), until| {
                 call(Target::Token {
                     iss: iss(),
                     id,
                     until,
-                })
+                });
             });
             tables.before.for_each(|user, before, until| {
                 let iss = iss();
