@@ -2,7 +2,10 @@
 //!
 //! A session says who the user is, which client they use, and the culture, offset from UTC and time
 //! zone by which they read dates and numbers. The README has a quick start and recipes: sign-in by
-//! a cookie, optional pages, roles, tests, nested sessions, and the way from `jsonwebtoken`.
+//! a cookie, optional pages, roles, tests, nested sessions, and the way from `jsonwebtoken`. For tokens
+//! of identity providers, see [`ClaimNames`] and `RemoteKeys`; for several issuers,
+//! [`SessionVerifier::of_issuers`]; to publish keys and metadata of a service, [`DocumentService`] and
+//! [`ProtectedResource`].
 //!
 //! # Examples
 //!

@@ -76,7 +76,7 @@ impl Jwks {
     }
 }
 
-/// A file with the ids of sessions, and the revocations that were read from it.
+/// A file with the IDs of revoked sessions, and the revocations that were read from it.
 pub(crate) struct Revoked {
     path: String,
     issuer: String,

@@ -55,7 +55,7 @@ fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
     Some((before, from.get(1..)?))
 }
 
-/// The number of bytes that `encoded` bytes of base64url decode to, at most.
+/// The maximum number of bytes that `encoded` bytes of base64url decode to.
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "the result is at most `encoded`"

@@ -28,6 +28,6 @@ pub(crate) enum KeyAnswer {
 
 /// The wait of one request.
 pub(crate) trait KeyWait: Send {
-    /// Waits for the end of the next read. `false` if the time to wait is over.
+    /// Waits for the end of the next read; `false` once the time to wait is over.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<bool>;
 }

@@ -23,7 +23,8 @@ use crate::{error::SessionError, publish::ProtectedResource, verify::SessionVeri
 /// 2. The token is looked for in the [sources](Self::token_source). Without one the request is
 ///    rejected (401), unless the layer is [optional](Self::optional). Two tokens are rejected (400).
 /// 3. The [`SessionVerifier`] verifies it, revocation included. A bad token is rejected (401, or 503
-///    where its revocation cannot be determined); only a bad cookie makes the request anonymous
+///    where its key or its revocation cannot be determined); only a bad
+///    cookie makes the request anonymous
 ///    where the layer is optional.
 /// 4. The session goes into the extensions, or where there is none the `ClientContext` of the
 ///    call ([`ClientContext::of`](crate::ClientContext::of) reads both).

@@ -270,7 +270,7 @@ impl LayerConfig {
         Ok((Some(session), headers))
     }
 
-    /// Verifies the cookies: the token is the only one that verifies.
+    /// Verifies the cookies, and returns the session of the only one that verifies.
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let mut found = Err(NO_TOKEN);
         for token in token_source::cookies(&self.sources, headers)? {

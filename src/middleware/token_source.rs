@@ -351,7 +351,7 @@ pub(super) fn remove_subprotocols(sources: &[TokenSource], headers: &mut HeaderM
             kept.extend_from_slice(protocol);
         }
         let list = HeaderValue::from_maybe_shared(Bytes::from(kept));
-        // Before one is inserted, for which a full map would have no place.
+        // Removed first: a full map has no place for another field.
         headers.remove(SEC_WEBSOCKET_PROTOCOL);
         if let Ok(mut list) = list
             && !list.is_empty()

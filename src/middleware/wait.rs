@@ -24,14 +24,15 @@ impl<R> SessionLayer<R> {
     /// Lets a request whose token names a key that is not known wait until the keys have been read,
     /// where they come from [`RemoteKeys`](crate::RemoteKeys).
     ///
-    /// It is the last method to be called. All requests share the reads, and each waits for
+    /// It is called last, since it makes a layer of another type. All requests share the reads, and
+    /// each waits for
     /// [`longest_wait`](crate::RemoteKeysBuilder::longest_wait) at most; then it is answered 503 with
     /// `Retry-After`. A token that would be rejected whatever its key is rejected at once, and so
     /// is one whose key the issuer has just been asked for in vain. At most 1,024 requests wait. The
     /// runtime of the requests needs its timer enabled.
     ///
-    /// A waiting request holds no permit of the inner service: a *clone* of that is made ready when
-    /// the wait is over. Where requests are limited outside of this layer, waiting ones count.
+    /// A waiting request holds no permit of the inner service: when the wait is over, a *clone* of the
+    /// inner service is made ready and called. A limit outside of this layer counts waiting requests.
     ///
     /// # Examples
     ///

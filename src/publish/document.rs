@@ -25,8 +25,8 @@ const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
 ///
 /// # Examples
 ///
-/// The keys of an issuer, to be published at its `jwks_uri`. Other services read them again and again,
-/// so that a new key needs no restart:
+/// The keys of an issuer, at its `jwks_uri`. The document follows the store, so that a new key needs no
+/// restart:
 ///
 /// ```
 /// use axum::Router;
@@ -58,14 +58,14 @@ impl DocumentService {
 
     /// The public keys of the set in force as a JWK Set (RFC 7517 §5); secrets are left out.
     ///
-    /// To change the key that signs, publish the new one at least a
-    /// [`max_age`](Self::max_age) before it signs.
+    /// To change the signing key, publish the new one, and sign with it no earlier than one
+    /// [`max_age`](Self::max_age) later.
     #[must_use]
     pub fn jwks(keys: KeyStore) -> Self {
         Self::new("application/jwk-set+json", move || keys.current().to_jwks())
     }
 
-    /// Sets for how long others may keep the document (`max-age`, RFC 9111 §5.2.2.1), in whole seconds.
+    /// Sets how long others may keep the document (`max-age`, RFC 9111 §5.2.2.1), in whole seconds.
     /// The default is 5 minutes.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {

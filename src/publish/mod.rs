@@ -1,4 +1,4 @@
-//! Documents that a service publishes about itself: its keys, and what it is as a protected resource.
+//! Documents that a service publishes: its keys, and its metadata as a protected resource.
 
 mod document;
 mod protected_resource;

@@ -5,15 +5,15 @@ use serde::Serialize;
 use super::document::DocumentService;
 use crate::{error::ConfigError, uri};
 
-/// What a service is as a protected resource (RFC 9728 §2), so that a client that knows its address
-/// alone finds the issuer of its tokens. Clients of the Model Context Protocol need it.
+/// The metadata of a service as a protected resource (RFC 9728 §2), by which a client that knows only
+/// the service's address finds the issuer of its tokens. Clients of the Model Context Protocol need it.
 ///
 /// # Examples
 ///
-/// The document is public, and so is outside of the session layer; the layer's challenges name it.
+/// The document is public: its route stands outside of the session layer, whose challenges name it.
 ///
 /// ```
-/// use axum::Router;
+/// use axum::{Router, routing::get};
 /// use tower_session_token::{ProtectedResource, SessionLayer, SessionVerifier};
 ///
 /// fn app(verifier: SessionVerifier) -> Result<Router, tower_session_token::ConfigError> {
@@ -22,6 +22,7 @@ use crate::{error::ConfigError, uri};
 ///         .scope("orders.read");
 ///     let (path, document) = (resource.path().to_owned(), resource.service());
 ///     Ok(Router::new()
+///         .route("/orders", get(async || "orders"))
 ///         .layer(SessionLayer::new(verifier).protected_resource(&resource))
 ///         .route_service(&path, document))
 /// }
@@ -46,7 +47,7 @@ impl ProtectedResource {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if it is not an absolute `https` URL without user information and fragment.
+    /// [`ConfigError`] if it is not an absolute `https` URL without user information or a fragment.
     /// `http` is allowed for a loopback host.
     pub fn new(resource: impl Into<String>) -> Result<Self, ConfigError> {
         let resource = resource.into();

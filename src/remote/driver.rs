@@ -30,7 +30,8 @@ const MAX_WAITING: usize = 1024;
 /// The longest sleep, after which a clock that was set, or a suspended machine, is noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// A difference of the clocks that is a suspension, or a clock that was set, and not imprecision.
+/// The largest difference of the clocks that counts as imprecision: beyond it the machine was
+/// suspended, or a clock was set.
 const SUSPENSION: Duration = Duration::from_secs(10);
 
 pub(super) type OnEvent = Box<dyn Fn(&KeyEvent) + Send + Sync>;
@@ -82,7 +83,7 @@ impl Shared {
         f(&mut state, now)
     }
 
-    /// The end of the next read, if it is awaited before that.
+    /// A future that is ready after the first read that ends from now on, even if it is polled later.
     pub(super) fn read_done(&self) -> OwnedNotified {
         Arc::clone(&self.done).notified_owned()
     }

@@ -185,7 +185,8 @@ impl Fetcher {
         }
     }
 
-    /// Reads the set, after so many failures in a row, and its lifetime by the response.
+    /// Reads the set, and its lifetime by the response. `failures` is the number of failed reads in a
+    /// row before this one.
     pub(super) async fn read(
         &mut self,
         failures: u32,
@@ -205,8 +206,8 @@ impl Fetcher {
             Origin::Issuer { issuer, metadata } => (issuer, metadata),
         };
         if let Some((uri, asked_at)) = &mut self.by_metadata {
-            // After failures the set may have moved. Each second time it is asked for where it was,
-            // since the metadata may be what fails.
+            // After a failure the set may have moved, or the metadata may be what fails: the metadata
+            // are read again after every second failure, and the known address is used otherwise.
             let may_have_moved = failures > 0 && failures.is_multiple_of(2);
             if !may_have_moved && now.saturating_sub(*asked_at) < MAX_METADATA_AGE {
                 return Ok(uri.clone());

@@ -30,8 +30,8 @@ const COOLDOWN: Duration = Duration::from_secs(5);
 const COOLDOWN_FACTORS: [u32; 5] = [1, 1, 2, 4, 6];
 /// The time without a demand after which fruitless ones are forgotten.
 const DEMAND_MEMORY: Duration = Duration::from_secs(60);
-/// The time after a fruitless demand in which its keys are absent without another demand: all requests
-/// that waited for it are rejected.
+/// The time after a fruitless demand in which its keys count as absent: the requests that waited for it
+/// are rejected, and begin no other demand.
 const ABSENT_MEMORY: Duration = Duration::from_secs(1);
 /// The interval of the reads that invalid signatures cause.
 const NUDGE_INTERVAL: Duration = Duration::from_secs(60);

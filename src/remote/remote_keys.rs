@@ -17,12 +17,13 @@ use crate::{debug::partial_debug, jws::KeyStore};
 /// Verification then costs what it costs with keys that never change, and the provider is asked
 /// rarely:
 ///
-/// - **By schedule**, at 70 to 90 % of the lifetime of the set, so that a fleet spreads. The lifetime
-///   is the `max-age` of the response between 5 minutes and an hour, else 10 minutes.
-/// - **For a token with an unknown key**: at once, and 1 and 3 seconds later while the key is not
-///   there. All requests share these reads. Two such demands may follow each other, and then one
-///   each 5 seconds, or 30 under a flood of invented keys. A token that would be rejected whatever
-///   its key (by type, issuer, audience, time) causes no read.
+/// - **By schedule**, at a random 70 to 90 % of the lifetime of the set, so that the processes of a
+///   fleet do not read at once. The lifetime is the `max-age` of the response, raised or lowered to
+///   between 5 minutes and an hour; without one it is 10 minutes.
+/// - **On demand**, for a token with an unknown key: at once, and 1 and 3 seconds later while the key
+///   is not there. All requests share these reads. Two demands may follow each other at once, and
+///   after them one every 5 seconds, or every 30 under a flood of invented keys. A
+///   token that would be rejected whatever its key (by type, issuer, audience, time) causes no read.
 ///
 /// With [`SessionLayer::wait_for_keys`](crate::SessionLayer::wait_for_keys) a request with an unknown
 /// key waits for the read, so that a provider that signs with a new key at once costs no client its
@@ -122,7 +123,7 @@ impl RemoteKeys {
         self.shared.with(|state, now| state.state(now))
     }
 
-    /// The state of the keys, and what the reads came to: for a status page or metrics.
+    /// The state of the keys and the results of the reads, for a status page or metrics.
     #[must_use]
     pub fn status(&self) -> RemoteKeysStatus {
         let set = self.store.current();
@@ -202,8 +203,9 @@ impl RemoteKeys {
         }
     }
 
-    /// The keys in force with their age, for [`RemoteKeysBuilder::seed`](crate::RemoteKeysBuilder::seed) after a restart; `None` if
-    /// there are none.
+    /// The keys in force with their age, for
+    /// [`RemoteKeysBuilder::seed`](crate::RemoteKeysBuilder::seed) after a restart; `None` if there are
+    /// none.
     #[must_use]
     pub fn snapshot(&self) -> Option<KeySnapshot> {
         let age = self.shared.with(|state, now| state.machine.age(now))?;

@@ -217,7 +217,8 @@ impl RemoteKeysBuilder {
         self
     }
 
-    /// Calls `on_event` after each read, for logs and metrics. It should return quickly.
+    /// Calls `on_event` after each read and when the keys expire, for logs and metrics. It should
+    /// return quickly, and must not panic: that ends the task, and no key is trusted then.
     pub fn on_event(mut self, on_event: impl Fn(&KeyEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(on_event);
         self

@@ -23,7 +23,7 @@ pub enum RemoteKeysState {
     Stopped,
 }
 
-/// The state of [`RemoteKeys`](crate::RemoteKeys) and what its reads came to; from
+/// The state of [`RemoteKeys`](crate::RemoteKeys) and the results of its reads; from
 /// [`RemoteKeys::status`](crate::RemoteKeys::status).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -80,7 +80,8 @@ pub enum FetchErrorKind {
     /// The provider's certificate is not trusted, or TLS failed otherwise. Only the client of the
     /// feature `https` reports it; others count as [`Client`](Self::Client).
     Tls,
-    /// The response took longer than [`fetch_timeout`](crate::RemoteKeysBuilder::fetch_timeout).
+    /// The read, metadata and set together, took longer than
+    /// [`fetch_timeout`](crate::RemoteKeysBuilder::fetch_timeout).
     Timeout,
     /// The response has another status than 200. Redirects are not followed.
     Status(StatusCode),
@@ -91,7 +92,7 @@ pub enum FetchErrorKind {
     /// The metadata are those of another issuer: theirs has to be the configured one byte by byte
     /// (RFC 8414 §3.3).
     IssuerMismatch,
-    /// The metadata name a `jwks_uri` without TLS.
+    /// The metadata name a `jwks_uri` that is not an absolute `https` address.
     InsecureUri,
     /// The set is not a JWK Set (RFC 7517 §5), or none of its keys is usable.
     NoUsableKey,

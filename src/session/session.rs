@@ -62,12 +62,12 @@ pub(crate) struct SessionInner {
 pub(crate) struct VerifiedBy {
     /// The position of the issuer in its verifier.
     pub(crate) issuer: usize,
-    /// That of the issuer's key set.
+    /// The generation of the issuer's key set.
     pub(crate) generation: u64,
 }
 
 impl SessionInner {
-    /// A session that is never valid by a verifier, in the default context.
+    /// A session that no verifier has made, in the default context.
     #[inline]
     pub(crate) fn new(token: SessionToken, clock: Clock) -> Self {
         Self {
@@ -384,7 +384,7 @@ impl Session {
     }
 
     /// Whether something else opened the session: a background task, another application, an
-    /// integration with an authorisation of its own.
+    /// integration with an authorization of its own.
     #[must_use]
     pub fn is_not_web_or_desktop_client(&self) -> bool {
         self.client_kind().is_not_web_or_desktop()

@@ -19,8 +19,8 @@ use crate::{
 const HOUR: i64 = 3600;
 
 impl TestIssuer {
-    /// Begins a token for `user`: a new session of the application `test-app`, issued now for an
-    /// hour.
+    /// Begins a token for `user`: a new session of the application `test-app`, issued now and
+    /// valid for an hour.
     ///
     /// # Panics
     ///

@@ -15,7 +15,7 @@ use crate::error::ParseError;
 ///
 /// # Examples
 ///
-/// Access tokens of Keycloak, whose roles are nested, and whose ID tokens have another `typ`:
+/// Access tokens of Keycloak: their roles are nested, and their claim `typ` tells them from ID tokens:
 ///
 /// ```
 /// use tower_session_token::{ClaimNames, SessionVerifier, TokenType, VerifyingKey};
@@ -91,7 +91,7 @@ impl FromStr for ClaimPath {
 }
 
 impl ClaimNames {
-    /// Creates names of no claims: all have their standard ones.
+    /// Creates an empty set of names: every claim has its standard one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -117,14 +117,15 @@ impl ClaimNames {
     }
 
     /// A claim of scope, instead of `scope`: a string of space-separated scope tokens, or an array of
-    /// them. Of several calls, all claims count.
+    /// them. With several calls, all of the claims count.
     #[must_use]
     pub fn scope(self, path: impl Into<ClaimPath>) -> Self {
         self.name_claim(Claim::scope, path)
     }
 
     /// A claim of roles, instead of `roles`: an array of strings, or a string of roles separated by
-    /// spaces. Of several calls, all claims count; at most 64 roles of at most 256 bytes.
+    /// spaces. With several calls, all of the claims count: at most 64 roles in all, each of at most
+    /// 256 bytes.
     #[must_use]
     pub fn roles(self, path: impl Into<ClaimPath>) -> Self {
         self.name_claim(Claim::roles, path)
@@ -149,15 +150,16 @@ impl ClaimNames {
     }
 
     /// Requires a claim to be this string: `token_use` of Cognito to be `access`, so that its ID tokens
-    /// are rejected. Of several calls, all have to hold. Else the token is rejected with
-    /// [`ClaimInvalid`](crate::SessionErrorKind::ClaimInvalid).
+    /// are rejected. With several calls, each claim has to be its string. A token in which one
+    /// differs or is absent is rejected with [`ClaimInvalid`](crate::SessionErrorKind::ClaimInvalid).
     #[must_use]
     pub fn require(mut self, path: impl Into<ClaimPath>, value: impl Into<String>) -> Self {
         self.required.push((path.into(), value.into()));
         self
     }
 
-    /// The role whose holders are [administrators](crate::AccessLevel::Administrator).
+    /// The role whose holders are [administrators](crate::AccessLevel::Administrator). A second call
+    /// replaces the first.
     #[must_use]
     pub fn administrator_role(mut self, role: impl Into<String>) -> Self {
         self.administrator_role = Some(role.into());

@@ -126,7 +126,7 @@ struct Form<'l> {
     limits: &'l Limits,
     levels: usize,
     is_ours: bool,
-    /// Whether the claim has a name of [`ClaimNames`].
+    /// Whether the claim is renamed by [`ClaimNames`].
     is_named: bool,
 }
 
@@ -162,7 +162,7 @@ impl<'a> Value<'_, 'a> {
         Some(names)
     }
 
-    /// Reads the claims of other names, and checks those that have to have a value.
+    /// Reads the claims that `names` renames, and checks those that it requires.
     #[cold]
     fn read_named(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
         const REQUIRED: SessionError =
@@ -235,7 +235,7 @@ impl<'a> Value<'_, 'a> {
         self.reader.date(self.cursor, wrong).map(Some)
     }
 
-    /// A display claim: another issuer's token may have it in the wrong type.
+    /// The treatment of a display claim of the wrong type, which another issuer's token may have.
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
         if self.form.is_ours {
             return WrongType::Reject(wrong);
@@ -313,7 +313,7 @@ impl<'a> Value<'_, 'a> {
         Some(Some(Strings::Many(split)))
     }
 
-    /// An array of strings, or in a claim of another name a string of roles separated by spaces.
+    /// An array of strings, or in a renamed claim a string of roles separated by spaces.
     fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
         if self.form.is_named && self.cursor.is_string() {
             let max = MAX_ROLES.saturating_mul(ROLE_BYTES);

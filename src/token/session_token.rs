@@ -76,7 +76,7 @@ impl SessionToken {
         }
     }
 
-    /// The identity of a session without a token, and no claims.
+    /// The token of a session that has none: its identity, without claims.
     pub(crate) fn none(members: Members) -> Self {
         Self {
             members: members.into(),
@@ -239,8 +239,8 @@ impl SessionToken {
         claims.iat.min(authenticated_at.or(claims.iat))
     }
 
-    /// When an actor's session began, as far as that is known; not by another issuer's word, as
-    /// above.
+    /// The instant at which an actor's session began, if it is known: in another issuer's token,
+    /// `auth_time` says nothing of it (see [`began_at`](Self::began_at)).
     pub(crate) fn actor_began_at(&self, actor: &Actor) -> Option<NumericDate> {
         actor.authenticated_at.filter(|_| self.token_type.is_ours())
     }

@@ -41,7 +41,7 @@ pub struct SessionVerifier {
 }
 
 struct VerifierInner {
-    /// At least one. Several have different issuers.
+    /// At least one, each with another `iss`.
     issuers: Vec<Arc<TrustedIssuer>>,
     cache_bytes: usize,
     /// `None`: it is turned off.
@@ -93,11 +93,11 @@ impl SessionVerifier {
 
     /// Creates a verifier that trusts the issuers of all these verifiers.
     ///
-    /// The claim `iss` of a token, which is not verified then, chooses the issuer by exact comparison
-    /// and decides nothing else: the keys, types, audiences, leeway, claim names and revocation check
-    /// of that issuer alone apply, and `iss` is compared again after the signature. A token of
-    /// another issuer is rejected before any key is looked at. Keys of two issuers may have the same
-    /// ID, and new keys of one leave the cached sessions of the others.
+    /// The claim `iss` of a token chooses the verifier by exact comparison, before the signature is
+    /// verified, and decides nothing else. The keys, types, audiences, leeway, claim names and
+    /// revocation check of that verifier alone apply, and `iss` is compared again after the signature.
+    /// A token of any other issuer is rejected before a key is looked up. Keys of two issuers may have
+    /// the same ID. New keys of one issuer do not remove cached sessions of the others.
     ///
     /// A user is the pair of issuer and user ID. The clock is that of the first verifier, and the
     /// cache has the most bytes that one of them has.
@@ -169,8 +169,9 @@ impl SessionVerifier {
     ///
     /// The steps are, and the first that fails decides the error: size and form, JOSE header, key
     /// and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`, `aud`, `server`,
-    /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is read before the
-    /// signature is verified.
+    /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is trusted before
+    /// the signature is verified. A verifier [of several issuers](Self::of_issuers) reads `iss` before
+    /// the JOSE header, to choose the keys.
     ///
     /// The session of a token that this thread has verified twice comes from a
     /// [cache](crate::SessionVerifierBuilder::cache_bytes) while the entry is there, the key set is the
@@ -201,7 +202,7 @@ impl SessionVerifier {
         Ok(session)
     }
 
-    /// The position of the issuer that the token names; the only one need not be named.
+    /// The position of the issuer that the token names. With one issuer, the token is not read.
     fn choose(&self, token: &[u8]) -> Result<usize, SessionError> {
         let issuers = &self.inner.issuers;
         if issuers.len() == 1 {
@@ -301,7 +302,8 @@ impl Rules {
         session.valid_until = session.validity.until;
         self.check_origin(&session.token)?;
         session.context = self.clients.resolve_token(&hints, || now.to_date_time());
-        // The session is another one from the next change of the offset on, and was before the last.
+        // A change of the zone's offset makes another session of the token: this one is valid from now
+        // until the next change.
         if let Some(zone) = self.clients.zone_of_offset(&hints) {
             session.validity.from = session.validity.from.max(now);
             if let Some(change) = zone.next_change(now) {
@@ -326,7 +328,8 @@ impl Rules {
         }
         let latest = now.saturating_add(leeway);
         for (starts_at, name) in [(claims.nbf, "nbf"), (claims.iat, "iat")] {
-            // A token of this very millisecond is early for the last tick of the clock only.
+            // The coarse clock may be some milliseconds behind a token issued just now: the exact time
+            // decides.
             if let Some(starts_at) = starts_at
                 && latest < starts_at
                 && self.clock.exactly_now().saturating_add(leeway) < starts_at
@@ -337,7 +340,7 @@ impl Rules {
         let max_lifetime = self
             .max_lifetime
             .or_else(|| token_type.default_max_lifetime());
-        // A token that does not say when it was issued was issued by now at the latest.
+        // Without `iat`, the token counts as issued at the latest instant that the leeway allows.
         let lifetime = expires_at.saturating_since(claims.iat.unwrap_or(latest));
         if max_lifetime.is_some_and(|max| lifetime > max) {
             return Err(SessionError::unacceptable("its lifetime is too long"));

@@ -119,7 +119,8 @@ impl SessionVerifierBuilder {
 
     /// Accepts tokens of this issuer alone: the claim `iss` (RFC 7519 §4.1.1), compared exactly.
     ///
-    /// A verifier trusts one issuer: a second call makes [`build`](Self::build) fail.
+    /// A second call makes [`build`](Self::build) fail: for several issuers, build a verifier for each
+    /// and combine them by [`SessionVerifier::of_issuers`].
     ///
     /// # Examples
     ///
@@ -146,7 +147,7 @@ impl SessionVerifierBuilder {
     /// # Security
     ///
     /// Any holder of a key can then issue tokens under any issuer's name. Where the keys belong to
-    /// one issuer alone, this gives up a second line of defence against a leaked key.
+    /// one issuer alone, this gives up a second line of defense against a leaked key.
     pub fn any_issuer(mut self) -> Self {
         self.rules.form.any_issuer = true;
         self

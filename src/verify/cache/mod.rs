@@ -32,8 +32,8 @@ thread_local! {
 pub struct CacheStats {
     /// Lookups that found a session.
     pub hits: u64,
-    /// Lookups that missed and whose token was then verified and accepted. Threads without a table
-    /// do not count.
+    /// Lookups that missed and whose token was then verified and accepted. Those of threads without a
+    /// table are not counted.
     pub misses: u64,
     /// Sessions that were removed to make room for others.
     pub evictions: u64,
@@ -59,7 +59,8 @@ struct CacheInner {
 }
 
 impl TokenCache {
-    /// A cache of `max_bytes` for the sessions of this many issuers, for as many threads as the machine runs at once.
+    /// A cache of `max_bytes` for the sessions of this many issuers, divided among as many threads as
+    /// the machine runs at once.
     pub(super) fn new(max_bytes: usize, issuers: usize) -> Self {
         let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let inner = CacheInner {

@@ -53,7 +53,7 @@ pub(super) struct Seat {
 pub(super) struct Table {
     seat: Arc<Seat>,
     quota: usize,
-    /// For each issuer that of the key set that verified its entries.
+    /// For each issuer, the generation of the key set that verified its entries.
     generations: Box<[u64]>,
     /// The admission filter, a Bloom filter of the tokens seen once: two bits for each.
     seen: Box<[u64]>,
@@ -62,7 +62,7 @@ pub(super) struct Table {
     sets: Vec<Set>,
     /// The slot that the CLOCK hand passed last.
     hand: usize,
-    /// Insertions since the table is full.
+    /// Insertions that found the quota used up.
     full_insertions: usize,
 }
 
