@@ -1,6 +1,6 @@
 //! The connection that reads.
 
-use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
+use std::{convert::Infallible, mem, sync::atomic::Ordering, time::Duration};
 
 use tokio::{task, time};
 use tower_session_token::RevocationFeed;
@@ -39,13 +39,20 @@ async fn follow(
     }
     // What was acknowledged before is in the first complete read, or was lost.
     shared.forget_written();
-    let (mut cursors, mut repair) = (Cursors::default(), Repair::start());
+    // An empty process has nothing to put back.
+    let is_new = shared.mirror.list().is_empty();
+    let mut repair = if is_new {
+        Repair::Done
+    } else {
+        Repair::start()
+    };
+    let (mut cursors, mut is_first) = (Cursors::default(), true);
     loop {
         let (asked, written) = (feed.asking(), shared.written());
-        let reading = shared
-            .streams
-            .read(&mut connection, &cursors, repair.wait());
-        let page = reading.await?;
+        // So that an empty engine has been read at once; zero would be for ever.
+        let at_once = mem::take(&mut is_first).then_some(Duration::from_millis(1));
+        let wait = at_once.unwrap_or_else(|| repair.wait());
+        let page = shared.streams.read(&mut connection, &cursors, wait).await?;
         if !page.is_primary {
             return Err(Problem::NotPrimary);
         }

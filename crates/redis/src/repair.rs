@@ -39,8 +39,6 @@ impl Repair {
     /// How long the next read may wait for new entries.
     pub(crate) fn wait(&self) -> Duration {
         match self {
-            // So that an empty engine has been read at once; zero would be for ever.
-            Self::Reading(_) => Duration::from_millis(1),
             Self::PuttingBack(..) => BATCH_EVERY,
             _ => Duration::from_secs(1),
         }

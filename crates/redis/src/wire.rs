@@ -3,15 +3,18 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, aio::MultiplexedConnection, cmd, pipe};
+use redis::{
+    Cmd, FromRedisValue, Pipeline, RedisResult, Value, aio::MultiplexedConnection, cmd, pipe,
+};
 use tower_session_token::Revocation;
 
 /// The streams of a fleet: name, and how far ahead the `until` of their revocations is at most.
 const STREAMS: [(&str, u64); 3] = [("1h", 3600), ("1d", 86_400), ("8d", 8 * 86_400)];
 /// An entry is kept for so much longer: lists add five minutes, and clocks may differ by as much.
 const MARGIN: Duration = Duration::from_secs(600);
-/// The most entries that one read returns of a stream.
-const PAGE: usize = 1000;
+/// The most entries that one read returns of a stream, so that decoding them holds a thread for less than
+/// a millisecond.
+const PAGE: usize = 250;
 /// The field of an entry, and the version of its value.
 const FIELD: &str = "r";
 const MAX_TEXT: usize = 4096;
@@ -70,9 +73,6 @@ pub(crate) struct Page {
     pub(crate) replicas: usize,
 }
 
-type Reply = Option<Vec<(String, Vec<(String, Vec<Vec<u8>>)>)>>;
-type Entries = Vec<(String, Vec<Vec<u8>>)>;
-
 impl Streams {
     pub(crate) fn new(fleet: &str) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl Streams {
         if replicas > 0 {
             pipe.cmd("WAIT").arg(replicas).arg(1000);
         }
-        let mut replies: Vec<redis::Value> = query(connection, &pipe).await?;
+        let mut replies: Vec<Value> = query(connection, &pipe).await?;
         let confirmed = match replies.pop_if(|_| replicas > 0) {
             Some(reply) => usize::from_redis_value(reply)?,
             None => 0,
@@ -163,7 +163,7 @@ impl Streams {
             pipe.cmd("XRANGE").arg(key).arg(id).arg(id);
         }
         pipe.cmd("INFO").arg("replication");
-        let (reply, a, b, c, info): (Reply, Entries, Entries, Entries, String) =
+        let (reply, a, b, c, info): (Value, Value, Value, Value, String) =
             query(connection, &pipe).await?;
         let mut page = Page {
             revocations: Vec::new(),
@@ -175,21 +175,25 @@ impl Streams {
             replicas: info.lines().filter(|line| is_replica(line)).count(),
         };
         for (stream, entry) in [a, b, c].iter().enumerate() {
-            if entry.is_empty() && cursors.0[stream] != Id::default() {
+            if items(entry).is_empty() && cursors.0[stream] != Id::default() {
                 page.has_lost |= !is_trimmed(cursors.0[stream], STREAMS[stream].1);
                 page.cursors.0[stream] = Id::default();
             }
         }
-        for (key, entries) in reply.unwrap_or_default() {
-            let Some(stream) = self.keys.iter().position(|own| *own == key) else {
+        for (key, entries) in pairs(&reply) {
+            let Some(stream) = self.keys.iter().position(|own| text(key) == Some(own)) else {
                 continue;
             };
+            let entries = items(entries);
             page.is_full |= entries.len() >= PAGE;
-            for (id, fields) in entries {
-                if let Some(id) = Id::parse(&id) {
+            for entry in entries {
+                let [id, fields] = items(entry) else {
+                    continue;
+                };
+                if let Some(id) = text(id).and_then(Id::parse) {
                     page.cursors.0[stream] = id;
                 }
-                match parse(&fields) {
+                match parse(fields) {
                     Some(revocation) => page.revocations.push(revocation),
                     None => page.unreadable += 1,
                 }
@@ -225,14 +229,41 @@ async fn query_one<T: FromRedisValue>(
     command.query_async(connection).await
 }
 
-fn parse(fields: &[Vec<u8>]) -> Option<Revocation> {
-    let mut pairs = fields.chunks_exact(2);
+/// The elements of an array, and of nothing none.
+fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(items) => items,
+        _ => &[],
+    }
+}
+
+/// The pairs of an array of arrays, or of a map (RESP3).
+fn pairs(value: &Value) -> Vec<(&Value, &Value)> {
+    match value {
+        Value::Map(pairs) => pairs.iter().map(|(key, value)| (key, value)).collect(),
+        _ => {
+            let pairs = items(value).iter().map(items);
+            pairs
+                .filter_map(|pair| pair.first().zip(pair.get(1)))
+                .collect()
+        }
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => str::from_utf8(bytes).ok(),
+        _ => None,
+    }
+}
+
+fn parse(fields: &Value) -> Option<Revocation> {
+    let mut pairs = items(fields).chunks_exact(2);
     let value = pairs.find_map(|pair| match pair {
-        [field, value] if field == FIELD.as_bytes() => Some(value),
+        [field, value] if text(field) == Some(FIELD) => text(value),
         _ => None,
     })?;
-    let text = std::str::from_utf8(value).ok()?;
-    (text.len() <= MAX_TEXT).then(|| text.parse().ok())?
+    (value.len() <= MAX_TEXT).then(|| value.parse().ok())?
 }
 
 /// Whether a line is such as `slave0:ip=10.0.0.2,port=6379,state=online,offset=14,lag=0`, which Valkey

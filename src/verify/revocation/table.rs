@@ -1,13 +1,15 @@
 //! A concurrent map whose entries expire.
 
 use std::{
-    collections::{HashMap, hash_map::RandomState},
+    collections::HashMap,
     hash::{BuildHasher, Hash},
     sync::{
         PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+use foldhash::quality::RandomState;
 
 use crate::time::{MAX_LEEWAY, NumericDate};
 
@@ -20,7 +22,7 @@ pub(super) struct Table<K, V> {
 }
 
 struct Shard<K, V> {
-    entries: HashMap<K, Entry<V>>,
+    entries: HashMap<K, Entry<V>, RandomState>,
     /// The length at which expired entries are swept.
     sweep_at: usize,
 }
@@ -34,10 +36,10 @@ impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
             len: AtomicUsize::new(0),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             shards: std::array::from_fn(|_| {
                 RwLock::new(Shard {
-                    entries: HashMap::new(),
+                    entries: HashMap::default(),
                     sweep_at: 64,
                 })
             }),
