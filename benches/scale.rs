@@ -9,8 +9,10 @@
 //! `cargo test -p benches --bench scale`, everything is small: it only shows that the benchmark runs.
 
 use std::{
+    cell::RefCell,
     fs,
     hint::black_box,
+    rc::Rc,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -37,6 +39,8 @@ use support::{
 };
 
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
+/// Tokens that have been received: as many as a case is given at once.
+const RECEIVED: usize = 64;
 
 struct Scale {
     rounds: u64,
@@ -181,13 +185,22 @@ fn live_sessions(scale: &Scale) {
                 assert!(verifier.verify(token.as_bytes()).is_ok());
             }
             let (tokens, of_case, mut at) = (Arc::clone(&tokens), verifier.clone(), 1_u64);
-            let any = move || {
+            let mut any = move || {
                 // A linear congruential generator (Knuth's).
                 at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 usize::try_from(at >> 33).unwrap_or_default() % sessions
             };
-            let mut point = case(&format!("{sessions}, {series}"), any, move |any| {
-                of_case.verify(tokens[any].as_bytes())
+            // A server has just read the token from its socket, so that its bytes are near.
+            let received = [const { RefCell::new(String::new()) }; RECEIVED];
+            let received = Rc::new(received);
+            let (sent, mut slot) = (Rc::clone(&received), 0);
+            let receive = move || {
+                slot = (slot + 1) % RECEIVED;
+                sent[slot].borrow_mut().clone_from(&tokens[any()]);
+                slot
+            };
+            let mut point = case(&format!("{sessions}, {series}"), receive, move |slot| {
+                of_case.verify(received[slot].borrow().as_bytes())
             });
             // One after the other: if they took turns, each would find the processor's caches
             // full of the others' tokens.

@@ -32,6 +32,7 @@ ALLOWED = {
     "serde_core": "claims of the application's own types",
     "bytes": "the bodies that `ProblemDetails` can make: as in http-body",
     "axum_core": "extractors, behind the feature axum",
+    "http_body": "bodies of fetched keys (feature remote_keys) and of logout requests",
     "jsonwebtoken": "conversions of keys, behind the feature jsonwebtoken",
     "pin_project_lite": "in implementations that its macro writes, which nobody names",
 }

@@ -331,6 +331,8 @@ session_error_kinds! {
         Misconfigured "misconfigured" "the service is misconfigured";
     }
     SERVICE_UNAVAILABLE 14 {
+        /// The key that the token names cannot be fetched from the issuer at present.
+        KeysUnavailable "keys_unavailable" "the keys of the issuer are not available";
         /// The revocation check failed, and the layer fails closed.
         RevocationUnavailable
             "revocation_unavailable" "whether the session is revoked cannot be determined";

@@ -2,7 +2,10 @@
 //!
 //! A session says who the user is, which client they use, and the culture, offset from UTC and time
 //! zone by which they read dates and numbers. The README has a quick start and recipes: sign-in by
-//! a cookie, optional pages, roles, tests, nested sessions, and the way from `jsonwebtoken`.
+//! a cookie, optional pages, roles, tests, nested sessions, and the way from `jsonwebtoken`. For tokens
+//! of identity providers, see [`ClaimNames`] and `RemoteKeys`; for several issuers,
+//! [`SessionVerifier::of_issuers`]; to publish keys and metadata of a service, [`DocumentService`] and
+//! [`ProtectedResource`].
 //!
 //! # Examples
 //!
@@ -82,6 +85,7 @@
 //! | 401 | the session is revoked | [`SessionRevoked`](SessionErrorKind::SessionRevoked) |
 //! | 403 | the session is valid and not enough | [`ClientKindForbidden`](SessionErrorKind::ClientKindForbidden), [`AccessLevelInsufficient`](SessionErrorKind::AccessLevelInsufficient), [`ScopeInsufficient`](SessionErrorKind::ScopeInsufficient), [`Forbidden`](SessionErrorKind::Forbidden) |
 //! | 500 | no layer ran in front of a guard or extractor, or two did | [`Misconfigured`](SessionErrorKind::Misconfigured) |
+//! | 503 | the key of the token cannot be fetched at present | [`KeysUnavailable`](SessionErrorKind::KeysUnavailable) |
 //! | 503 | the revocation status is unknown | [`RevocationUnavailable`](SessionErrorKind::RevocationUnavailable) |
 //!
 //! # Known attacks, and why they fail
@@ -131,6 +135,8 @@
 //! | `cldr` | | the nearest supported culture by likely subtags and deprecated codes (Unicode CLDR, by `icu_locale`): 18 crates |
 //! | `axum` | | [`Session`], `Option<Session>` and [`ClientContext`] as extractors, [`SessionError`] as a response |
 //! | `jsonwebtoken` | | [`VerifyingKey`], [`SigningKey`] and [`KeySet`] from those of the crate jsonwebtoken 12 |
+//! | `remote_keys` | | `RemoteKeys`: the keys of an issuer, fetched with a client of yours, and `SessionLayer::wait_for_keys` |
+//! | `https` | | a client for them, of hyper-util and rustls |
 //! | `testing` | | the module `testing`: tokens, layers and sessions for the tests of a service |
 //!
 //! One backend has to be on; with both, aws-lc-rs is used. The minimum supported Rust version is 1.89.
@@ -168,12 +174,16 @@ mod key;
 mod limits;
 mod logout;
 mod middleware;
+mod publish;
+#[cfg(feature = "remote_keys")]
+mod remote;
 mod serde_text;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
 mod token;
+mod uri;
 #[cfg(test)]
 mod vectors;
 mod verify;
@@ -192,8 +202,16 @@ pub use middleware::{
     RequireAccessLevel, RequireClientKind, RequireRole, RequireScope, RequireSession,
     ResponseFuture, SessionLayer, SessionService, TokenSource,
 };
+#[cfg(feature = "remote_keys")]
+pub use middleware::{WaitingFuture, WaitingLayer, WaitingService};
+pub use publish::{DocumentService, ProtectedResource};
+#[cfg(feature = "remote_keys")]
+pub use remote::{
+    FetchErrorKind, KeyEvent, KeySnapshot, RemoteKeys, RemoteKeysBuilder, RemoteKeysState,
+    RemoteKeysStatus,
+};
 pub use session::{NestedTokenBuilder, Session, SessionContext, SessionScope, SessionType};
-pub use token::{SessionIssuer, SessionToken, SessionTokenBuilder};
+pub use token::{ClaimNames, ClaimPath, SessionIssuer, SessionToken, SessionTokenBuilder};
 pub use verify::{
     Asked, CacheStats, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed,
     RevocationList, RevocationStatus, SessionVerifier, SessionVerifierBuilder,

@@ -422,3 +422,64 @@ fn memory_does_not_grow_with_requests() {
     assert!(left.bytes_current < 32_000, "{left:?}");
     assert!(verifier.cache_stats().evictions > 0);
 }
+
+#[cfg(feature = "remote_keys")]
+#[test]
+fn keys_that_are_fetched_cost_no_allocation_more() {
+    use http_body_util::Full;
+    use tower_session_token::{Algorithm, RemoteKeys};
+
+    let key = SigningKey::generate(Algorithm::ES256).unwrap().with_id("a");
+    let set = KeySet::new([key.verifying_key()]).unwrap();
+    let jwks = set.to_jwks();
+    let client = service_fn(move |_: Request<String>| {
+        ready(Ok::<_, Infallible>(Response::new(Full::new(
+            bytes::Bytes::from(jwks.clone()),
+        ))))
+    });
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().build().unwrap();
+    let keys = RemoteKeys::at("https://id.example.com/jwks").client(client);
+    let keys = runtime.block_on(keys.load()).unwrap();
+    let token = TestIssuer::with_key(key).token(User::new("ann")).issue();
+    for cache_bytes in [0, bytes_per_thread(1 << 20)] {
+        let count = |store: KeyStore, waits: bool| {
+            let verifier = SessionVerifier::builder()
+                .keys(store)
+                .any_issuer()
+                .any_audience()
+                .cache_bytes(cache_bytes)
+                .build()
+                .unwrap();
+            let inner = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
+            let layer = SessionLayer::new(verifier);
+            let request = || {
+                let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+                request.body(()).unwrap()
+            };
+            let requests = Mutex::new(vec![request(), request(), request()]);
+            let next = || requests.lock().unwrap().pop().unwrap();
+            let mut cx = Context::from_waker(Waker::noop());
+            if waits {
+                let mut service = layer.wait_for_keys().layer(inner);
+                allocations_at_the_third_time(|| {
+                    let response = pin!(service.call(next())).poll(&mut cx);
+                    assert!(
+                        matches!(response, Poll::Ready(Ok(response)) if response.status() == 200)
+                    );
+                })
+            } else {
+                let mut service = layer.layer(inner);
+                allocations_at_the_third_time(|| {
+                    let response = pin!(service.call(next())).poll(&mut cx);
+                    assert!(
+                        matches!(response, Poll::Ready(Ok(response)) if response.status() == 200)
+                    );
+                })
+            }
+        };
+        let fixed = count(KeyStore::new(set.clone()), false);
+        assert_eq!(count(KeyStore::from(&keys), false), fixed, "{cache_bytes}");
+        assert_eq!(count(KeyStore::from(&keys), true), fixed, "{cache_bytes}");
+    }
+}

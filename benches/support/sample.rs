@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::Path,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -55,6 +56,7 @@ pub(crate) fn case<'a, I: 'a, T>(
 impl Case<'_> {
     /// Calibrates the runs per turn.
     pub(crate) fn calibrate(&mut self) {
+        machine_load();
         self.per_turn = 1;
         while (self.run)(self.per_turn) < TURN {
             self.per_turn *= 2;
@@ -86,7 +88,35 @@ pub(crate) fn turns(cases: &mut [Case<'_>], round: u64) -> Vec<Duration> {
     took
 }
 
-/// Prints the medians, and saves them.
+/// The load of the machine since the last call: the load average of the last minute, and the share of
+/// all CPUs that other work took, which is the noise of the ratios. Zeros where they are unknown.
+fn machine_load() -> (f64, f64) {
+    static BEFORE: Mutex<[f64; 3]> = Mutex::new([0.0; 3]);
+
+    let numbers = |file: &str| -> Vec<f64> {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let line = text.lines().next().unwrap_or_default();
+        // The name of a process, which may contain spaces, ends with a parenthesis.
+        let line = line.rsplit(')').next().unwrap_or_default();
+        let words = line.split_whitespace();
+        words.filter_map(|word| word.parse().ok()).collect()
+    };
+    let average = numbers("/proc/loadavg").first().copied();
+    // user nice system idle iowait irq softirq steal; and utime and stime of this process. The word
+    // before them, its state, is no number.
+    let (all, own) = (numbers("/proc/stat"), numbers("/proc/self/stat"));
+    let idle: f64 = all.iter().skip(3).take(2).sum();
+    let total: f64 = all.iter().take(8).sum();
+    let own: f64 = own.iter().skip(10).take(2).sum();
+    let now = [total, idle, own];
+    let mut before = BEFORE.lock().expect("no thread panicked");
+    let [total, idle, own] = std::array::from_fn(|at| now[at] - before[at]);
+    *before = now;
+    let others = (total - idle - own) / total.max(1.0);
+    (average.unwrap_or_default(), others.max(0.0))
+}
+
+/// Prints the medians, and saves them, beside the load of the machine.
 pub(crate) fn report(
     title: &str,
     cases: &[Case<'_>],
@@ -104,7 +134,12 @@ pub(crate) fn report(
     };
     let unit = cases[0].median();
     let mut rows = serde_json::Map::new();
-    println!("\n{title}: median of {} turns", cases[0].samples.len());
+    let (average, others) = machine_load();
+    println!(
+        "\n{title}: median of {} turns; load average {average}, other work {:.0} % of the CPUs",
+        cases[0].samples.len(),
+        others * 100.0,
+    );
     for case in cases {
         let gross = case.median();
         let net = gross - less_of(&case.name).and_then(median).unwrap_or(0.0);
@@ -120,6 +155,8 @@ pub(crate) fn report(
         );
     }
     write_results(title, &rows.into());
+    let load = serde_json::json!({ "load_average": average, "others": others });
+    write_results(&format!("machine/{title}"), &load);
 }
 
 /// Saves results for `scripts/bench`.

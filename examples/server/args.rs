@@ -1,20 +1,24 @@
 //! The command line, and the verifier that it describes.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, mem, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tower_session_token::{
-    Algorithm, ConfigError, Culture, KeySet, KeyStore, Limits, Revocation, RevocationList,
-    SessionId, SessionIssuer, SessionVerifier, SigningKey, TokenSource, TokenType,
+    Algorithm, ClaimNames, ClaimPath, ConfigError, Culture, KeySet, KeyStore, Limits,
+    ProtectedResource, Revocation, RevocationList, SessionId, SessionIssuer, SessionVerifier,
+    SigningKey, TokenSource, TokenType,
 };
 
-use crate::{Clock, Failure};
+use crate::{
+    Clock, Failure,
+    remote::{Providers, Remote},
+};
 
 pub(crate) const HELP: &str = "\
 A real HTTP server with the session layer in front.
 
   --listen ADDR             127.0.0.1:3000; port 0 picks one
-  --hs256-secret-file FILE  raw bytes; also signs   | exactly one of these,
+  --hs256-secret-file FILE  raw bytes; also signs   | exactly one of these or of a provider's,
   --jwks FILE               a JWK Set               | or none: a key for this run
   --revoked-sessions FILE   sids, one a line; SIGHUP reads it, and the JWK Set, again
   --jwks-algorithm ALG      for keys of the set that name none, by kty; may be repeated
@@ -36,6 +40,19 @@ A real HTTP server with the session layer in front.
   --header NAME             | further token sources
   --websocket-prefix PREFIX |
   --problem-details
+  --claim NAME=POINTER      the claim at this JSON Pointer instead of the standard one; may be repeated; NAME is
+                            user_id, application_id, audience, scope, roles, token_id, name or login
+  --require-claim POINTER=TEXT  the claim has to have this text; may be repeated
+  --resource URL            this server as a protected resource: its document is served, and challenges name it
+
+With --features https also, for keys of a provider:
+
+  --discover                keys of --issuer by its metadata, refreshed while the server runs
+  --jwks-uri URL            keys from there, without metadata
+  --also URL                one more issuer, discovered likewise; may be repeated; same audience, types and claims
+  --root-certificate FILE   PEM, trusted besides the system's; may be repeated
+  --allow-http              for providers without TLS that are not on loopback
+  --refresh-interval SECONDS  instead of what the responses say
 ";
 
 const DEMO_LIFETIME: Duration = Duration::from_secs(8 * 3600);
@@ -59,7 +76,7 @@ impl Jwks {
     }
 }
 
-/// A file with the ids of sessions, and the revocations that were read from it.
+/// A file with the IDs of revoked sessions, and the revocations that were read from it.
 pub(crate) struct Revoked {
     path: String,
     issuer: String,
@@ -113,6 +130,10 @@ pub(crate) struct Args {
     pub(crate) call_context: bool,
     pub(crate) sources: Vec<TokenSource>,
     pub(crate) problem_details: bool,
+    claim_names: ClaimNames,
+    /// A URL.
+    resource: Option<String>,
+    remote: Remote,
 }
 
 impl Args {
@@ -139,6 +160,7 @@ impl Args {
                     args.set_flag(&name);
                     Ok(())
                 }
+                "discover" | "allow-http" => args.remote.set_flag(&name),
                 _ => match words.value()?.into_string() {
                     Ok(value) => args.set(&name, value),
                     Err(_) => Err("not UTF-8".into()),
@@ -183,8 +205,33 @@ impl Args {
             "cookie" => self.sources.push(TokenSource::cookie(&value)?),
             "header" => self.sources.push(TokenSource::header(value.parse()?)),
             "websocket-prefix" => self.sources.push(TokenSource::websocket_protocol(&value)?),
-            _ => return Err("there is no such option; --help lists them".into()),
+            "claim" => self.set_claim(&value)?,
+            "require-claim" => {
+                let (path, text) = value.split_once('=').ok_or("is not POINTER=TEXT")?;
+                let path: ClaimPath = path.parse()?;
+                self.claim_names = mem::take(&mut self.claim_names).require(path, text);
+            }
+            "resource" => self.resource = Some(value),
+            _ => self.remote.set(name, value)?,
         }
+        Ok(())
+    }
+
+    fn set_claim(&mut self, value: &str) -> Result<(), Failure> {
+        let (name, path) = value.split_once('=').ok_or("is not NAME=POINTER")?;
+        let path: ClaimPath = path.parse()?;
+        let names = mem::take(&mut self.claim_names);
+        self.claim_names = match name {
+            "user_id" => names.user_id(path),
+            "application_id" => names.application_id(path),
+            "audience" => names.audience(path),
+            "scope" => names.scope(path),
+            "roles" => names.roles(path),
+            "token_id" => names.token_id(path),
+            "name" => names.name(path),
+            "login" => names.login(path),
+            _ => return Err(format!("{name:?} is not one of the names in --help").into()),
+        };
         Ok(())
     }
 
@@ -225,34 +272,80 @@ impl Args {
         Ok(Some(revoked))
     }
 
+    /// The keys that are read over HTTPS.
+    pub(crate) fn providers(&self) -> Result<Providers, Failure> {
+        if self.remote.has_place() && self.keys.is_some() {
+            return Err("--discover, --jwks-uri: the keys are given already".into());
+        }
+        let issuer = self.issuer.as_deref();
+        let started = self.remote.start(issuer, &self.jwks_algorithms);
+        started.map_err(about_option)
+    }
+
+    /// What the server is as a protected resource.
+    pub(crate) fn resource(&self) -> Result<Option<ProtectedResource>, Failure> {
+        let Some(url) = &self.resource else {
+            return Ok(None);
+        };
+        let mut resource = ProtectedResource::new(url).map_err(about_option)?;
+        for issuer in self.trusted_issuer()?.into_iter().chain(self.also()) {
+            resource = resource.authorization_server(issuer);
+        }
+        Ok(Some(resource))
+    }
+
+    /// A verifier of the tokens of each issuer, and what signs where there is a key for it.
     pub(crate) fn verifier(
         &self,
         clock: &Clock,
         jwks: Option<&Jwks>,
         revoked: Option<&Revoked>,
+        providers: &Providers,
     ) -> Result<(SessionVerifier, Option<SessionIssuer>), Failure> {
-        let mut builder = SessionVerifier::builder();
-        if let Some(revoked) = revoked {
-            builder = builder.revocation(revoked.list.clone());
-        }
-        let (builder, issuer) = match jwks {
-            Some(jwks) => (builder.keys(jwks.store.clone()), None),
+        let given = jwks.map(|jwks| jwks.store.clone());
+        let (keys, issuer) = match given.or_else(|| providers.own()) {
+            Some(keys) => (keys, None),
             None => {
                 let signing = self.signing_key()?;
-                let builder = builder.key(signing.verifying_key());
+                let keys = KeySet::new([signing.verifying_key()])?;
                 let issuer = SessionIssuer::new(signing)
                     .issuer(self.issuer())
                     .audience(self.audience())
                     .lifetime(DEMO_LIFETIME);
-                (builder, Some(issuer))
+                (keys.into(), Some(issuer))
             }
         };
+        let verifier_of = |issuer, keys| self.verifier_of(issuer, keys, clock, revoked);
+        let mut verifiers = vec![verifier_of(self.trusted_issuer()?, keys)?];
+        for (issuer, keys) in providers.also() {
+            verifiers.push(verifier_of(Some(issuer), keys)?);
+        }
+        let verifier = match <[_; 1]>::try_from(verifiers) {
+            Ok([verifier]) => verifier,
+            Err(verifiers) => SessionVerifier::of_issuers(verifiers).map_err(about_option)?,
+        };
+        Ok((verifier, issuer))
+    }
+
+    /// A verifier of the tokens of one issuer, or of any.
+    fn verifier_of(
+        &self,
+        issuer: Option<&str>,
+        keys: KeyStore,
+        clock: &Clock,
+        revoked: Option<&Revoked>,
+    ) -> Result<SessionVerifier, Failure> {
         let clock = Arc::clone(clock);
-        let mut builder = builder.clock(move || clock());
-        builder = match (self.any_issuer, &self.issuer) {
-            (true, None) => builder.any_issuer(),
-            (true, Some(_)) => return Err("--any-issuer: contradicts --issuer".into()),
-            (false, _) => builder.issuer(self.issuer()),
+        let mut builder = SessionVerifier::builder()
+            .keys(keys)
+            .clock(move || clock())
+            .claim_names(self.claim_names.clone());
+        if let Some(revoked) = revoked {
+            builder = builder.revocation(revoked.list.clone());
+        }
+        builder = match issuer {
+            None => builder.any_issuer(),
+            Some(issuer) => builder.issuer(issuer),
         };
         builder = match (self.any_audience, &self.audience) {
             (true, None) => builder.any_audience(),
@@ -283,14 +376,20 @@ impl Args {
         if let Some(culture) = &self.default_culture {
             builder = builder.default_culture(culture.clone());
         }
-        let verifier = builder.build().map_err(|error| {
-            let argument = match error.option() {
-                "limits" => "max-token-bytes".to_owned(),
-                option => option.replace('_', "-"),
-            };
-            about(&argument, &error.into())
-        })?;
-        Ok((verifier, issuer))
+        builder.build().map_err(about_option)
+    }
+
+    /// `None` for any.
+    fn trusted_issuer(&self) -> Result<Option<&str>, Failure> {
+        match (self.any_issuer, &self.issuer) {
+            (true, None) => Ok(None),
+            (true, Some(_)) => Err("--any-issuer: contradicts --issuer".into()),
+            (false, _) => Ok(Some(self.issuer())),
+        }
+    }
+
+    fn also(&self) -> impl Iterator<Item = &str> {
+        self.remote.also().iter().map(String::as_str)
     }
 
     fn issuer(&self) -> &str {
@@ -308,6 +407,23 @@ impl Args {
             _ => Ok(SigningKey::generate(Algorithm::HS256)?),
         }
     }
+}
+
+/// The same error, where it is of an option of the library with the name of its argument.
+fn about_option(error: impl Into<Failure>) -> Failure {
+    let error = error.into();
+    let Some(option) = error.downcast_ref().map(ConfigError::option) else {
+        return error;
+    };
+    let argument = match option {
+        "at" => "jwks-uri".to_owned(),
+        "limits" => "max-token-bytes".to_owned(),
+        "of_issuers" => "also".to_owned(),
+        "protected_resource" => "resource".to_owned(),
+        "root_certificate_pem" => "root-certificate".to_owned(),
+        option => option.replace('_', "-"),
+    };
+    about(&argument, &error).into()
 }
 
 /// What is wrong with an argument, which is named in place of the library's option.

@@ -15,6 +15,8 @@
 mod args;
 mod dates;
 mod describe;
+#[cfg_attr(not(feature = "https"), path = "no_remote.rs")]
+mod remote;
 
 use std::{error::Error, future::Future, process::ExitCode, sync::Arc};
 
@@ -38,6 +40,7 @@ use tower_session_token::{
 use args::{Args, HELP, Jwks, Revoked};
 use dates::long_text;
 use describe::{describe, instant};
+use remote::Providers;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -59,10 +62,15 @@ async fn run() -> Result<(), Failure> {
     };
     let now = args.now;
     let clock: Clock = Arc::new(move || now.unwrap_or_else(Utc::now));
+    let providers = args.providers()?;
     let jwks = args.jwks()?;
     let revoked = args.revoked()?;
-    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref(), revoked.as_ref())?;
+    let resource = args.resource()?;
+    let (verifier, issuer) = args.verifier(&clock, jwks.as_ref(), revoked.as_ref(), &providers)?;
     let mut layer = SessionLayer::new(verifier);
+    if let Some(resource) = &resource {
+        layer = layer.protected_resource(resource);
+    }
     if jwks.is_some() || revoked.is_some() {
         tokio::spawn(reload(jwks, revoked)?);
     }
@@ -85,12 +93,19 @@ async fn run() -> Result<(), Failure> {
         println!("\n  curl -H 'Authorization: Bearer {token}' http://{address}/session\n");
     }
 
-    let state = Arc::new(App { clock, issuer });
-    let app = if args.problem_details {
+    let state = Arc::new(App {
+        clock,
+        issuer,
+        providers,
+    });
+    let mut app = if args.problem_details {
         routes(state, layer.problem_details())
     } else {
         routes(state, layer)
     };
+    if let Some(resource) = &resource {
+        app = app.route_service(resource.path(), resource.service());
+    }
     axum::serve(listener, app)
         .with_graceful_shutdown(stopped())
         .await?;
@@ -137,6 +152,7 @@ struct App {
     clock: Clock,
     /// Where there is a key that signs.
     issuer: Option<SessionIssuer>,
+    providers: Providers,
 }
 
 const ROUTES: &str = "GET /session  GET /optional  GET /desktop  GET /web  GET /admin  \
@@ -156,18 +172,26 @@ where
         .route("/admin", get(session).layer(admin))
         .route("/nested", post(nested))
         .route("/time", get(time))
-        .layer(layer.clone());
+        .layer(remote::waiting(layer.clone()));
     let optional = Router::new()
         .route("/optional", get(optional))
-        .layer(layer.optional());
+        .layer(remote::waiting(layer.optional()));
     Router::new()
         .route("/", get(|| async { ROUTES }))
         .route("/healthz", get(|| async { "ok\n" }))
-        // The keys are those of a file or of this run: there is no provider that could be away.
-        .route("/readyz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .merge(required)
         .merge(optional)
         .with_state(app)
+}
+
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    let unready = app.providers.unready();
+    if unready.is_empty() {
+        (StatusCode::OK, "ok\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, unready)
+    }
 }
 
 async fn session(session: Session) -> Response {

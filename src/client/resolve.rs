@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The values of one source; `None` if it has no valid value.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClientHints {
     pub(crate) culture: Option<Culture>,
     pub(crate) ui_culture: Option<Culture>,
@@ -24,7 +24,7 @@ pub(crate) struct ClientHints {
 ///
 /// Sources have this order: call, token, `Accept-Language`, default. Culture, UI culture, and the
 /// pair of offset and zone are resolved independently.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ClientDefaults {
     supported: Supported,
     /// Default cultures need not be supported.

@@ -10,10 +10,10 @@ use super::{
 const MAX_BYTES: usize = 64;
 
 /// The supported cultures in order of preference; an empty list supports any culture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Supported(Vec<SupportedCulture>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct SupportedCulture {
     culture: Culture,
     /// The tag with deprecated codes replaced.

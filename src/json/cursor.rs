@@ -53,6 +53,10 @@ impl<'a> Cursor<'a> {
         self.peek() == Some(b'[')
     }
 
+    pub(crate) fn is_string(self) -> bool {
+        self.peek() == Some(b'"')
+    }
+
     pub(crate) fn is_object(self) -> bool {
         self.peek() == Some(b'{')
     }

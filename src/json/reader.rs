@@ -58,8 +58,28 @@ impl<'a> Reader<'a> {
         self.unescaped
     }
 
+    pub(crate) fn unescaped_len(&self) -> usize {
+        self.unescaped.len()
+    }
+
+    /// Drops the strings that were unescaped since [`unescaped_len`](Self::unescaped_len) was `len`.
+    pub(crate) fn forget_unescaped(&mut self, len: usize) {
+        self.unescaped.truncate(len);
+    }
+
     pub(crate) fn text(&self, span: Span) -> &str {
         span.of(self.json, &self.unescaped)
+    }
+
+    /// The parts of a string between spaces.
+    pub(crate) fn words(&self, span: Span) -> Vec<Span> {
+        let mut start = 0_usize;
+        let words = self.text(span).split(' ').filter_map(|word| {
+            let part = span.part(start, word.len());
+            start = start.saturating_add(word.len()).saturating_add(1);
+            (!word.is_empty()).then_some(part)
+        });
+        words.collect()
     }
 
     pub(crate) fn fail<T>(&mut self, reason: SessionError) -> Option<T> {

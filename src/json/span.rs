@@ -37,6 +37,16 @@ impl Span {
         self.len as usize
     }
 
+    /// The span of `len` bytes from `start` on in this one.
+    #[expect(
+        clippy::as_conversions,
+        clippy::arithmetic_side_effects,
+        reason = "a part is within the span"
+    )]
+    pub(super) fn part(self, start: usize, len: usize) -> Self {
+        Self::new(self.start.get() as usize + start, len)
+    }
+
     /// Resolves the span in `json` followed by `unescaped`.
     #[expect(
         clippy::as_conversions,

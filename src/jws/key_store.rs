@@ -11,6 +11,8 @@ use std::{
 use arc_swap::{ArcSwap, Guard};
 
 use super::header_cache::KnownHeaders;
+#[cfg(feature = "remote_keys")]
+use super::key_source::KeySource;
 use crate::key::KeySet;
 
 /// A store of the keys in force, which can be replaced as a whole while requests are served.
@@ -50,6 +52,20 @@ struct KeyStoreInner {
     generation: AtomicU64,
     /// Held by writers, so that generations are consecutive.
     writing: Mutex<()>,
+    /// `None` where only the application replaces the keys.
+    #[cfg(feature = "remote_keys")]
+    source: Option<Arc<dyn KeySource>>,
+}
+
+/// A store that is dropped with its last [`KeyStore`].
+#[cfg(feature = "remote_keys")]
+pub(crate) struct WeakKeyStore(std::sync::Weak<KeyStoreInner>);
+
+#[cfg(feature = "remote_keys")]
+impl WeakKeyStore {
+    pub(crate) fn upgrade(&self) -> Option<KeyStore> {
+        self.0.upgrade().map(|inner| KeyStore { inner })
+    }
 }
 
 /// A set with its generation and the headers of tokens that it verified.
@@ -88,8 +104,30 @@ impl KeyStore {
                 current: ArcSwap::from_pointee(CurrentKeys::new(set, 1)),
                 generation: AtomicU64::new(1),
                 writing: Mutex::new(()),
+                #[cfg(feature = "remote_keys")]
+                source: None,
             }),
         }
+    }
+
+    /// Creates a store of no key, which `source` fills.
+    #[cfg(feature = "remote_keys")]
+    #[expect(clippy::expect_used, reason = "the store was made here")]
+    pub(crate) fn of_source(source: Arc<dyn KeySource>) -> Self {
+        let mut store = Self::new(KeySet::none());
+        let inner = Arc::get_mut(&mut store.inner).expect("no other handle");
+        inner.source = Some(source);
+        store
+    }
+
+    #[cfg(feature = "remote_keys")]
+    pub(crate) fn source(&self) -> Option<&dyn KeySource> {
+        self.inner.source.as_deref()
+    }
+
+    #[cfg(feature = "remote_keys")]
+    pub(crate) fn downgrade(&self) -> WeakKeyStore {
+        WeakKeyStore(Arc::downgrade(&self.inner))
     }
 
     /// The set in force. The call increments two reference counts.

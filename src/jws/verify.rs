@@ -20,21 +20,37 @@ pub(crate) fn verify<'t>(
     limits: &Limits,
     token: &'t [u8],
 ) -> Result<(TokenType, &'t [u8]), SessionError> {
-    let parts = split(limits, token)?;
+    let parts = split(token, limits)?;
+    let token_type = verify_parts(keys, accepted, limits, &parts);
+    let token_type = token_type.map_err(|error| parts.rejection(error))?;
+    Ok((token_type, parts.payload))
+}
+
+fn verify_parts(
+    keys: &CurrentKeys,
+    accepted: &[TokenType],
+    limits: &Limits,
+    parts: &Compact<'_>,
+) -> Result<TokenType, SessionError> {
     if let Some(known) = keys.known_headers.find(parts.header) {
         let token_type = accept_type(accepted, Some(known.token_type))?;
-        verify_signature(&known.key, &parts)?;
-        return Ok((token_type, parts.payload));
+        verify_signature(&known.key, parts)?;
+        return Ok(token_type);
     }
     with_header(parts.header, limits, |header, is_plain| {
         let key = keys.set.select(header.kid, header.alg)?;
         let token_type = accept_type(accepted, TokenType::of_typ(header.typ))?;
-        verify_signature(key, &parts)?;
+        verify_signature(key, parts)?;
         if is_plain {
             keys.known_headers.remember(parts.header, key, token_type);
         }
-        Ok((token_type, parts.payload))
+        Ok(token_type)
     })
+}
+
+/// The encoded payload of a token that is not verified.
+pub(crate) fn payload<'t>(token: &'t [u8], limits: &Limits) -> Result<&'t [u8], SessionError> {
+    Ok(split(token, limits)?.payload)
 }
 
 /// As [`verify`], for a token that is no session's: `is_accepted` is passed its `typ`.
@@ -44,7 +60,7 @@ pub(crate) fn verify_other<'t>(
     limits: &Limits,
     token: &'t [u8],
 ) -> Result<&'t [u8], SessionError> {
-    let parts = split(limits, token)?;
+    let parts = split(token, limits)?;
     with_header(parts.header, limits, |header, _| {
         let key = keys.set.select(header.kid, header.alg)?;
         if !is_accepted(header.typ) {
@@ -55,7 +71,7 @@ pub(crate) fn verify_other<'t>(
     })
 }
 
-fn split<'t>(limits: &Limits, token: &'t [u8]) -> Result<Compact<'t>, SessionError> {
+fn split<'t>(token: &'t [u8], limits: &Limits) -> Result<Compact<'t>, SessionError> {
     if token.len() > limits.token_bytes() {
         return Err(SessionError::malformed("the token is too long"));
     }
@@ -68,7 +84,7 @@ fn split<'t>(limits: &Limits, token: &'t [u8]) -> Result<Compact<'t>, SessionErr
 
 const TYPE: SessionError = SessionError::unacceptable("its type (`typ`) is not accepted here");
 
-fn accept_type(
+pub(super) fn accept_type(
     accepted: &[TokenType],
     token_type: Option<TokenType>,
 ) -> Result<TokenType, SessionError> {

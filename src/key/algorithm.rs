@@ -73,6 +73,12 @@ impl Family {
 }
 
 impl Algorithm {
+    /// Whether it verifies with a public key.
+    #[cfg(feature = "remote_keys")]
+    pub(crate) const fn is_public(self) -> bool {
+        !matches!(self.family(), Family::Hmac)
+    }
+
     pub(super) const fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,

@@ -187,6 +187,15 @@ impl<'a> Jwk<'a> {
         Ok(Self(members))
     }
 
+    /// Rejects a key that its owner should not have published.
+    #[cfg(feature = "remote_keys")]
+    pub(super) fn check_public(&self) -> Result<(), Reason> {
+        if self.0.contains_key("d") || self.0.contains_key("k") {
+            return Err("it is private, and was published".into());
+        }
+        Ok(())
+    }
+
     /// Converts to a key that verifies. A key without `alg` takes its algorithm from `fallback`.
     pub(super) fn verifying_key(&self, fallback: &[Algorithm]) -> Result<VerifyingKey, Reason> {
         self.check_use("verify")?;

@@ -192,6 +192,15 @@ impl KeySet {
         json: impl AsRef<[u8]>,
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
+        Self::decode(json.as_ref(), algorithms, |_| Ok(()))
+    }
+
+    /// Decodes the keys of a JWK Set that pass `check`.
+    fn decode(
+        json: &[u8],
+        algorithms: &[Algorithm],
+        check: fn(&Jwk<'_>) -> Result<(), Reason>,
+    ) -> Result<Self, ConfigError> {
         // Between two, a key without `alg` could not choose.
         let mut families = HashSet::new();
         let is_new = |algorithm: &Algorithm| families.insert(algorithm.family());
@@ -199,10 +208,14 @@ impl KeySet {
             let reason = "two algorithms are for the same type of key";
             return Err(ConfigError::new("algorithms", reason));
         }
-        Self::of_jwks(json.as_ref(), algorithms).map_err(|reason| ConfigError::new("jwks", reason))
+        Self::of_jwks(json, algorithms, check).map_err(|reason| ConfigError::new("jwks", reason))
     }
 
-    fn of_jwks(json: &[u8], algorithms: &[Algorithm]) -> Result<Self, Reason> {
+    fn of_jwks(
+        json: &[u8],
+        algorithms: &[Algorithm],
+        check: fn(&Jwk<'_>) -> Result<(), Reason>,
+    ) -> Result<Self, Reason> {
         let json = Json::parse(json)?;
         let Some(values) = json.0.get("keys").and_then(|keys| keys.as_array()) else {
             return Err(if json.0.get("kty").is_some() {
@@ -213,7 +226,11 @@ impl KeySet {
         };
         let (mut usable, mut skipped) = (Vec::new(), Vec::new());
         for (position, value) in (1..).zip(values) {
-            match Jwk::of(value).and_then(|jwk| jwk.verifying_key(algorithms)) {
+            let key = Jwk::of(value).and_then(|jwk| {
+                check(&jwk)?;
+                jwk.verifying_key(algorithms)
+            });
+            match key {
                 Ok(key) => usable.push((position, key)),
                 Err(reason) => skipped.push(SkippedKey { position, reason }),
             }
@@ -269,11 +286,35 @@ impl KeySet {
         &self.skipped
     }
 
-    /// The number of usable keys, at least one.
-    #[expect(clippy::len_without_is_empty, reason = "a set is never empty")]
+    /// The number of usable keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Whether there is no key: in the store of `RemoteKeys` (feature `remote_keys`) that have not
+    /// been read yet, or have expired. No constructor makes such a set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The set of no key.
+    #[cfg(feature = "remote_keys")]
+    pub(crate) fn none() -> Self {
+        Self {
+            keys: Arc::default(),
+            skipped: Arc::default(),
+        }
+    }
+
+    /// Decodes a JWK Set that was fetched: keys with private members, and secrets, are skipped.
+    #[cfg(feature = "remote_keys")]
+    pub(crate) fn from_public_jwks(
+        json: &[u8],
+        algorithms: &[Algorithm],
+    ) -> Result<Self, ConfigError> {
+        Self::decode(json, algorithms, |jwk| jwk.check_public())
     }
 
     /// The key that `kid` and `alg` of a token select (RFC 7517 §4.5). The only key needs no `kid`,

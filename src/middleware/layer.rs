@@ -7,11 +7,11 @@ use tower::Layer;
 
 use super::{
     client_headers::ClientHeaders,
-    rejection::{DEFAULT_REALM, EmptyBody, OnReject, ProblemDetails, Rejecter},
+    rejection::{ChallengeParameters, EmptyBody, OnReject, ProblemDetails, Rejecter},
     service::{LayerConfig, SessionService},
     token_source::TokenSource,
 };
-use crate::{error::SessionError, verify::SessionVerifier};
+use crate::{error::SessionError, publish::ProtectedResource, verify::SessionVerifier};
 
 /// A layer that puts a [`Session`](crate::Session) into the extensions of each request that carries
 /// a valid token, and rejects the others.
@@ -23,7 +23,8 @@ use crate::{error::SessionError, verify::SessionVerifier};
 /// 2. The token is looked for in the [sources](Self::token_source). Without one the request is
 ///    rejected (401), unless the layer is [optional](Self::optional). Two tokens are rejected (400).
 /// 3. The [`SessionVerifier`] verifies it, revocation included. A bad token is rejected (401, or 503
-///    where its revocation cannot be determined); only a bad cookie makes the request anonymous
+///    where its key or its revocation cannot be determined); only a bad
+///    cookie makes the request anonymous
 ///    where the layer is optional.
 /// 4. The session goes into the extensions, or where there is none the `ClientContext` of the
 ///    call ([`ClientContext::of`](crate::ClientContext::of) reads both).
@@ -98,7 +99,7 @@ impl SessionLayer {
                 verifier,
                 optional: false,
                 sources: vec![TokenSource::bearer()],
-                realm: DEFAULT_REALM.into(),
+                challenge: ChallengeParameters::default(),
                 client_headers: ClientHeaders::none(),
             },
             body: Arc::new(EmptyBody),
@@ -164,7 +165,20 @@ impl<R> SessionLayer<R> {
     /// # Ok::<(), tower_session_token::ConfigError>(())
     /// ```
     pub fn realm(mut self, realm: &str) -> Self {
-        self.config.realm = realm.into();
+        self.config.challenge.realm = realm.into();
+        self
+    }
+
+    /// Names the metadata of this protected resource in each challenge (`resource_metadata`, RFC 9728
+    /// §5.1), and its scope in those of 401 (RFC 6750 §3).
+    ///
+    /// # Examples
+    ///
+    /// See [`ProtectedResource`].
+    pub fn protected_resource(mut self, resource: &ProtectedResource) -> Self {
+        let scope = Some(resource.scopes().join(" ")).filter(|scope| !scope.is_empty());
+        self.config.challenge.resource_metadata = Some(resource.metadata_uri().to_owned());
+        self.config.challenge.scope = scope;
         self
     }
 
@@ -327,7 +341,10 @@ impl<S, R> Layer<S> for SessionLayer<R> {
         SessionService {
             inner,
             config: Arc::new(self.config.clone()),
-            rejecter: Arc::new(Rejecter::new(&self.config.realm, Arc::clone(&self.body))),
+            rejecter: Arc::new(Rejecter::new(
+                &self.config.challenge,
+                Arc::clone(&self.body),
+            )),
         }
     }
 }

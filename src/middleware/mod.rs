@@ -9,6 +9,8 @@ mod rejection;
 mod service;
 mod token_source;
 mod vary;
+#[cfg(feature = "remote_keys")]
+mod wait;
 
 pub use client_headers::ClientHeaders;
 pub use future::ResponseFuture;
@@ -22,3 +24,5 @@ pub use service::SessionService;
 #[cfg(feature = "axum")]
 pub(crate) use service::{require_context, require_session};
 pub use token_source::TokenSource;
+#[cfg(feature = "remote_keys")]
+pub use wait::{WaitingFuture, WaitingLayer, WaitingService};

@@ -177,14 +177,39 @@ pub(super) fn unformed<B: Default + 'static>(
     scope: Option<Arc<str>>,
 ) -> Response<B> {
     static DEFAULT: LazyLock<Rejecter<EmptyBody>> =
-        LazyLock::new(|| Rejecter::new(DEFAULT_REALM, Arc::new(EmptyBody)));
+        LazyLock::new(|| Rejecter::new(&ChallengeParameters::default(), Arc::new(EmptyBody)));
     let unformed = Unformed { error, scope };
     let mut response = DEFAULT.finish(Response::new(()), &unformed, None, None);
     response.extensions_mut().insert(unformed);
     response
 }
 
-pub(super) const DEFAULT_REALM: &str = "session";
+/// The parameters of a layer's challenges (RFC 6750 §3, RFC 9728 §5.1).
+#[derive(Clone, Debug)]
+pub(super) struct ChallengeParameters {
+    pub(super) realm: String,
+    /// The address of the protected resource's metadata.
+    pub(super) resource_metadata: Option<String>,
+    /// The scope that a token for this service may have.
+    pub(super) scope: Option<String>,
+}
+
+impl Default for ChallengeParameters {
+    fn default() -> Self {
+        Self {
+            realm: "session".to_owned(),
+            resource_metadata: None,
+            scope: None,
+        }
+    }
+}
+
+/// The content of a quoted string (RFC 9110 §5.6.4), without `obs-text`.
+fn quoted(text: &str) -> String {
+    let printable = |char| if matches!(char, ' '..='~') { char } else { '?' };
+    let text: String = text.chars().map(printable).collect();
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
 
 /// The form and challenges of the rejections of one service.
 #[derive(Debug)]
@@ -196,18 +221,28 @@ pub(super) struct Rejecter<R> {
 }
 
 impl<R> Rejecter<R> {
-    pub(super) fn new(realm: &str, body: Arc<R>) -> Self {
-        // A quoted string (RFC 9110 §5.6.4), without `obs-text`.
-        let printable = |char| if matches!(char, ' '..='~') { char } else { '?' };
-        let realm: String = realm.chars().map(printable).collect();
-        let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+    pub(super) fn new(parameters: &ChallengeParameters, body: Arc<R>) -> Self {
+        let ChallengeParameters {
+            realm,
+            resource_metadata,
+            scope,
+        } = parameters;
+        let parameter = |name, value: &Option<String>| match value {
+            Some(value) => format!(", {name}=\"{}\"", quoted(value)),
+            None => String::new(),
+        };
+        let metadata = parameter("resource_metadata", resource_metadata);
+        let scope = parameter("scope", scope);
         let challenges = [
-            "",
-            ", error=\"invalid_request\"",
-            ", error=\"invalid_token\"",
-            ", error=\"insufficient_scope\"",
+            ("", &*scope),
+            (", error=\"invalid_request\"", ""),
+            (", error=\"invalid_token\"", &scope),
+            (", error=\"insufficient_scope\"", ""),
         ]
-        .map(|error| header_value(format!("Bearer realm=\"{quoted}\"{error}")));
+        .map(|(error, scope)| {
+            let realm = quoted(realm);
+            header_value(format!("Bearer realm=\"{realm}\"{error}{scope}{metadata}"))
+        });
         Self { challenges, body }
     }
 

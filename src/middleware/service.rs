@@ -13,17 +13,19 @@ use tower::Service;
 
 use super::{
     client_headers::ClientHeaders,
-    future::{ResponseFuture, State},
-    rejection::{EmptyBody, Rejecter, RejectionBody},
+    future::ResponseFuture,
+    rejection::{ChallengeParameters, EmptyBody, Rejecter, RejectionBody},
     token_source::{self, TokenSource},
     vary::NegotiationHeaders,
 };
 use crate::{
     client::ClientContext,
     error::{SessionError, SessionErrorKind},
-    session::{Entered, Session, SessionContext, SessionScope},
+    session::{Session, SessionContext},
     verify::SessionVerifier,
 };
+#[cfg(feature = "remote_keys")]
+use crate::{jws::KeyWait, verify::KEYS_AWAITED};
 
 /// Gives a middleware access to its inner service.
 macro_rules! inner_accessors {
@@ -49,6 +51,41 @@ macro_rules! inner_accessors {
     };
 }
 pub(super) use inner_accessors;
+
+/// Calls the inner service in the scope of the session, or rejects the request. A function would copy
+/// the request.
+macro_rules! respond {
+    ($inner:ident, $config:ident, $rejecter:ident, $admitted:ident, $head:ident, $body:ident) => {{
+        use $crate::{
+            middleware::{
+                future::{ResponseFuture, State},
+                token_source,
+            },
+            session::{Entered, SessionScope},
+        };
+        token_source::remove_subprotocols(&$config.sources, &mut $head.headers);
+        match $admitted {
+            Err(error) => {
+                let response = Some(Ok($rejecter.reject($head, error)));
+                ResponseFuture::from(State::Rejected { response })
+            }
+            Ok((mut session, headers)) => {
+                let request = $rejecter.keep(&$head);
+                let entered = Entered::new(&mut session);
+                let future = $inner.call(Request::from_parts($head, $body));
+                drop(entered);
+                ResponseFuture::from(State::Session {
+                    future: SessionScope::new(session, future),
+                    rejecter: Arc::clone($rejecter),
+                    request,
+                    headers,
+                })
+            }
+        }
+    }};
+}
+#[cfg(feature = "remote_keys")]
+pub(super) use respond;
 
 /// The middleware that a [`SessionLayer`](crate::SessionLayer) makes.
 #[derive(Debug)]
@@ -91,25 +128,7 @@ where
         } = self;
         let (mut head, body) = request.into_parts();
         let admitted = config.admit(&mut head);
-        token_source::remove_subprotocols(&config.sources, &mut head.headers);
-        let (mut session, headers) = match admitted {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                let response = Some(Ok(rejecter.reject(head, error)));
-                return State::Rejected { response }.into();
-            }
-        };
-        let kept = rejecter.keep(&head);
-        let entered = Entered::new(&mut session);
-        let future = inner.call(Request::from_parts(head, body));
-        drop(entered);
-        State::Session {
-            future: SessionScope::new(session, future),
-            rejecter: Arc::clone(rejecter),
-            request: kept,
-            headers,
-        }
-        .into()
+        respond!(inner, config, rejecter, admitted, head, body)
     }
 }
 
@@ -121,6 +140,9 @@ where
 /// A session that is also the ambient one was verified by an outer layer of this stack. This layer
 /// would hide it.
 fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
+    if extensions.is_empty() {
+        return Ok(());
+    }
     let stale = extensions.remove::<Session>();
     extensions.remove::<ClientContext>();
     extensions.remove::<SessionError>();
@@ -186,18 +208,30 @@ pub(super) struct LayerConfig {
     pub(super) verifier: SessionVerifier,
     pub(super) optional: bool,
     pub(super) sources: Vec<TokenSource>,
-    /// The realm of the challenge.
-    pub(super) realm: Box<str>,
+    pub(super) challenge: ChallengeParameters,
     pub(super) client_headers: ClientHeaders,
 }
 
 /// The session of an admitted request, if it has one, and the headers that the response gets.
-type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
+pub(super) type Admitted = (Option<Session>, Option<Box<NegotiationHeaders>>);
 
 impl LayerConfig {
+    /// Begins a wait for the key of the request's token.
+    #[cfg(feature = "remote_keys")]
+    pub(super) fn wait_for_keys(&self, headers: &mut HeaderMap) -> Option<Box<dyn KeyWait>> {
+        let is_awaited = |token: &&[u8]| matches!(self.verifier.verify(token), Err(KEYS_AWAITED));
+        let token = match token_source::explicit(&self.sources, headers).ok()? {
+            Some(credential) => Some(credential.token),
+            None => token_source::cookies(&self.sources, headers)
+                .ok()?
+                .find(is_awaited),
+        };
+        self.verifier.wait_for_keys(token?)
+    }
+
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
     /// is none the client context, and the error of a cookie that made the request anonymous.
-    fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
+    pub(super) fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
         let explicit = token_source::explicit(&self.sources, &mut request.headers);
         remove_stale(&mut request.extensions)?;
         let (session, token_field) = match explicit? {
@@ -236,15 +270,19 @@ impl LayerConfig {
         Ok((Some(session), headers))
     }
 
-    /// Verifies the cookies: the token is the only one that verifies.
+    /// Verifies the cookies, and returns the session of the only one that verifies.
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let mut found = Err(NO_TOKEN);
         for token in token_source::cookies(&self.sources, headers)? {
             match (self.verifier.verify(token), &found) {
                 (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),
                 (Ok(session), Err(_)) => found = Ok(session),
-                // Whether another is the only one is unknown too.
-                (Err(error), _) if is_unavailable(error) => return Err(error),
+                // Its signature is verified: whether another is the only one is unknown too.
+                (Err(error), _) if error.kind() == SessionErrorKind::RevocationUnavailable => {
+                    return Err(error);
+                }
+                // A stranger may have set a cookie that names an unknown key.
+                (Err(error), Err(_)) if is_unavailable(error) => found = Err(error),
                 (Err(error), Err(first)) if *first == NO_TOKEN => found = Err(error),
                 (Err(_), _) => {}
             }

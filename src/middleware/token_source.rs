@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, COOKIE, SEC_WEBSOCKET_PROTOCOL},
@@ -205,8 +206,9 @@ pub(super) fn explicit<'h, 's>(
     let mut found = Ok(None);
     let mut has_authorization = false;
     for (name, field) in headers.iter_mut() {
-        let is_source = |source: &&TokenSource| source.field == *name;
-        if !sources.iter().any(|source| is_source(&source)) {
+        let mut own = sources.iter().filter(|source| source.field == *name);
+        let mut next = own.next();
+        if next.is_none() {
             continue;
         }
         field.set_sensitive(true);
@@ -217,8 +219,9 @@ pub(super) fn explicit<'h, 's>(
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
             found = Err(invalid("there are two `Authorization` fields"));
         }
-        for source in sources.iter().filter(is_source) {
+        while let Some(source) = next {
             found = found.and_then(|found| source.find(field, found));
+            next = own.next();
         }
     }
     found
@@ -293,9 +296,11 @@ fn cookie_value<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
 
 /// Finds the credential of `Bearer`; `None` for another scheme.
 fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
-    let end = field.iter().position(|byte| !is_token_byte(*byte));
-    let (scheme, rest) = field.split_at(end.unwrap_or(field.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let Some((scheme, rest)) = field.split_first_chunk::<6>() else {
+        return Ok(None);
+    };
+    let is_longer = rest.first().is_some_and(|byte| is_token_byte(*byte));
+    if is_longer || !b"bearer".eq_ignore_ascii_case(scheme) {
         return Ok(None);
     }
     match rest.iter().position(|byte| *byte != b' ') {
@@ -330,17 +335,23 @@ pub(super) fn remove_subprotocols(sources: &[TokenSource], headers: &mut HeaderM
         let Form::Subprotocol(prefix) = &source.form else {
             continue;
         };
-        let fields = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        let protocols = fields.flat_map(|field| members(field.as_bytes(), b','));
-        let (tokens, mut kept): (Vec<_>, Vec<_>) =
-            protocols.partition(|protocol| protocol.starts_with(prefix.as_bytes()));
-        if tokens.is_empty() {
+        let fields = || headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let protocols = || fields().flat_map(|field| members(field.as_bytes(), b','));
+        let is_token = |protocol: &&[u8]| protocol.starts_with(prefix.as_bytes());
+        if !protocols().any(|protocol| is_token(&protocol)) {
             continue;
         }
-        // A list that is sent on has no empty elements (RFC 9110 §5.6.1.1).
-        kept.retain(|protocol| !protocol.is_empty());
-        let list = HeaderValue::try_from(kept.join(&b", "[..]));
-        // Before one is inserted, for which a full map would have no place.
+        // In one allocation, and without empty elements (RFC 9110 §5.6.1.1).
+        let len = fields().map(|field| field.len().saturating_add(2)).sum();
+        let mut kept = Vec::with_capacity(len);
+        for protocol in protocols().filter(|protocol| !protocol.is_empty() && !is_token(protocol)) {
+            if !kept.is_empty() {
+                kept.extend_from_slice(b", ");
+            }
+            kept.extend_from_slice(protocol);
+        }
+        let list = HeaderValue::from_maybe_shared(Bytes::from(kept));
+        // Removed first: a full map has no place for another field.
         headers.remove(SEC_WEBSOCKET_PROTOCOL);
         if let Ok(mut list) = list
             && !list.is_empty()

@@ -12,5 +12,5 @@ mod session;
 pub(crate) use context::Entered;
 pub use context::{SessionContext, SessionScope};
 pub use nested::NestedTokenBuilder;
-pub(crate) use session::SessionInner;
 pub use session::{Session, SessionType};
+pub(crate) use session::{SessionInner, VerifiedBy};

@@ -207,8 +207,8 @@ impl NestedTokenBuilder {
 
     /// Sets the issuer (`iss`), in place of the parent's.
     ///
-    /// A service that signs tokens for another service with its own key does so under its own
-    /// name, which the other service's verifier expects.
+    /// A service that signs tokens with its own key for another service names itself as the issuer,
+    /// which the other service's verifier expects.
     ///
     /// # Security
     ///

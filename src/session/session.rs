@@ -48,6 +48,7 @@ pub struct Session {
 pub(crate) struct SessionInner {
     /// The instants at which the verifier would make the same session: none if no verifier did.
     pub(crate) validity: Validity,
+    pub(crate) verified_by: VerifiedBy,
     /// The instant from which on the verifier rejects the token, leeway included.
     pub(crate) valid_until: NumericDate,
     /// The clock of that verifier.
@@ -56,12 +57,22 @@ pub(crate) struct SessionInner {
     pub(crate) context: ClientContext,
 }
 
+/// The keys that verified a session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct VerifiedBy {
+    /// The position of the issuer in its verifier.
+    pub(crate) issuer: usize,
+    /// The generation of the issuer's key set.
+    pub(crate) generation: u64,
+}
+
 impl SessionInner {
-    /// A session that is never valid by a verifier, in the default context.
+    /// A session that no verifier has made, in the default context.
     #[inline]
     pub(crate) fn new(token: SessionToken, clock: Clock) -> Self {
         Self {
             validity: Validity::default(),
+            verified_by: VerifiedBy::default(),
             valid_until: NumericDate::default(),
             clock,
             token,
@@ -373,7 +384,7 @@ impl Session {
     }
 
     /// Whether something else opened the session: a background task, another application, an
-    /// integration with an authorisation of its own.
+    /// integration with an authorization of its own.
     #[must_use]
     pub fn is_not_web_or_desktop_client(&self) -> bool {
         self.client_kind().is_not_web_or_desktop()

@@ -19,8 +19,8 @@ use crate::{
 const HOUR: i64 = 3600;
 
 impl TestIssuer {
-    /// Begins a token for `user`: a new session of the application `test-app`, issued now for an
-    /// hour.
+    /// Begins a token for `user`: a new session of the application `test-app`, issued now and
+    /// valid for an hour.
     ///
     /// # Panics
     ///
@@ -151,6 +151,7 @@ impl TestToken {
     /// | `ScopeInsufficient` | a guard for scope: there is none |
     /// | `Forbidden` | a guard for roles: there is none |
     /// | `Misconfigured` | a guard or handler with no layer in front, whatever the token is |
+    /// | `KeysUnavailable` | a verifier whose `RemoteKeys` cannot be read, whatever the token is |
     ///
     /// `SessionRevoked` and `RevocationUnavailable` take effect when the token is issued, for all
     /// tokens of its session.
@@ -219,7 +220,7 @@ impl TestToken {
             Kind::AccessLevelInsufficient => good.with("access_level", "regular"),
             Kind::ScopeInsufficient => good.without("scope"),
             Kind::Forbidden => good.without("roles"),
-            Kind::Misconfigured => good,
+            Kind::Misconfigured | Kind::KeysUnavailable => good,
         };
         bad.issue()
     }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::{
+    claim_names::ClaimNames,
     claims::{Claim, is_subject},
     session_token::SessionToken,
 };
 use crate::{
     client::{ClientHints, ClientKind},
     error::SessionError,
-    identity::ApplicationId,
+    identity::{AccessLevel, ApplicationId},
     jws::TokenType,
     limits::Limits,
 };
@@ -23,6 +24,8 @@ pub(crate) struct ClaimRules {
     pub(crate) any_audience: bool,
     /// The kind of client of each application, for tokens without `client_kind`.
     pub(crate) application_kinds: HashMap<ApplicationId, ClientKind>,
+    /// The names of claims in other issuers' tokens.
+    pub(crate) names: ClaimNames,
 }
 
 impl ClaimRules {
@@ -33,7 +36,7 @@ impl ClaimRules {
         token: &mut SessionToken,
         limits: &Limits,
     ) -> Result<ClientHints, SessionError> {
-        token.read(limits)?;
+        token.read(&self.names, limits)?;
         let claims = &token.claims;
         if claims.has(Claim::cnf) {
             return Err(SessionError::unacceptable("`cnf` binds the token to a key"));
@@ -58,6 +61,12 @@ impl ClaimRules {
         let access_level = token.parse(claims.access_level, "access_level")?;
         let client_kind = token.parse(claims.client_kind, "client_kind")?;
         token.access_level = access_level.unwrap_or_default();
+        if let Some(role) = &self.names.administrator_role
+            && !token.token_type().is_ours()
+            && token.roles().any(|own| own == role)
+        {
+            token.access_level = AccessLevel::Administrator;
+        }
         token.client_kind = client_kind.unwrap_or_else(|| self.kind_of(token.application()));
         Ok(hints)
     }

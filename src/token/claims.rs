@@ -25,7 +25,7 @@ macro_rules! claims {
 
         /// The name of a claim.
         #[expect(non_camel_case_types, reason = "the variants are the names on the wire")]
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Debug)]
         pub(crate) enum Claim {
             $($name,)*
         }
@@ -159,6 +159,16 @@ impl Strings {
         match self {
             Self::One(span) => slice::from_ref(span),
             Self::Many(spans) => spans,
+        }
+    }
+
+    /// The strings of both, in this order.
+    pub(super) fn joined(first: Option<Self>, second: Option<Self>) -> Option<Self> {
+        match (first, second) {
+            (Some(first), Some(second)) => {
+                Some(Self::Many([first.spans(), second.spans()].concat()))
+            }
+            (first, second) => first.or(second),
         }
     }
 

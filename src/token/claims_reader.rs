@@ -2,7 +2,10 @@
 
 use std::mem;
 
-use super::claims::{Claim, Claims, Strings, is_subject, read_claim};
+use super::{
+    claim_names::{ClaimNames, ClaimPath},
+    claims::{Claim, Claims, Strings, is_subject, read_claim},
+};
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
@@ -20,39 +23,81 @@ const MAX_ROLES: usize = 64;
 const ROLE_BYTES: usize = 256;
 
 /// Reads the claims of `json` into `claims`, and returns the decoded strings among them that are
-/// written with escapes. With `is_ours`, every claim has to be valid; else an invalid display claim
-/// counts as absent.
+/// written with escapes. `others` are the names of claims in another issuer's tokens, in which an
+/// invalid display claim counts as absent; in ours (`None`), every claim has to be valid.
 pub(super) fn read_claims(
     json: &str,
     claims: &mut Claims,
-    is_ours: bool,
+    others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Result<String, SessionError> {
     if json.len() > Span::MAX {
         return Err(SessionError::malformed("the payload is too long"));
     }
     let mut reader = Reader::new(json);
-    match read(&mut reader, claims, is_ours, limits) {
+    match read(&mut reader, claims, others, limits) {
         Some(()) => Ok(reader.into_unescaped()),
         None => Err(reader.into_reason()),
     }
 }
 
+/// Reads the claim `iss` of a payload that is not verified.
+pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, SessionError> {
+    const MISSING: SessionError = SessionError::claim("iss");
+
+    if json.len() > Span::MAX {
+        return Err(SessionError::malformed("the payload is too long"));
+    }
+    let mut reader = Reader::new(json);
+    let mut read = || {
+        let mut value = Value {
+            cursor: &mut reader.cursor(),
+            form: Form {
+                limits,
+                levels: reader.deeper(limits.nesting())?,
+                is_ours: true,
+                is_named: false,
+            },
+            reader: &mut reader,
+        };
+        let mut issuer = None;
+        let names = value.members(
+            |claim| matches!(claim, Claim::iss),
+            |value, _| {
+                issuer = value.string(MISSING, limits.claim_bytes())?;
+                Some(())
+            },
+        )?;
+        value.cursor.end()?;
+        names.check(value.reader)?;
+        match issuer {
+            Some(issuer) => Some(reader.text(issuer).to_owned()),
+            None => reader.fail(MISSING),
+        }
+    };
+    read().ok_or_else(|| reader.into_reason())
+}
+
 fn read(
     reader: &mut Reader<'_>,
     claims: &mut Claims,
-    is_ours: bool,
+    others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Option<()> {
+    let form = Form {
+        limits,
+        levels: reader.deeper(limits.nesting())?,
+        is_ours: others.is_none(),
+        is_named: false,
+    };
     let mut value = Value {
         cursor: &mut reader.cursor(),
-        levels: reader.deeper(limits.nesting())?,
         reader,
-        limits,
-        is_ours,
+        form,
     };
+    let renamed = others.map_or(0, |names| names.replaced);
     let names = value.members(
-        |_| true,
+        |claim| claim.bit() & renamed == 0,
         |value, claim| {
             claims.present |= claim.bit();
             read_claim!(claims, claim, value, limits);
@@ -60,7 +105,11 @@ fn read(
         },
     )?;
     value.cursor.end()?;
-    names.check(value.reader)
+    names.check(value.reader)?;
+    match others {
+        Some(names) if !names.is_empty() => value.read_named(claims, names),
+        _ => Some(()),
+    }
 }
 
 /// The value at the cursor. Each method returns `None` where the token is rejected, and
@@ -68,9 +117,17 @@ fn read(
 struct Value<'v, 'a> {
     reader: &'v mut Reader<'a>,
     cursor: &'v mut Cursor<'a>,
-    limits: &'v Limits,
+    form: Form<'v>,
+}
+
+/// How a value is read.
+#[derive(Clone, Copy)]
+struct Form<'l> {
+    limits: &'l Limits,
     levels: usize,
     is_ours: bool,
+    /// Whether the claim is renamed by [`ClaimNames`].
+    is_named: bool,
 }
 
 impl<'a> Value<'_, 'a> {
@@ -84,17 +141,12 @@ impl<'a> Value<'_, 'a> {
     ) -> Option<Names> {
         let mut names = Names::default();
         let mut seen = 0;
-        let Self {
-            limits,
-            levels,
-            is_ours,
-            ..
-        } = *self;
+        let form = self.form;
         self.reader.object(self.cursor, |reader, cursor, name| {
             let claim = Claim::find(name, || reader.text(name.span));
             let Some(claim) = claim.filter(|claim| is_known(*claim)) else {
                 names.add(name.span, reader)?;
-                return reader.skip(cursor, levels);
+                return reader.skip(cursor, form.levels);
             };
             if seen & claim.bit() != 0 {
                 return reader.fail(Reader::DUPLICATE);
@@ -103,13 +155,73 @@ impl<'a> Value<'_, 'a> {
             let mut value = Value {
                 reader,
                 cursor,
-                limits,
-                levels,
-                is_ours,
+                form,
             };
             read(&mut value, claim)
         })?;
         Some(names)
+    }
+
+    /// Reads the claims that `names` renames, and checks those that it requires.
+    #[cold]
+    fn read_named(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
+        const REQUIRED: SessionError =
+            SessionError::claim("one that this service requires of the issuer's tokens");
+
+        self.form.is_named = true;
+        let limits = self.form.limits;
+        for (claim, path) in &names.paths {
+            if !self.seek(path, SessionError::claim(claim.as_str()))? {
+                continue;
+            }
+            // Several claims of scope, or of roles, count together.
+            let (scope, roles) = (claims.scope.take(), claims.roles.take());
+            claims.present |= claim.bit();
+            read_claim!(claims, *claim, self, limits);
+            claims.scope = Strings::joined(scope, claims.scope.take());
+            claims.roles = Strings::joined(roles, claims.roles.take());
+        }
+        let roles = claims.roles.as_ref();
+        if roles.is_some_and(|roles| roles.spans().len() > MAX_ROLES) {
+            return self.reader.fail(SessionError::claim("roles"));
+        }
+        for (path, required) in &names.required {
+            let span = if self.seek(path, REQUIRED)? {
+                self.string(REQUIRED, usize::MAX)?
+            } else {
+                None
+            };
+            if span.is_none_or(|span| self.reader.text(span) != required) {
+                return self.reader.fail(REQUIRED);
+            }
+        }
+        Some(())
+    }
+
+    /// Moves the cursor to the value at a path, and returns whether there is one.
+    fn seek(&mut self, path: &ClaimPath, wrong: SessionError) -> Option<bool> {
+        *self.cursor = self.reader.cursor();
+        let mut levels = self.form.levels;
+        for (depth, name) in path.0.iter().enumerate() {
+            if depth > 0 {
+                self.require(self.cursor.is_object(), wrong)?;
+                levels = self.reader.deeper(levels)?;
+            }
+            let mut found = None;
+            let before = self.reader.unescaped_len();
+            self.reader.object(self.cursor, |reader, cursor, member| {
+                if reader.text(member.span) == name && found.replace(*cursor).is_some() {
+                    return reader.fail(Reader::DUPLICATE);
+                }
+                reader.skip(cursor, levels)
+            })?;
+            self.reader.forget_unescaped(before);
+            match found {
+                Some(value) => *self.cursor = value,
+                None => return Some(false),
+            }
+        }
+        Some(true)
     }
 
     #[inline(always)]
@@ -123,13 +235,13 @@ impl<'a> Value<'_, 'a> {
         self.reader.date(self.cursor, wrong).map(Some)
     }
 
-    /// A display claim: another issuer's token may have it in the wrong type.
+    /// The treatment of a display claim of the wrong type, which another issuer's token may have.
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
-        if self.is_ours {
+        if self.form.is_ours {
             return WrongType::Reject(wrong);
         }
         WrongType::Ignore {
-            levels: self.levels,
+            levels: self.form.levels,
         }
     }
 
@@ -141,7 +253,14 @@ impl<'a> Value<'_, 'a> {
 
     #[inline(always)]
     fn display_name(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
-        self.display(wrong, if self.is_ours { max } else { OTHERS_NAME_BYTES })
+        self.display(
+            wrong,
+            if self.form.is_ours {
+                max
+            } else {
+                OTHERS_NAME_BYTES
+            },
+        )
     }
 
     fn zone(&mut self, wrong: SessionError) -> Option<Option<Span>> {
@@ -164,9 +283,16 @@ impl<'a> Value<'_, 'a> {
 
     /// A string of space-separated scope tokens (RFC 8693 §4.2), or another issuer's array of them.
     fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.is_ours || !self.cursor.is_array() {
+        if self.form.is_ours || !self.cursor.is_array() {
             let span = self.string(wrong, max)?;
-            return Some(span.map(Strings::One));
+            return Some(span.map(|span| {
+                if self.form.is_named {
+                    // So that it can be joined with others.
+                    Strings::Many(self.reader.words(span))
+                } else {
+                    Strings::One(span)
+                }
+            }));
         }
         let words = self.strings(wrong, max, usize::MAX)?;
         // The limit is that of one string, with a space after each scope token.
@@ -175,14 +301,30 @@ impl<'a> Value<'_, 'a> {
         if bytes > max.saturating_add(1) {
             return self.reader.fail(wrong);
         }
-        Some(words)
+        // Some issuers write the whole scope as one item of the standard claim. A claim of another
+        // name may hold other things than scope tokens, such as groups, with spaces in their names.
+        let has_space = |word: &&Span| self.reader.text(**word).contains(' ');
+        let mut spans = words.iter().flat_map(Strings::spans);
+        if self.form.is_named || spans.find(has_space).is_none() {
+            return Some(words);
+        }
+        let spans = words.iter().flat_map(Strings::spans);
+        let split = spans.flat_map(|word| self.reader.words(*word)).collect();
+        Some(Some(Strings::Many(split)))
     }
 
+    /// An array of strings, or in a renamed claim a string of roles separated by spaces.
     fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
-        if !self.cursor.is_array() {
-            let wrong = WrongType::Reject(wrong);
-            self.reader.wrong_type(*self.cursor, wrong)?;
+        if self.form.is_named && self.cursor.is_string() {
+            let max = MAX_ROLES.saturating_mul(ROLE_BYTES);
+            let roles = self.string(wrong, max)?;
+            let roles = roles.map_or_else(Vec::new, |roles| self.reader.words(roles));
+            if roles.iter().any(|role| role.len() > ROLE_BYTES) {
+                return self.reader.fail(wrong);
+            }
+            return Some(Some(Strings::Many(roles)));
         }
+        self.require(self.cursor.is_array(), wrong)?;
         self.strings(wrong, ROLE_BYTES, MAX_ROLES)
     }
 
@@ -200,29 +342,35 @@ impl<'a> Value<'_, 'a> {
         Some(Some(Strings::Many(spans)))
     }
 
+    /// Rejects the token unless the value is of the right type.
+    fn require(&mut self, is_right_type: bool, wrong: SessionError) -> Option<()> {
+        if is_right_type {
+            return Some(());
+        }
+        let wrong = WrongType::Reject(wrong);
+        self.reader.wrong_type(*self.cursor, wrong).map(|_| ())
+    }
+
     fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
-        self.reader.skip(self.cursor, self.levels)?;
+        self.reader.skip(self.cursor, self.form.levels)?;
         Some(Some(()))
     }
 
     fn actor(&mut self, wrong: SessionError) -> Option<Option<Box<Actor>>> {
-        let actor = self.actor_in(self.levels, self.limits.actors(), wrong)?;
+        let actor = self.actor_in(self.form.levels, self.form.limits.actors(), wrong)?;
         Some(Some(Box::new(actor)))
     }
 
     /// An actor and those nested in it, at most `actors` (RFC 8693 §4.1), in an object that is
     /// nested at most `levels` deep.
     fn actor_in(&mut self, levels: usize, actors: usize, wrong: SessionError) -> Option<Actor> {
-        if !self.cursor.is_object() {
-            self.reader
-                .wrong_type(*self.cursor, WrongType::Reject(wrong))?;
-        }
+        self.require(self.cursor.is_object(), wrong)?;
         let levels = self.reader.deeper(levels)?;
         let Some(actors) = actors.checked_sub(1) else {
             return self.reader.fail(wrong);
         };
-        let outer = mem::replace(&mut self.levels, levels);
-        let max = self.limits.claim_bytes();
+        let outer = mem::replace(&mut self.form.levels, levels);
+        let max = self.form.limits.claim_bytes();
         let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = Default::default();
         let names = self.members(
             |claim| {
@@ -242,7 +390,7 @@ impl<'a> Value<'_, 'a> {
                 Some(())
             },
         )?;
-        self.levels = outer;
+        self.form.levels = outer;
         names.check(self.reader)?;
         let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
         let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
@@ -267,7 +415,9 @@ mod tests {
     use super::*;
 
     fn read(json: &str, is_ours: bool, limits: &Limits) -> Result<String, SessionError> {
-        read_claims(json, &mut Claims::default(), is_ours, limits)
+        let others = ClaimNames::default();
+        let others = Some(&others).filter(|_| !is_ours);
+        read_claims(json, &mut Claims::default(), others, limits)
     }
 
     /// Names of which about one in a hundred is a duplicate.

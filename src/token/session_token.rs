@@ -10,6 +10,7 @@ use serde::{
 use uuid::Uuid;
 
 use super::{
+    claim_names::ClaimNames,
     claims::{Claims, Strings},
     claims_reader::read_claims,
 };
@@ -75,7 +76,7 @@ impl SessionToken {
         }
     }
 
-    /// The identity of a session without a token, and no claims.
+    /// The token of a session that has none: its identity, without claims.
     pub(crate) fn none(members: Members) -> Self {
         Self {
             members: members.into(),
@@ -88,9 +89,9 @@ impl SessionToken {
     }
 
     /// Reads the claims, which are not validated yet.
-    pub(super) fn read(&mut self, limits: &Limits) -> Result<(), SessionError> {
-        let is_ours = self.token_type.is_ours();
-        let unescaped = read_claims(&self.json, &mut self.claims, is_ours, limits)?;
+    pub(super) fn read(&mut self, names: &ClaimNames, limits: &Limits) -> Result<(), SessionError> {
+        let others = Some(names).filter(|_| !self.token_type.is_ours());
+        let unescaped = read_claims(&self.json, &mut self.claims, others, limits)?;
         self.unescaped = unescaped.into_boxed_str();
         Ok(())
     }
@@ -238,8 +239,8 @@ impl SessionToken {
         claims.iat.min(authenticated_at.or(claims.iat))
     }
 
-    /// When an actor's session began, as far as that is known; not by another issuer's word, as
-    /// above.
+    /// The instant at which an actor's session began, if it is known: in another issuer's token,
+    /// `auth_time` says nothing of it (see [`began_at`](Self::began_at)).
     pub(crate) fn actor_began_at(&self, actor: &Actor) -> Option<NumericDate> {
         actor.authenticated_at.filter(|_| self.token_type.is_ours())
     }
@@ -313,8 +314,10 @@ impl SessionToken {
 
     /// The scope tokens of the claim `scope` (RFC 8693 §4.2), in its order.
     pub fn scope(&self) -> impl Iterator<Item = &str> {
-        let words = self.texts(&self.claims.scope);
-        let words = words.flat_map(|words| words.split(' '));
+        // The items of an array have been split where they had to be.
+        let is_text = matches!(self.claims.scope, Some(Strings::One(_)));
+        let items = self.texts(&self.claims.scope);
+        let words = items.flat_map(move |item| item.split(move |char| is_text && char == ' '));
         words.filter(|word| !word.is_empty())
     }
 

@@ -3,6 +3,8 @@
 
 mod cache;
 mod revocation;
+#[cfg(feature = "remote_keys")]
+mod unknown_key;
 mod verifier;
 mod verifier_builder;
 
@@ -11,5 +13,7 @@ pub use revocation::{
     Asked, MirroredRevocations, Revocation, RevocationCheck, RevocationFeed, RevocationList,
     RevocationStatus,
 };
+#[cfg(feature = "remote_keys")]
+pub(crate) use unknown_key::KEYS_AWAITED;
 pub use verifier::SessionVerifier;
 pub use verifier_builder::SessionVerifierBuilder;

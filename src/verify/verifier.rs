@@ -1,6 +1,6 @@
 //! Token bytes to a session.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::{
     cache::{CacheStats, TokenCache},
@@ -9,17 +9,18 @@ use super::{
 use crate::{
     client::{ClientContext, ClientDefaults, ClientHints},
     debug::partial_debug,
-    error::{SessionError, SessionErrorKind},
+    error::{ConfigError, SessionError, SessionErrorKind},
     jws::{self, CurrentKeys, KeyStore, TokenType, compact},
     limits::Limits,
-    session::{Session, SessionInner},
+    session::{Session, SessionInner, VerifiedBy},
     time::{Clock, NumericDate, Validity},
-    token::{ClaimRules, Claims, SessionToken},
+    token::{self, ClaimRules, Claims, SessionToken},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
 ///
-/// It trusts one issuer, with all its keys. A clone costs a reference count.
+/// It trusts one issuer, with all its keys, or [several](Self::of_issuers). A clone costs a reference
+/// count.
 ///
 /// # Examples
 ///
@@ -40,14 +41,21 @@ pub struct SessionVerifier {
 }
 
 struct VerifierInner {
-    rules: Rules,
-    keys: KeyStore,
+    /// At least one, each with another `iss`.
+    issuers: Vec<Arc<TrustedIssuer>>,
+    cache_bytes: usize,
     /// `None`: it is turned off.
     cache: Option<TokenCache>,
 }
 
+/// An issuer with its keys, and the rules for its tokens.
+pub(super) struct TrustedIssuer {
+    pub(super) rules: Rules,
+    pub(super) keys: KeyStore,
+}
+
 /// What the builder sets and checks.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Rules {
     pub(super) accepted: Vec<TokenType>,
     pub(super) form: ClaimRules,
@@ -72,19 +80,98 @@ pub(super) struct Rules {
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 impl SessionVerifier {
-    pub(super) fn new(rules: Rules, keys: KeyStore, cache: Option<TokenCache>) -> Self {
-        let inner = VerifierInner { rules, keys, cache };
+    pub(super) fn new(issuers: Vec<Arc<TrustedIssuer>>, cache_bytes: usize) -> Self {
+        let cache = (cache_bytes > 0).then(|| TokenCache::new(cache_bytes, issuers.len()));
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(VerifierInner {
+                issuers,
+                cache_bytes,
+                cache,
+            }),
         }
+    }
+
+    /// Creates a verifier that trusts the issuers of all these verifiers.
+    ///
+    /// The claim `iss` of a token chooses the verifier by exact comparison, before the signature is
+    /// verified, and decides nothing else. The keys, types, audiences, leeway, claim names and
+    /// revocation check of that verifier alone apply, and `iss` is compared again after the signature.
+    /// A token of any other issuer is rejected before a key is looked up. Keys of two issuers may have
+    /// the same ID. New keys of one issuer do not remove cached sessions of the others.
+    ///
+    /// A user is the pair of issuer and user ID. The clock is that of the first verifier, and the
+    /// cache has the most bytes that one of them has.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no verifier, one has
+    /// [`any_issuer`](crate::SessionVerifierBuilder::any_issuer), two have the same issuer, or their
+    /// limits or cultures differ.
+    ///
+    /// # Examples
+    ///
+    /// The shop's own login cookie, and bearer tokens of its staff's provider:
+    ///
+    /// ```
+    /// use tower_session_token::{ConfigError, KeyStore, SessionVerifier, TokenType, VerifyingKey};
+    ///
+    /// fn verifier(own: VerifyingKey, provider: KeyStore) -> Result<SessionVerifier, ConfigError> {
+    ///     let own = SessionVerifier::builder()
+    ///         .key(own)
+    ///         .issuer("https://shop.example.com")
+    ///         .audience("shop")
+    ///         .build()?;
+    ///     let staff = SessionVerifier::builder()
+    ///         .keys(provider)
+    ///         .issuer("https://id.example.com/realms/staff")
+    ///         .audience("shop")
+    ///         .accept_type(TokenType::AccessToken)
+    ///         .build()?;
+    ///     SessionVerifier::of_issuers([own, staff])
+    /// }
+    /// ```
+    pub fn of_issuers(verifiers: impl IntoIterator<Item = Self>) -> Result<Self, ConfigError> {
+        let wrong = |reason: &'static str| Err(ConfigError::new("of_issuers", reason));
+        let verifiers: Vec<_> = verifiers.into_iter().collect();
+        let issuers = verifiers
+            .iter()
+            .flat_map(|verifier| &verifier.inner.issuers);
+        let issuers: Vec<_> = issuers.cloned().collect();
+        let Some(first) = issuers.first() else {
+            return wrong("there is none");
+        };
+        let mut names = HashSet::new();
+        for TrustedIssuer { rules, .. } in issuers.iter().map(|issuer| &**issuer) {
+            let Some(name) = rules.issuers.first() else {
+                return wrong("`any_issuer` cannot be one of several");
+            };
+            if !names.insert(name) {
+                return wrong("two verifiers trust the same issuer");
+            }
+            if rules.limits != first.rules.limits || rules.clients != first.rules.clients {
+                return wrong("their limits or cultures differ");
+            }
+        }
+        let with_clock = |issuer: &Arc<TrustedIssuer>| TrustedIssuer {
+            rules: Rules {
+                clock: first.rules.clock.clone(),
+                ..issuer.rules.clone()
+            },
+            keys: issuer.keys.clone(),
+        };
+        let issuers = issuers.iter().map(with_clock).map(Arc::new).collect();
+        let bytes = verifiers.iter().map(|verifier| verifier.inner.cache_bytes);
+        let cache_bytes = bytes.max().unwrap_or_default();
+        Ok(Self::new(issuers, cache_bytes))
     }
 
     /// Verifies a token in compact form and reads its session.
     ///
     /// The steps are, and the first that fails decides the error: size and form, JOSE header, key
     /// and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`, `aud`, `server`,
-    /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is read before the
-    /// signature is verified.
+    /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is trusted before
+    /// the signature is verified. A verifier [of several issuers](Self::of_issuers) reads `iss` before
+    /// the JOSE header, to choose the keys.
     ///
     /// The session of a token that this thread has verified twice comes from a
     /// [cache](crate::SessionVerifierBuilder::cache_bytes) while the entry is there, the key set is the
@@ -95,23 +182,52 @@ impl SessionVerifier {
     /// [`SessionError`] with the reason of the rejection.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Session, SessionError> {
         let session = self.verify_token(token.as_ref())?;
-        self.inner.rules.check_revocation(&session)?;
+        let VerifiedBy { issuer, .. } = session.inner().verified_by;
+        self.issuer(issuer).rules.check_revocation(&session)?;
         Ok(session)
     }
 
     fn verify_token(&self, token: &[u8]) -> Result<Session, SessionError> {
-        let VerifierInner { rules, keys, cache } = &*self.inner;
-        let now = rules.clock.now();
-        let Some(cache) = cache else {
-            return rules.verify(token, &keys.load(), now);
-        };
-        if let Some(session) = cache.get(token, keys.generation(), now) {
+        let cache = self.inner.cache.as_ref();
+        let now = self.issuer(0).rules.clock.now();
+        let generation = |issuer| self.issuer(issuer).keys.generation();
+        if let Some(session) = cache.and_then(|cache| cache.get(token, now, generation)) {
             return Ok(session);
         }
-        let keys = keys.load();
-        let session = rules.verify(token, &keys, now)?;
-        cache.note(token, &session, keys.generation, now);
+        let at = self.choose(token)?;
+        let session = self.issuer(at).verify(token, now, at)?;
+        if let Some(cache) = cache {
+            cache.note(token, &session, now);
+        }
         Ok(session)
+    }
+
+    /// The position of the issuer that the token names. With one issuer, the token is not read.
+    fn choose(&self, token: &[u8]) -> Result<usize, SessionError> {
+        let issuers = &self.inner.issuers;
+        if issuers.len() == 1 {
+            return Ok(0);
+        }
+        let limits = &self.issuer(0).rules.limits;
+        let json = compact::decode_text(jws::payload(token, limits)?)?;
+        let name = token::unverified_issuer(&json, limits)?;
+        let is_named = |issuer: &Arc<TrustedIssuer>| issuer.rules.issuers.contains(&name);
+        let unknown = SessionError::new(SessionErrorKind::IssuerInvalid, "iss");
+        issuers.iter().position(is_named).ok_or(unknown)
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "there is at least one, and positions are of this verifier"
+    )]
+    fn issuer(&self, at: usize) -> &TrustedIssuer {
+        &self.inner.issuers[at]
+    }
+
+    /// The issuer that a token names.
+    #[cfg(feature = "remote_keys")]
+    pub(super) fn issuer_of(&self, token: &[u8]) -> Option<&TrustedIssuer> {
+        Some(self.issuer(self.choose(token).ok()?))
     }
 
     /// Hit, miss and eviction counts of the cache of verified tokens, and its current size; all 0 if it
@@ -124,30 +240,57 @@ impl SessionVerifier {
 
     /// The context of a call that carries no token.
     pub(crate) fn default_context(&self) -> ClientContext {
-        let rules = &self.inner.rules;
+        let rules = &self.issuer(0).rules;
         rules
             .clients
             .resolve_token(&ClientHints::default(), || rules.clock.now().to_date_time())
     }
 
     pub(crate) fn clients(&self) -> &ClientDefaults {
-        &self.inner.rules.clients
+        &self.issuer(0).rules.clients
     }
 
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.inner.rules.clock.now().to_date_time()
+        self.issuer(0).rules.clock.now().to_date_time()
+    }
+}
+
+impl TrustedIssuer {
+    fn verify(&self, token: &[u8], now: NumericDate, at: usize) -> Result<Session, SessionError> {
+        let keys = self.keys.load();
+        let verified_by = VerifiedBy {
+            issuer: at,
+            generation: keys.generation,
+        };
+        let session = self.rules.verify(token, &keys, verified_by, now);
+        #[cfg(feature = "remote_keys")]
+        let session = session.map_err(|error| self.ask_for_key(token, &keys, now, error));
+        session
     }
 }
 
 impl Rules {
-    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
     fn verify(
         &self,
         token: &[u8],
         keys: &CurrentKeys,
+        verified_by: VerifiedBy,
         now: NumericDate,
     ) -> Result<Session, SessionError> {
         let (token_type, payload) = jws::verify(keys, &self.accepted, &self.limits, token)?;
+        self.validate(token_type, payload, verified_by, now)
+    }
+
+    /// The session of a token whose signature is verified.
+    #[inline]
+    #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
+    pub(super) fn validate(
+        &self,
+        token_type: TokenType,
+        payload: &[u8],
+        verified_by: VerifiedBy,
+        now: NumericDate,
+    ) -> Result<Session, SessionError> {
         let json = compact::decode_text(payload)?;
         // It is read inside its final allocation, so that nothing large is moved.
         let token = SessionToken::unread(token_type, json);
@@ -155,10 +298,12 @@ impl Rules {
         let session = Arc::get_mut(&mut inner).expect("it is new, so that nobody else has it");
         let hints = self.form.read(&mut session.token, &self.limits)?;
         session.validity = self.check_time(token_type, &session.token.claims, now)?;
+        session.verified_by = verified_by;
         session.valid_until = session.validity.until;
         self.check_origin(&session.token)?;
         session.context = self.clients.resolve_token(&hints, || now.to_date_time());
-        // The session is another one from the next change of the offset on, and was before the last.
+        // A change of the zone's offset makes another session of the token: this one is valid from now
+        // until the next change.
         if let Some(zone) = self.clients.zone_of_offset(&hints) {
             session.validity.from = session.validity.from.max(now);
             if let Some(change) = zone.next_change(now) {
@@ -183,7 +328,8 @@ impl Rules {
         }
         let latest = now.saturating_add(leeway);
         for (starts_at, name) in [(claims.nbf, "nbf"), (claims.iat, "iat")] {
-            // A token of this very millisecond is early for the last tick of the clock only.
+            // The coarse clock may be some milliseconds behind a token issued just now: the exact time
+            // decides.
             if let Some(starts_at) = starts_at
                 && latest < starts_at
                 && self.clock.exactly_now().saturating_add(leeway) < starts_at
@@ -194,7 +340,7 @@ impl Rules {
         let max_lifetime = self
             .max_lifetime
             .or_else(|| token_type.default_max_lifetime());
-        // A token that does not say when it was issued was issued by now at the latest.
+        // Without `iat`, the token counts as issued at the latest instant that the leeway allows.
         let lifetime = expires_at.saturating_since(claims.iat.unwrap_or(latest));
         if max_lifetime.is_some_and(|max| lifetime > max) {
             return Err(SessionError::unacceptable("its lifetime is too long"));
@@ -254,8 +400,10 @@ impl Rules {
 }
 
 partial_debug! {
-    SessionVerifier(verifier) { keys: verifier.inner.keys, rules: verifier.inner.rules }
+    SessionVerifier(verifier) { issuers: verifier.inner.issuers }
 }
+
+partial_debug! { TrustedIssuer(issuer) { keys: issuer.keys, rules: issuer.rules } }
 
 partial_debug! {
     Rules(rules) {

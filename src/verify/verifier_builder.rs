@@ -5,9 +5,8 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
-    cache::TokenCache,
     revocation::RevocationCheck,
-    verifier::{Rules, SessionVerifier},
+    verifier::{Rules, SessionVerifier, TrustedIssuer},
 };
 use crate::{
     client::{ClientKind, ClientTimeZone, Culture},
@@ -18,6 +17,7 @@ use crate::{
     key::{KeySet, VerifyingKey},
     limits::Limits,
     time::{Clock, MAX_LEEWAY},
+    token::ClaimNames,
 };
 
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
@@ -119,7 +119,8 @@ impl SessionVerifierBuilder {
 
     /// Accepts tokens of this issuer alone: the claim `iss` (RFC 7519 §4.1.1), compared exactly.
     ///
-    /// A verifier trusts one issuer: a second call makes [`build`](Self::build) fail.
+    /// A second call makes [`build`](Self::build) fail: for several issuers, build a verifier for each
+    /// and combine them by [`SessionVerifier::of_issuers`].
     ///
     /// # Examples
     ///
@@ -146,7 +147,7 @@ impl SessionVerifierBuilder {
     /// # Security
     ///
     /// Any holder of a key can then issue tokens under any issuer's name. Where the keys belong to
-    /// one issuer alone, this gives up a second line of defence against a leaked key.
+    /// one issuer alone, this gives up a second line of defense against a leaked key.
     pub fn any_issuer(mut self) -> Self {
         self.rules.form.any_issuer = true;
         self
@@ -276,6 +277,22 @@ impl SessionVerifierBuilder {
     /// ```
     pub fn application_kind(mut self, id: impl Into<ApplicationId>, kind: ClientKind) -> Self {
         self.rules.form.application_kinds.insert(id.into(), kind);
+        self
+    }
+
+    /// Sets which claims of another issuer's tokens (types `at+jwt` and `JWT`) become user,
+    /// application, scope, roles and IDs; see [`ClaimNames`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token::{ClaimNames, SessionVerifier};
+    ///
+    /// let names = ClaimNames::new().scope("scp").roles("groups");
+    /// let builder = SessionVerifier::builder().claim_names(names);
+    /// ```
+    pub fn claim_names(mut self, names: ClaimNames) -> Self {
+        self.rules.form.names = names;
         self
     }
 
@@ -465,8 +482,9 @@ impl SessionVerifierBuilder {
             self.rules.accepted.push(TokenType::Session);
         }
         let cache_bytes = self.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
-        let cache = (cache_bytes > 0).then(|| TokenCache::new(cache_bytes));
-        Ok(SessionVerifier::new(self.rules, keys, cache))
+        let rules = self.rules;
+        let issuer = Arc::new(TrustedIssuer { rules, keys });
+        Ok(SessionVerifier::new(vec![issuer], cache_bytes))
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -15,12 +15,17 @@ mod logout;
 mod nested;
 mod other_issuers;
 mod printed;
+mod protected_resource;
+mod providers;
 mod rejections;
+#[cfg(feature = "remote_keys")]
+mod remote_keys;
 mod requirements;
 mod revocation;
 mod rotation;
 mod secrecy;
 mod session;
+mod several_issuers;
 mod sources;
 mod support;
 mod testing;

@@ -1,6 +1,7 @@
 """What every group of checks shares: keys, peers, the programs under test."""
 
 import secrets
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,7 @@ class Bench:
     jwks: Path
     secret_key: Key
     secret_file: Path
+    provider_node: str
 
     @property
     def peers(self) -> tuple[Peer, ...]:
@@ -74,4 +76,14 @@ def prepare(
         jwks=keys.write_jwks(directory / "jwks.json", list(every_key.values())),
         secret_key=keys.symmetric("HS256", secret),
         secret_file=secret_file,
+        provider_node=_node_22(node),
     )
+
+
+def _node_22(node: str) -> str:
+    """A Node.js of version 22 or newer, which the provider wants: the given one, else npm's."""
+    version = subprocess.check_output([node, "--version"], text=True)
+    if int(version.removeprefix("v").split(".")[0]) >= 22:
+        return node
+    modules = Path(__file__).parent / "node_modules"
+    return str(next(modules.glob("node-linux-*/bin/node")))

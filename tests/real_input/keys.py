@@ -28,11 +28,11 @@ class Key:
     public_jwk: dict[str, Any]
 
 
-def generate(algorithm: str) -> Key:
+def generate(algorithm: str, kid: str = "") -> Key:
     """A new key with an id."""
     signing = _generate_signing(algorithm)
     verifying = signing if algorithm in HMAC else signing.public_key()
-    kid = f"key-{algorithm.lower()}"
+    kid = kid or f"key-{algorithm.lower()}"
     return Key(
         algorithm=algorithm,
         kid=kid,

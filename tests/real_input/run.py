@@ -13,12 +13,16 @@ from pathlib import Path
 import algorithms
 import bench
 import call_context
+import claim_names
 import cultures_and_zones
+import identity_provider
 import issuer
+import jwks_uri
 import key_sets
 import lifecycle
 import nested
 import other_issuers
+import protected_resource
 import rejections
 import sources
 import token_types
@@ -29,12 +33,16 @@ GROUPS = (
     rejections,
     token_types,
     other_issuers,
+    claim_names,
     key_sets,
     sources,
     call_context,
     cultures_and_zones,
     nested,
     issuer,
+    protected_resource,
+    jwks_uri,
+    identity_provider,
     lifecycle,
 )
 

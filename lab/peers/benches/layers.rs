@@ -14,8 +14,8 @@ use axum::{body::Body, middleware::from_fn_with_state};
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{Extensions, Request, Response, StatusCode};
 use peers::{
-    access_token, axum_jwt_auth, jwt_authorizer, oauth_resource_server, ours, token, tower_jwt,
-    tower_oauth2_resource_server,
+    Shape, access_token, axum_jwt_auth, jwt_authorizer, oauth_resource_server, ours, token,
+    tower_jwt, tower_oauth2_resource_server,
 };
 use tower::{Layer, Service, service_fn, util::ServiceFn};
 use tower_session_token::Algorithm;
@@ -45,11 +45,17 @@ const ALGORITHMS: [Algorithm; 4] = [
 ];
 
 fn layers(c: &mut Criterion) {
-    for algorithm in ALGORITHMS {
-        let tokens = Tokens::new(algorithm, token);
-        let access_tokens = Tokens::new(algorithm, access_token);
+    let plain = ALGORITHMS.map(|algorithm| (algorithm, Shape::Plain));
+    let shaped = Shape::PROVIDERS.map(|shape| (Algorithm::HS256, shape));
+    for (algorithm, shape) in plain.into_iter().chain(shaped) {
+        let title = match shape {
+            Shape::Plain => format!("layers/{algorithm}"),
+            _ => format!("layers/{algorithm} {}", shape.name()),
+        };
+        let tokens = Tokens::new(algorithm, shape, token);
+        let access_tokens = Tokens::new(algorithm, shape, access_token);
         #[cfg(feature = "axum_jose")]
-        let slash_issuer_tokens = Tokens::new(algorithm, peers::slash_issuer_token);
+        let slash_issuer_tokens = Tokens::new(algorithm, shape, peers::slash_issuer_token);
         let mut raw = raw_check(algorithm, &tokens.good[BEARER.len()..]);
         assert!(raw());
         let hand_written =
@@ -107,16 +113,11 @@ fn layers(c: &mut Criterion) {
                 oauth_resource_server::name,
             ));
         }
-        compare(
-            c,
-            &format!("layers/{algorithm}"),
-            cases,
-            |name| match name {
-                "raw" | "no layer" | "no layer, axum 0.7" => None,
-                JWT_AUTHORIZER => Some("no layer, axum 0.7"),
-                _ => Some("no layer"),
-            },
-        );
+        compare(c, &title, cases, |name| match name {
+            "raw" | "no layer" | "no layer, axum 0.7" => None,
+            JWT_AUTHORIZER => Some("no layer, axum 0.7"),
+            _ => Some("no layer"),
+        });
     }
 }
 
@@ -135,8 +136,8 @@ struct Tokens {
 }
 
 impl Tokens {
-    fn new(algorithm: Algorithm, token: fn(Algorithm) -> String) -> Self {
-        let good = token(algorithm);
+    fn new(algorithm: Algorithm, shape: Shape, token: fn(Algorithm, Shape) -> String) -> Self {
+        let good = token(algorithm, shape);
         let header = base64_simd::URL_SAFE_NO_PAD
             .decode_to_vec(good.split('.').next().expect("a header"))
             .expect("base64url");
@@ -150,7 +151,11 @@ impl Tokens {
         let others = ALGORITHMS.into_iter().filter(|other| *other != algorithm);
         let bearer = |token: String| format!("{BEARER}{token}");
         Self {
-            bad: others.map(token).chain([forged]).map(bearer).collect(),
+            bad: others
+                .map(|other| token(other, shape))
+                .chain([forged])
+                .map(bearer)
+                .collect(),
             good: bearer(good),
         }
     }

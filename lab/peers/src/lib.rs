@@ -14,6 +14,9 @@ use uuid::Uuid;
 #[allow(dead_code, reason = "benchmarks use the rest")]
 mod tokens;
 
+#[path = "../../../benches/support/shape.rs"]
+mod shape;
+
 #[cfg(feature = "axum_jose")]
 pub mod axum_jose;
 pub mod axum_jwt_auth;
@@ -24,11 +27,14 @@ pub mod ours;
 pub mod tower_jwt;
 pub mod tower_oauth2_resource_server;
 
+pub use shape::Shape;
+
 /// The claims as a user of jsonwebtoken would declare them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claims {
     pub iss: String,
-    pub aud: String,
+    /// A string or a list.
+    pub aud: serde_json::Value,
     pub sub: Uuid,
     pub exp: i64,
     pub nbf: i64,
@@ -46,25 +52,28 @@ pub struct Claims {
 
 /// A new token, valid for an hour. Its `typ` is the one that the crate accepts by default; all
 /// peers but one ignore it.
-pub fn token(algorithm: Algorithm) -> String {
-    new_token(algorithm).issue()
+pub fn token(algorithm: Algorithm, shape: Shape) -> String {
+    new_token(algorithm, shape).issue()
 }
 
-fn new_token(algorithm: Algorithm) -> TestToken {
-    tokens::new_token(tokens::signing_key(algorithm)).with("nbf", Utc::now().timestamp())
+fn new_token(algorithm: Algorithm, shape: Shape) -> TestToken {
+    let token = shape.add_to(tokens::new_token(tokens::signing_key(algorithm)));
+    token.with("nbf", Utc::now().timestamp())
 }
 
 /// The same, as an access token (RFC 9068), for the peer that accepts no other.
-pub fn access_token(algorithm: Algorithm) -> String {
-    new_token(algorithm)
+pub fn access_token(algorithm: Algorithm, shape: Shape) -> String {
+    new_token(algorithm, shape)
         .token_type(TokenType::AccessToken)
         .issue()
 }
 
 /// The same, of the issuer as axum-jose compares it.
 #[cfg(feature = "axum_jose")]
-pub fn slash_issuer_token(algorithm: Algorithm) -> String {
-    new_token(algorithm).with("iss", axum_jose::ISSUER).issue()
+pub fn slash_issuer_token(algorithm: Algorithm, shape: Shape) -> String {
+    new_token(algorithm, shape)
+        .with("iss", axum_jose::ISSUER)
+        .issue()
 }
 
 /// Has jsonwebtoken 10 verify with aws-lc: axum-jwt-auth compiles RustCrypto too, and it chooses neither by itself.

@@ -21,10 +21,6 @@ use foldhash::fast::RandomState;
 use self::table::{Seat, Table};
 use crate::{session::Session, time::NumericDate};
 
-/// Bytes at the end of a token that are hashed: 192 bits of the signature, which nobody without the
-/// key can choose.
-const TAIL: usize = 32;
-
 thread_local! {
     static TABLES: RefCell<Vec<(Weak<CacheInner>, Table)>> = const { RefCell::new(Vec::new()) };
 }
@@ -36,8 +32,8 @@ thread_local! {
 pub struct CacheStats {
     /// Lookups that found a session.
     pub hits: u64,
-    /// Lookups that missed and whose token was then verified and accepted. Threads without a table
-    /// do not count.
+    /// Lookups that missed and whose token was then verified and accepted. Those of threads without a
+    /// table are not counted.
     pub misses: u64,
     /// Sessions that were removed to make room for others.
     pub evictions: u64,
@@ -56,17 +52,20 @@ pub(super) struct TokenCache {
 struct CacheInner {
     /// Bytes for the table of one thread.
     quota: usize,
+    issuers: usize,
     hasher: RandomState,
     /// One for each thread that may have a table.
     seats: Box<[Arc<Seat>]>,
 }
 
 impl TokenCache {
-    /// A cache of `max_bytes`, for as many threads as the machine runs at once.
-    pub(super) fn new(max_bytes: usize) -> Self {
+    /// A cache of `max_bytes` for the sessions of this many issuers, divided among as many threads as
+    /// the machine runs at once.
+    pub(super) fn new(max_bytes: usize, issuers: usize) -> Self {
         let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let inner = CacheInner {
             quota: max_bytes / threads,
+            issuers,
             hasher: RandomState::default(),
             seats: (0..threads.get()).map(|_| Arc::default()).collect(),
         };
@@ -75,28 +74,27 @@ impl TokenCache {
         }
     }
 
-    /// The session of this token, if it was verified with this `generation` of keys and the verifier
-    /// would make the same one `now`.
-    pub(super) fn get(&self, token: &[u8], generation: u64, now: NumericDate) -> Option<Session> {
-        self.with_table(token, generation, |table, hash| table.get(hash, token, now))?
+    /// The session of this token, if the current keys of its issuer verified it and the verifier would
+    /// make the same one `now`. `generation` is that of an issuer's current key set.
+    pub(super) fn get(
+        &self,
+        token: &[u8],
+        now: NumericDate,
+        generation: impl Fn(usize) -> u64,
+    ) -> Option<Session> {
+        self.with_table(token, |table, hash| table.get(hash, token, now, generation))?
     }
 
-    /// Notes that this token was verified with this `generation` of keys, and caches its session the
-    /// second time.
-    pub(super) fn note(&self, token: &[u8], session: &Session, generation: u64, now: NumericDate) {
-        let note = |table: &mut Table, hash| table.note(hash, token, session, now);
-        self.with_table(token, generation, note);
+    /// Notes that this token was verified, and caches its session the second time.
+    pub(super) fn note(&self, token: &[u8], session: &Session, now: NumericDate) {
+        self.with_table(token, |table, hash| table.note(hash, token, session, now));
     }
 
     /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
     /// `None` for a token that is too short to be signed, and in a thread that gets no table.
-    fn with_table<T>(
-        &self,
-        token: &[u8],
-        generation: u64,
-        f: impl FnOnce(&mut Table, u64) -> T,
-    ) -> Option<T> {
-        let tail: &[u8; TAIL] = token.last_chunk()?;
+    fn with_table<T>(&self, token: &[u8], f: impl FnOnce(&mut Table, u64) -> T) -> Option<T> {
+        // 96 bits of the signature, which nobody without the key can choose.
+        let tail = u128::from_ne_bytes(*token.last_chunk()?);
         let hash = self.inner.hasher.hash_one(tail);
         let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
@@ -105,12 +103,12 @@ impl TokenCache {
                 // Frees the tables of dropped verifiers.
                 tables.retain(|(owner, _)| owner.strong_count() > 0);
                 if !tables.iter().any(|(owner, _)| is_own(owner)) {
-                    let table = Table::new(self.inner.quota, &self.inner.seats)?;
+                    let table =
+                        Table::new(self.inner.quota, self.inner.issuers, &self.inner.seats)?;
                     tables.push((Arc::downgrade(&self.inner), table));
                 }
             }
             let (_, table) = tables.iter_mut().find(|(owner, _)| is_own(owner))?;
-            table.keep_generation(generation);
             Some(f(table, hash))
         };
         TABLES.try_with(visit).ok()?

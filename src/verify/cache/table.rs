@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     constant_time,
-    session::{Session, SessionInner},
+    session::{Session, SessionInner, VerifiedBy},
     time::NumericDate,
 };
 
@@ -53,8 +53,8 @@ pub(super) struct Seat {
 pub(super) struct Table {
     seat: Arc<Seat>,
     quota: usize,
-    /// That of the key set that verified all entries.
-    generation: Option<u64>,
+    /// For each issuer, the generation of the key set that verified its entries.
+    generations: Box<[u64]>,
     /// The admission filter, a Bloom filter of the tokens seen once: two bits for each.
     seen: Box<[u64]>,
     seen_len: usize,
@@ -62,7 +62,7 @@ pub(super) struct Table {
     sets: Vec<Set>,
     /// The slot that the CLOCK hand passed last.
     hand: usize,
-    /// Insertions since the table is full.
+    /// Insertions that found the quota used up.
     full_insertions: usize,
 }
 
@@ -91,49 +91,75 @@ impl Entry {
 }
 
 impl Table {
-    /// `None` if the quota has no room for an empty table, or all seats are taken.
-    pub(super) fn new(quota: usize, seats: &[Arc<Seat>]) -> Option<Self> {
+    /// A table for sessions of this many issuers; `None` if the quota has no room for an empty table,
+    /// or all seats are taken.
+    pub(super) fn new(quota: usize, issuers: usize, seats: &[Arc<Seat>]) -> Option<Self> {
         // At most 1/64 of the quota, but between 64 bytes and 64 KiB.
         let words = (quota / 1024).clamp(8, 8192).next_power_of_two();
-        if Self::empty_bytes(words) > quota {
+        let bytes = Self::empty_bytes(words, issuers);
+        if bytes > quota {
             return None;
         }
         let is_free = |flag: &AtomicBool| !flag.load(Relaxed) && !flag.swap(true, Acquire);
         let seat = seats.iter().find(|seat| is_free(&seat.is_taken))?;
+        seat.bytes.store(bytes, Relaxed);
         Some(Self {
             seat: Arc::clone(seat),
             quota,
-            generation: None,
+            generations: vec![0; issuers].into(),
             seen: vec![0; words].into(),
             seen_len: 0,
-            sets: Vec::new(),
+            sets: empty_sets(2),
             hand: 0,
             full_insertions: 0,
         })
     }
 
     /// Four tables, since that many are allocated for the first.
-    fn empty_bytes(words: usize) -> usize {
-        4 * size_of::<Self>() + 2 * size_of::<Seat>() + 2 * size_of::<Set>() + 8 * words
+    fn empty_bytes(words: usize, issuers: usize) -> usize {
+        let (table, seat) = (size_of::<Self>(), size_of::<Seat>());
+        4 * table + 2 * seat + 2 * size_of::<Set>() + 8 * (words + issuers)
     }
 
-    /// Removes what another key set verified; called before any other method.
-    pub(super) fn keep_generation(&mut self, generation: u64) {
-        if self.generation != Some(generation) {
-            self.generation = Some(generation);
-            self.sets = empty_sets(2);
-            self.seat.sessions.store(0, Relaxed);
-            let bytes = Self::empty_bytes(self.seen.len());
-            self.seat.bytes.store(bytes, Relaxed);
+    /// Removes the sessions of an issuer that another key set verified.
+    fn keep_generation(&mut self, kept: VerifiedBy) {
+        let VerifiedBy { issuer, generation } = kept;
+        if self.generations[issuer] == generation {
+            return;
+        }
+        self.generations[issuer] = generation;
+        for at in 0..self.sets.len() * WAYS {
+            let (set, way) = (at / WAYS, at % WAYS);
+            let entry = self.sets[set].entries[way].as_ref();
+            let verified_by = entry.map(|entry| entry.session.verified_by);
+            if verified_by.is_some_and(|by| by.issuer == issuer && by != kept) {
+                self.remove(set, way);
+            }
         }
     }
 
-    pub(super) fn get(&mut self, hash: u64, token: &[u8], now: NumericDate) -> Option<Session> {
+    /// The session of a token; `generation` is that of the current key set of an issuer.
+    pub(super) fn get(
+        &mut self,
+        hash: u64,
+        token: &[u8],
+        now: NumericDate,
+        generation: impl Fn(usize) -> u64,
+    ) -> Option<Session> {
         let hash = fold(hash);
         let (set, way) = self.find(hash, |set, way| set.hashes[way] == hash)?;
         let entry = self.sets[set].entries[way].as_ref()?;
         if !entry.session.validity.contains(now) {
             self.remove(set, way);
+            return None;
+        }
+        let VerifiedBy { issuer, .. } = entry.session.verified_by;
+        let current = VerifiedBy {
+            issuer,
+            generation: generation(issuer),
+        };
+        if entry.session.verified_by != current {
+            self.keep_generation(current);
             return None;
         }
         if !constant_time::is_same(&entry.token, token) {
@@ -149,6 +175,7 @@ impl Table {
 
     /// Notes a verified token, and inserts it the second time.
     pub(super) fn note(&mut self, hash: u64, token: &[u8], session: &Session, now: NumericDate) {
+        self.keep_generation(session.inner().verified_by);
         self.seat.misses.fetch_add(1, Relaxed);
         if self.see(hash) {
             let entry = Entry {
@@ -317,9 +344,7 @@ mod tests {
     }
 
     fn table(quota: usize) -> Table {
-        let mut table = Table::new(quota, &[Arc::default()]).unwrap();
-        table.keep_generation(1);
-        table
+        Table::new(quota, 1, &[Arc::default()]).unwrap()
     }
 
     fn session(until: u64) -> Session {
@@ -355,7 +380,7 @@ mod tests {
 
     fn has(table: &mut Table, hash: u32) -> bool {
         let token = [7; 10_000];
-        table.get(hash.into(), &token, at(NOW)).is_some()
+        table.get(hash.into(), &token, at(NOW), |_| 0).is_some()
     }
 
     /// Looks without setting a reference bit.
@@ -400,7 +425,7 @@ mod tests {
         put(&mut table, 2);
         put(&mut table, 2);
         assert_eq!((hashes(&table), evictions(&table)), (vec![2], 1));
-        assert!(table.get(2, &[8; 10_000], at(NOW)).is_none());
+        assert!(table.get(2, &[8; 10_000], at(NOW), |_| 0).is_none());
         assert!(has(&mut table, 2));
     }
 
@@ -417,7 +442,7 @@ mod tests {
         assert_eq!(table.sets.len(), 256);
         inserted.sort_unstable();
         assert_eq!(hashes(&table), inserted);
-        let fixed = Table::empty_bytes(table.seen.len()) + 254 * size_of::<Set>();
+        let fixed = Table::empty_bytes(table.seen.len(), 1) + 254 * size_of::<Set>();
         let bytes = table.seat.bytes.load(Relaxed);
         assert_eq!(bytes, fixed + 300 * entry(NOW).bytes());
     }
@@ -486,12 +511,12 @@ mod tests {
         let mut table = table(QUOTA);
         let (token, session) = ([7; 40], session(NOW + 60));
         for sessions in [0, 1] {
-            assert!(table.get(9, &token, at(NOW)).is_none());
+            assert!(table.get(9, &token, at(NOW), |_| 0).is_none());
             table.note(9, &token, &session, at(NOW));
             assert_eq!(table.seat.sessions.load(Relaxed), sessions);
         }
-        assert!(table.get(9, &token, at(NOW + 59)).is_some());
-        assert!(table.get(9, &token, at(NOW + 60)).is_none());
+        assert!(table.get(9, &token, at(NOW + 59), |_| 0).is_some());
+        assert!(table.get(9, &token, at(NOW + 60), |_| 0).is_none());
         assert_eq!(table.seat.sessions.load(Relaxed), 0);
     }
 
@@ -517,14 +542,13 @@ mod tests {
     #[test]
     fn a_thread_gets_a_table_when_another_thread_s_is_dropped() {
         let seats = [Arc::default(), Arc::default()];
-        let mut first = Table::new(QUOTA, &seats).unwrap();
-        first.keep_generation(1);
+        let mut first = Table::new(QUOTA, 1, &seats).unwrap();
         put(&mut first, 1);
         assert!(has(&mut first, 1));
-        let _second = Table::new(QUOTA, &seats).unwrap();
-        assert!(Table::new(QUOTA, &seats).is_none());
+        let _second = Table::new(QUOTA, 1, &seats).unwrap();
+        assert!(Table::new(QUOTA, 1, &seats).is_none());
         drop(first);
-        let third = Table::new(QUOTA, &seats).unwrap();
+        let third = Table::new(QUOTA, 1, &seats).unwrap();
         let counters = &third.seat;
         assert_eq!(counters.hits.load(Relaxed), 1);
         assert_eq!(
@@ -532,17 +556,16 @@ mod tests {
                 counters.sessions.load(Relaxed),
                 counters.bytes.load(Relaxed)
             ),
-            (0, 0)
+            (0, Table::empty_bytes(third.seen.len(), 1))
         );
     }
 
     #[test]
     fn a_quota_below_an_empty_table_has_none_and_takes_no_seat() {
-        let least = Table::empty_bytes(8);
+        let least = Table::empty_bytes(8, 1);
         let seats = [Arc::default()];
-        assert!(Table::new(least - 1, &seats).is_none());
-        let mut table = Table::new(least, &seats).unwrap();
-        table.keep_generation(1);
+        assert!(Table::new(least - 1, 1, &seats).is_none());
+        let mut table = Table::new(least, 1, &seats).unwrap();
         for hash in 1..100 {
             table.insert(hash, entry(NOW + 60), at(NOW));
         }

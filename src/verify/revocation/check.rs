@@ -44,7 +44,7 @@ impl RevocationCheck for Box<dyn RevocationCheck> {
     }
 }
 
-/// A closure, and a reference to one.
+/// A check by a closure, or by a reference to one.
 impl<F: Fn(&Session) -> RevocationStatus + Send + Sync> RevocationCheck for F {
     fn check(&self, session: &Session) -> RevocationStatus {
         self(session)

@@ -54,7 +54,7 @@ struct ListInner {
 struct Tables {
     sessions: Table<SessionId, ()>,
     tokens: Table<TokenId, ()>,
-    /// For a user, or for the whole issuer: the instant before which the revoked sessions began.
+    /// For a user, or `None` for the whole issuer: the instant before which the revoked sessions began.
     before: Table<Option<UserId>, NumericDate>,
 }
 
@@ -139,7 +139,7 @@ impl RevocationList {
         }
     }
 
-    /// Calls `f` with each entry, in no particular order, as to save the list.
+    /// Calls `f` with each entry, in no particular order: to save the list, for instance.
     ///
     /// # Examples
     ///
@@ -158,18 +158,12 @@ impl RevocationList {
         for (issuer, tables) in self.inner.issuers.load().iter() {
             let (iss, mut call) = (|| issuer.clone(), |target| f(&Revocation(target)));
             tables.sessions.for_each(|id, (), until| {
-                call(Target::Session {
-                    iss: iss(),
-                    id,
-                    until,
-                });
+                let iss = iss();
+                call(Target::Session { iss, id, until });
             });
             tables.tokens.for_each(|id, (), until| {
-                call(Target::Token {
-                    iss: iss(),
-                    id,
-                    until,
-                });
+                let iss = iss();
+                call(Target::Token { iss, id, until });
             });
             tables.before.for_each(|user, before, until| {
                 let iss = iss();
@@ -186,7 +180,8 @@ impl RevocationList {
         }
     }
 
-    /// Drops the expired entries and returns the number of the others. It visits every entry.
+    /// Drops the entries that expired five minutes ago or earlier (the largest leeway), and returns the
+    /// number of the others. It visits every entry.
     #[must_use]
     pub fn len(&self) -> usize {
         let now = self.now();
@@ -203,7 +198,7 @@ impl RevocationList {
             .sum()
     }
 
-    /// Whether the list has no entry that is not expired. It visits every entry.
+    /// Whether [`len`](Self::len) is 0. It visits every entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

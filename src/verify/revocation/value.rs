@@ -99,7 +99,8 @@ fn ceil(instant: DateTime<Utc>) -> NumericDate {
 impl Revocation {
     /// Revokes a session, with all its tokens and the sessions that are nested in it.
     ///
-    /// `until` is the expiry of the last of these tokens, or later.
+    /// A nested session whose token has [another issuer](crate::NestedTokenBuilder::issuer) is revoked
+    /// under that issuer. `until` is the expiry of the last of these tokens, or later.
     ///
     /// # Examples
     ///

@@ -20,7 +20,7 @@ use axum::{
     routing::get,
 };
 use peers::{
-    access_token, axum_jwt_auth, from_fn, oauth_resource_server, ours, token, tower_jwt,
+    Shape, access_token, axum_jwt_auth, from_fn, oauth_resource_server, ours, token, tower_jwt,
     tower_oauth2_resource_server,
 };
 use tokio::net::TcpListener;
@@ -82,7 +82,7 @@ fn print_tokens(layer: &str, algorithm: Algorithm, count: usize) {
         _ => token,
     };
     for _ in 0..count {
-        println!("{}", token(algorithm));
+        println!("{}", token(algorithm, Shape::Plain));
     }
 }
 
