@@ -758,6 +758,23 @@ fn a_waiting_request_ends_in_time_and_holds_no_permit() {
     });
 }
 
+/// As a buffer's worker does.
+#[test]
+fn a_caller_that_keeps_the_service_keeps_no_permit_from_a_waiting_request() {
+    virtually(async {
+        let (old, new) = (key("a"), key("b"));
+        let provider = Provider::new(&[&old]);
+        let keys = provider.at().load().await.unwrap();
+        provider.publish(&[&old, &new]);
+        let mut service = waiting(&keys).layer(Limited::new(1));
+        let ready = ServiceExt::<Request<()>>::ready(&mut service)
+            .await
+            .unwrap();
+        let response = ready.call(bearer(&token(&new))).await.unwrap();
+        assert_eq!(response.status().as_u16(), 200);
+    });
+}
+
 #[test]
 fn no_more_than_1024_requests_wait() {
     virtually(async {
