@@ -24,16 +24,30 @@ pub struct RedisRevocationsBuilder {
     replicas: usize,
 }
 
-impl RedisRevocationsBuilder {
-    pub(crate) fn new(fleet: &str) -> Self {
-        Self {
+impl RedisRevocations {
+    /// A builder for the fleet of this name: the processes that share their revocations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_session_token_redis::RedisRevocations;
+    ///
+    /// let (revocations, driver) = RedisRevocations::builder("shop")
+    ///     .client(redis::Client::open("redis://127.0.0.1")?)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(fleet: &str) -> RedisRevocationsBuilder {
+        RedisRevocationsBuilder {
             fleet: fleet.to_owned(),
             connect: None,
             max_age: Duration::from_secs(60),
             replicas: 0,
         }
     }
+}
 
+impl RedisRevocationsBuilder {
     /// Connects by this client, with `TCP_NODELAY`.
     ///
     /// TLS (`rediss://`) needs a feature of the crate `redis` and a crypto provider, as it says there.

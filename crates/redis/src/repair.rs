@@ -6,7 +6,10 @@ use chrono::{TimeDelta, Utc};
 use tokio::{task, time::Instant};
 use tower_session_token::{Revocation, RevocationList};
 
-use crate::{connect::random_up_to, shared::Shared, writer::Entry};
+use crate::{
+    connect::random_up_to,
+    shared::{Entry, Shared},
+};
 
 /// The most revocations that are put back before the rest is looked for.
 const AT_ONCE: usize = 10_000;

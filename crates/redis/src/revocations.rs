@@ -19,13 +19,12 @@ use tower_session_token::{
 };
 
 use crate::{
-    builder::RedisRevocationsBuilder,
     error::{NotReady, PublishError, PublishErrorKind},
     health::{Health, State},
     reader,
-    shared::Shared,
+    shared::{Entry, Shared},
     wire::Streams,
-    writer::{self, Entry},
+    writer,
 };
 
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(3);
@@ -48,22 +47,6 @@ pub struct Driver {
 }
 
 impl RedisRevocations {
-    /// A builder for the fleet of this name: the processes that share their revocations.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use tower_session_token_redis::RedisRevocations;
-    ///
-    /// let (revocations, driver) = RedisRevocations::builder("shop")
-    ///     .client(redis::Client::open("redis://127.0.0.1")?)
-    ///     .build()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder(fleet: &str) -> RedisRevocationsBuilder {
-        RedisRevocationsBuilder::new(fleet)
-    }
-
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }

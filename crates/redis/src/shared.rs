@@ -5,15 +5,22 @@ use std::sync::{
     atomic::{AtomicBool, AtomicI64, AtomicU64},
 };
 
-use tokio::sync::{mpsc, watch};
-use tower_session_token::MirroredRevocations;
+use tokio::sync::{mpsc, oneshot, watch};
+use tower_session_token::{MirroredRevocations, Revocation};
 
 use crate::{
     connect::Connect,
+    error::PublishErrorKind,
     health::Problem,
     wire::{Cursors, Streams},
-    writer::Entry,
 };
+
+/// A revocation that the writer hands to the engine.
+pub(crate) struct Entry {
+    pub(crate) revocation: Revocation,
+    /// Where the result goes, if somebody waits for it.
+    pub(crate) acknowledge: Option<oneshot::Sender<Result<(), PublishErrorKind>>>,
+}
 
 pub(crate) struct Shared {
     pub(crate) mirror: MirroredRevocations,

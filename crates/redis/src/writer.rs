@@ -4,17 +4,13 @@ use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
 
 use chrono::{TimeDelta, Utc};
 use redis::aio::MultiplexedConnection;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time,
-};
-use tower_session_token::Revocation;
+use tokio::{sync::mpsc, time};
 
 use crate::{
     connect::{self, Backoff},
     error::PublishErrorKind,
     health::Problem,
-    shared::Shared,
+    shared::{Entry, Shared},
     wire::{self, Cursors},
 };
 
@@ -25,12 +21,6 @@ const BATCH: usize = 100;
 const TRIM_EVERY: usize = 64;
 const IDLE: Duration = Duration::from_secs(10);
 const MAX_CLOCK_DIFFERENCE: i64 = 60_000;
-
-pub(crate) struct Entry {
-    pub(crate) revocation: Revocation,
-    /// Where the result goes, if somebody waits for it.
-    pub(crate) acknowledge: Option<oneshot::Sender<Result<(), PublishErrorKind>>>,
-}
 
 pub(crate) async fn run(shared: &Shared, outbox: &mut mpsc::Receiver<Entry>) -> Infallible {
     let (mut backoff, mut batch) = (Backoff::default(), Vec::new());
