@@ -240,8 +240,8 @@ fn around_a_good_token(name: &'static str, value: &'static str) -> (Idle, Reques
 // slowest, takes 0.4 ms where `layer` and `verify` are measured.
 #[library_benchmark]
 #[bench::members(args = [], setup = many_members, config = at_most(2_550_961))]
-#[bench::cookies(args = ["cookie", ""], setup = around_a_good_token, config = at_most(496_715))]
-#[bench::cultures(args = ["client-culture", ""], setup = around_a_good_token, config = at_most(411_939))]
+#[bench::cookies(args = ["cookie", ""], setup = around_a_good_token, config = at_most(525_662))]
+#[bench::cultures(args = ["client-culture", ""], setup = around_a_good_token, config = at_most(419_063))]
 fn worst((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     let response = run(black_box(&mut service).call(black_box(request)));
     (service, response)
