@@ -85,6 +85,7 @@ async fn run() -> Result<(), Failure> {
         .await
         .map_err(|error| format!("--listen: {error}"))?;
     let address = listener.local_addr()?;
+    let stopped = stopped()?;
     println!("listening on http://{address}");
     if args.keys.is_none()
         && let Some(issuer) = &issuer
@@ -107,19 +108,23 @@ async fn run() -> Result<(), Failure> {
         app = app.route_service(resource.path(), resource.service());
     }
     axum::serve(listener, app)
-        .with_graceful_shutdown(stopped())
+        .with_graceful_shutdown(stopped)
         .await?;
     Ok(())
 }
 
-/// Ctrl-C or SIGTERM.
-async fn stopped() {
-    let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
-        .expect("SIGTERM can be listened for");
-    tokio::select! {
-        _ = signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// Waits for Ctrl-C or SIGTERM, which are listened for from the call on.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    use signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 /// Reads the files again at each SIGHUP. A key set without a usable key leaves those in force.
