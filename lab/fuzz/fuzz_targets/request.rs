@@ -267,7 +267,7 @@ impl Layered {
             }
         }
         explicit.retain(|(token, _)| !token.trim_ascii().is_empty());
-        if let Some((token, field)) = explicit.first() {
+        if let Some((token, _)) = explicit.first() {
             if explicit.iter().any(|(other, _)| other != token) {
                 return Err("request_invalid");
             }
@@ -275,7 +275,7 @@ impl Layered {
             return Ok(Expected {
                 session,
                 error: None,
-                field: *field,
+                field: explicit.iter().find_map(|(_, field)| *field),
             });
         }
         let verified: Vec<_> = cookies.iter().map(verify).collect();
