@@ -120,6 +120,7 @@ async fn run() -> Result<(), Failure> {
     let listener = TcpListener::bind(&args.listen)
         .await
         .map_err(|error| format!("--listen: {error}"))?;
+    let terminated = terminated()?;
     println!("listening on http://{}", listener.local_addr()?);
     let state = Arc::new(App {
         issuer,
@@ -129,7 +130,7 @@ async fn run() -> Result<(), Failure> {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let driver = tokio::spawn(driver.run(async { _ = stopped.await }));
     axum::serve(listener, app.with_state(state))
-        .with_graceful_shutdown(terminated())
+        .with_graceful_shutdown(terminated)
         .await?;
     drop(stop);
     driver.await?;
@@ -219,14 +220,16 @@ async fn ready(State(app): State<Arc<App>>) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// Ctrl-C or SIGTERM.
-async fn terminated() {
-    let mut terminate =
-        unix::signal(unix::SignalKind::terminate()).expect("SIGTERM can be listened for");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// Waits for Ctrl-C or SIGTERM, which are listened for from the call on.
+fn terminated() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 impl Args {
