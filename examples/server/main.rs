@@ -105,7 +105,7 @@ async fn run() -> Result<(), Failure> {
         routes(state, layer)
     };
     if let Some(resource) = &resource {
-        app = app.route_service(resource.path(), resource.service());
+        app = app.route_service(resource.metadata_path(), resource.service());
     }
     axum::serve(listener, app)
         .with_graceful_shutdown(stopped)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::document::DocumentService;
-use crate::{error::ConfigError, uri};
+use crate::{error::ConfigError, token::is_scope_word, uri};
 
 /// The metadata of a service as a protected resource (RFC 9728 §2), by which a client that knows only
 /// the service's address finds the issuer of its tokens. Clients of the Model Context Protocol need it.
@@ -19,8 +19,8 @@ use crate::{error::ConfigError, uri};
 /// fn app(verifier: SessionVerifier) -> Result<Router, tower_session_token::ConfigError> {
 ///     let resource = ProtectedResource::new("https://api.example.com/orders")?
 ///         .authorization_server("https://id.example.com")
-///         .scope("orders.read");
-///     let (path, document) = (resource.path().to_owned(), resource.service());
+///         .scope("orders.read orders.write")?;
+///     let (path, document) = (resource.metadata_path().to_owned(), resource.service());
 ///     Ok(Router::new()
 ///         .route("/orders", get(async || "orders"))
 ///         .layer(SessionLayer::new(verifier).protected_resource(&resource))
@@ -38,7 +38,7 @@ pub struct ProtectedResource {
     #[serde(skip)]
     metadata_uri: String,
     #[serde(skip)]
-    path: String,
+    metadata_path: String,
 }
 
 impl ProtectedResource {
@@ -68,7 +68,7 @@ impl ProtectedResource {
         let path = format!("/.well-known/oauth-protected-resource{path}");
         Ok(Self {
             metadata_uri: format!("{origin}{path}{query}"),
-            path,
+            metadata_path: path,
             resource,
             authorization_servers: Vec::new(),
             scopes_supported: Vec::new(),
@@ -83,18 +83,27 @@ impl ProtectedResource {
         self
     }
 
-    /// Adds a scope token (RFC 6749 §3.3) that clients ask the authorization server for.
-    #[must_use]
-    pub fn scope(mut self, scope: impl Into<String>) -> Self {
-        self.scopes_supported.push(scope.into());
-        self
+    /// Adds scope that clients ask the authorization server for: scope tokens separated by single
+    /// spaces (RFC 6749 §3.3).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no scope token, or a character that RFC 6749 §3.3 does not allow.
+    pub fn scope(mut self, scope: &str) -> Result<Self, ConfigError> {
+        if !scope.split(' ').all(is_scope_word) {
+            let reason = "must be scope tokens separated by single spaces";
+            return Err(ConfigError::new("scope", reason));
+        }
+        let scope = scope.split(' ').map(str::to_owned);
+        self.scopes_supported.extend(scope);
+        Ok(self)
     }
 
     /// The path of the document's URL: `/.well-known/oauth-protected-resource` and the path of the
     /// resource (RFC 9728 §3.1).
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn metadata_path(&self) -> &str {
+        &self.metadata_path
     }
 
     /// The URL of the document, as the layer's challenges name it (`resource_metadata`, RFC 9728 §5.1).
@@ -144,10 +153,21 @@ mod tests {
             ),
         ] {
             let metadata = ProtectedResource::new(resource).unwrap();
-            assert_eq!(metadata.path(), path);
+            assert_eq!(metadata.metadata_path(), path);
             assert_eq!(metadata.metadata_uri(), uri);
         }
         let error = ProtectedResource::new("http://api.example.com").unwrap_err();
         assert!(error.reason().contains("`https`"), "{error}");
+    }
+
+    #[test]
+    fn scope_is_tokens_separated_by_single_spaces() {
+        let resource = ProtectedResource::new("https://api.example.com").unwrap();
+        for scope in ["", " ", "a  b", "a ", "a\tb", "a\"b", "é"] {
+            let error = resource.clone().scope(scope).unwrap_err();
+            assert_eq!(error.option(), "scope", "{scope:?}");
+        }
+        let resource = resource.scope("a b").unwrap().scope("c").unwrap();
+        assert_eq!(resource.scopes(), ["a", "b", "c"]);
     }
 }

@@ -15,14 +15,14 @@ fn app(issuer: &TestIssuer) -> Router {
     let resource = ProtectedResource::new("https://api.example.com/orders")
         .unwrap()
         .authorization_server("https://id.example.com")
-        .scope("orders.read")
-        .scope("orders.write");
+        .scope("orders.read orders.write")
+        .unwrap();
     let layer: SessionLayer = issuer.layer().protected_resource(&resource);
     let guard = RequireScope::new("orders.read").unwrap();
     Router::new()
         .route("/orders", get(async || "orders").layer(guard))
         .layer(layer)
-        .route_service(resource.path(), resource.service())
+        .route_service(resource.metadata_path(), resource.service())
         .route_service(
             "/jwks.json",
             DocumentService::jwks(KeyStore::new(issuer.key_set())),
