@@ -19,11 +19,13 @@ use tower::Service;
 
 use super::{address::Origin, machine::ReadFailure, status::FetchErrorKind};
 use crate::{
+    json::{Cursor, Names, Reader},
     key::{Algorithm, KeySet},
     uri,
 };
 
 const MAX_BYTES: usize = 256 << 10;
+const MAX_NESTING: usize = 32;
 /// The age of metadata at which they are read again.
 const MAX_METADATA_AGE: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,6 +37,44 @@ pub(super) type Client = Box<dyn Fn(&Uri) -> FetchFuture + Send + Sync>;
 pub(super) struct Fetched {
     body: Vec<u8>,
     lifetime: Option<Duration>,
+}
+
+impl Fetched {
+    /// The body if it is JSON in which no object has a member twice. A byte order mark in front is
+    /// left out (RFC 8259 §8.1).
+    fn json(&self) -> Option<&str> {
+        let body = self.body.strip_prefix("\u{feff}".as_bytes());
+        let json = std::str::from_utf8(body.unwrap_or(&self.body)).ok()?;
+        let mut reader = Reader::new(json.trim_ascii_start());
+        let mut cursor = reader.cursor();
+        check_members(&mut reader, &mut cursor, MAX_NESTING)?;
+        cursor.end()?;
+        Some(json)
+    }
+}
+
+/// Takes a value in which no object has a member twice, and which is at most `levels` deep.
+fn check_members<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    levels: usize,
+) -> Option<()> {
+    if cursor.is_object() {
+        let levels = reader.deeper(levels)?;
+        let mut names = Names::default();
+        reader.object(cursor, |reader, cursor, name| {
+            names.add(name.span, reader)?;
+            check_members(reader, cursor, levels)
+        })?;
+        names.check(reader)
+    } else if cursor.is_array() {
+        let levels = reader.deeper(levels)?;
+        reader.items(cursor, |reader, cursor| {
+            check_members(reader, cursor, levels)
+        })
+    } else {
+        reader.skip(cursor, 0)
+    }
 }
 
 impl From<FetchErrorKind> for ReadFailure {
@@ -160,7 +200,7 @@ pub(super) struct Fetcher {
     by_metadata: Option<(Uri, Duration)>,
 }
 
-/// The members of an issuer's metadata that are read; one that occurs twice is an error.
+/// The members of an issuer's metadata that are read.
 #[derive(Deserialize)]
 struct Metadata<'a> {
     #[serde(borrow)]
@@ -194,7 +234,8 @@ impl Fetcher {
     ) -> Result<(KeySet, Option<Duration>), ReadFailure> {
         let uri = self.set_uri(failures, now).await?;
         let set = (self.client)(&uri).await?;
-        let keys = KeySet::from_public_jwks(&set.body, &self.algorithms);
+        let json = set.json().ok_or(FetchErrorKind::NoUsableKey)?;
+        let keys = KeySet::from_public_jwks(json.as_bytes(), &self.algorithms);
         let keys = keys.or(Err(FetchErrorKind::NoUsableKey))?;
         Ok((keys, set.lifetime))
     }
@@ -234,9 +275,10 @@ impl Fetcher {
     }
 
     async fn metadata(&self, issuer: &str, form: &Uri) -> Result<Uri, ReadFailure> {
-        let Fetched { body, .. } = (self.client)(form).await?;
+        let fetched = (self.client)(form).await?;
+        let json = fetched.json().ok_or(FetchErrorKind::NotMetadata)?;
         let metadata: Metadata<'_> =
-            serde_json::from_slice(&body).or(Err(FetchErrorKind::NotMetadata))?;
+            serde_json::from_str(json).or(Err(FetchErrorKind::NotMetadata))?;
         if metadata.issuer != issuer {
             return Err(FetchErrorKind::IssuerMismatch.into());
         }

@@ -42,8 +42,9 @@ use crate::{debug::partial_debug, jws::KeyStore};
 ///
 /// Whoever controls the provider's set controls who can sign in, and so does whoever controls its
 /// metadata, or its DNS name and a trusted certificate authority. Addresses come from the
-/// configuration and the issuer's metadata, and never from a token. A set is read for its public
-/// keys alone. A client of your own should not follow redirects.
+/// configuration and the issuer's metadata, and never from a token. Of a set the public keys among its
+/// first 64 are used, and JSON with a member twice is a failed read. A client of your own should not
+/// follow redirects.
 ///
 /// # Examples
 ///

@@ -50,7 +50,7 @@ struct Answer {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
     body: Bytes,
-    /// The size of a frame and the time between two.
+    /// The size of a frame and the time before each; the time before a failure.
     chunks: Option<(usize, Duration)>,
 }
 
@@ -65,6 +65,15 @@ fn ok(body: impl Into<Bytes>) -> Answer {
 
 fn status(status: u16) -> Answer {
     Answer { status, ..ok("{}") }
+}
+
+/// Never ends: before the header with a status of 0, else in the body.
+fn silence(status: u16) -> Answer {
+    Answer {
+        status,
+        chunks: Some((1, seconds(3600))),
+        ..ok("{}")
+    }
 }
 
 impl Answer {
@@ -147,15 +156,16 @@ impl Provider {
             script.log.push(path);
             (answer, script.latency)
         };
+        let (len, pause) = answer.chunks.unwrap_or((usize::MAX, Duration::ZERO));
         time::sleep(latency).await;
         if answer.status == 0 {
+            time::sleep(pause).await;
             return Err("the network is down");
         }
         let mut response = Response::builder().status(answer.status);
         for (name, value) in answer.headers {
             response = response.header(name, value);
         }
-        let (len, pause) = answer.chunks.unwrap_or((usize::MAX, Duration::ZERO));
         let body = Chunks {
             rest: answer.body,
             len,
@@ -334,9 +344,29 @@ fn metadata_are_looked_for_in_further_places_and_must_be_the_issuer_s() {
     let metadata = |issuer: &str, jwks_uri: &str| {
         ok(json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
     };
+    let with = |members: &str| ok(format!(r#"{{"issuer":"{ISSUER}"{members}}}"#));
+    let uri = format!(r#","jwks_uri":"{JWKS_URI}""#);
     for (answer, want) in [
         (status(404), FetchErrorKind::Status(StatusCode::NOT_FOUND)),
+        (
+            status(302).with("location", JWKS_URI),
+            FetchErrorKind::Status(StatusCode::FOUND),
+        ),
+        (status(0), FetchErrorKind::Client),
+        (ok(" ".repeat((256 << 10) + 1)), FetchErrorKind::TooLarge),
         (ok("<html>"), FetchErrorKind::NotMetadata),
+        (ok("{}"), FetchErrorKind::NotMetadata),
+        (with(""), FetchErrorKind::NotMetadata),
+        (with(r#","jwks_uri":[]"#), FetchErrorKind::NotMetadata),
+        (with(&format!("{uri}{uri}")), FetchErrorKind::NotMetadata),
+        (
+            with(&format!(r#"{uri},"issuer":"{ISSUER}""#)),
+            FetchErrorKind::NotMetadata,
+        ),
+        (
+            with(&format!(r#"{uri},"x":[{{"y":1,"\u0079":1}}]"#)),
+            FetchErrorKind::NotMetadata,
+        ),
         (
             metadata("https://id.example.com/realms/shop/", JWKS_URI),
             FetchErrorKind::IssuerMismatch,
@@ -413,9 +443,20 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
     };
     let of = |status: u16| FetchErrorKind::Status(StatusCode::from_u16(status).unwrap());
     let unusable = FetchErrorKind::NoUsableKey;
+    // A set with a usable key, but for these members of the key and of the set.
+    let good = key("b").verifying_key().to_jwk().unwrap();
+    let good = good.strip_suffix('}').unwrap();
+    let set = |of_key: &str, of_set: &str| ok(format!(r#"{{"keys":[{good}{of_key}}}]{of_set}}}"#));
+    assert!(KeySet::from_jwks(set("", "").body).is_ok());
     for (name, answer, want) in [
         ("no connection", status(0), FetchErrorKind::Client),
-        ("silence", slow(String::new()), unusable),
+        ("silence", silence(0), FetchErrorKind::Timeout),
+        (
+            "silence after the header",
+            silence(200),
+            FetchErrorKind::Timeout,
+        ),
+        ("no body", ok(""), unusable),
         (
             "a byte a second",
             slow("{\"keys\":[]}".to_owned()),
@@ -452,7 +493,61 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
             ok(&b"\x1f\x8b\x08\x00"[..]).with("content-encoding", "gzip"),
             unusable,
         ),
-        ("nested", ok(nested), unusable),
+        ("nested", ok(nested.clone()), unusable),
+        (
+            "nested in a key",
+            set(&format!(r#","x5c":{nested}"#), ""),
+            unusable,
+        ),
+        (
+            "nested beside the keys",
+            set("", &format!(r#","x":{nested}"#)),
+            unusable,
+        ),
+        ("keys twice", set("", r#","keys":[]"#), unusable),
+        (
+            "a member of a key twice",
+            set(r#","kid":"b""#, ""),
+            unusable,
+        ),
+        (
+            "a member twice, once in escapes",
+            set(r#","\u006bid":"b""#, ""),
+            unusable,
+        ),
+        (
+            "an unknown member twice",
+            set("", r#","a":1,"a":1"#),
+            unusable,
+        ),
+        (
+            "a member twice in an unknown one",
+            set(r#","x":[{"a":{"b":1,"b":1}}]"#, ""),
+            unusable,
+        ),
+        ("more than JSON", set("", "}{"), unusable),
+        ("no UTF-8", ok(&b"{\"keys\":[],\"\xff\":1}"[..]), unusable),
+        (
+            "10,000 keys",
+            ok(format!(r#"{{"keys":[{{}}{}]}}"#, ",{}".repeat(9_999))),
+            unusable,
+        ),
+        (
+            "a key ID of 1 MiB",
+            ok(jwk(json!({ "kid": "k".repeat(1 << 20) }))),
+            FetchErrorKind::TooLarge,
+        ),
+        (
+            "a key ID that is no string",
+            ok(jwk(json!({ "kty": "OKP", "crv": "Ed25519", "kid": 1, "x":
+                "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }))),
+            unusable,
+        ),
+        (
+            "for encryption",
+            set(r#","key_ops":["wrapKey"]"#, ""),
+            unusable,
+        ),
         (
             "AKP",
             ok(jwk(
@@ -500,6 +595,7 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
                 (State::Fresh, 1, 1),
                 "{name}"
             );
+            assert!(now.next_read_in <= seconds(6), "{name}");
             assert_eq!(
                 send(&waiting(&keys), &token(&key)).await,
                 (200, None),
@@ -551,6 +647,28 @@ fn usable_keys_are_read_beside_unusable_ones() {
         let forged = forged.token(User::new("ann")).issue();
         let error = verifier(&remote).verify(forged).unwrap_err();
         assert_eq!(error.kind(), Kind::TokenUnacceptable);
+    });
+}
+
+#[test]
+fn the_first_64_keys_of_a_set_are_taken() {
+    virtually(async {
+        let (known, beyond) = (key("a"), key("b"));
+        let jwk = |key: &SigningKey| key.verifying_key().to_jwk().unwrap();
+        let mut keys = vec![r#"{"kty":"AKP"}"#.to_owned(); 10_000];
+        (keys[63], keys[64]) = (jwk(&known), jwk(&beyond));
+        let provider = Provider::new(&[&known]);
+        provider.answer(ok(format!(r#"{{"keys":[{}]}}"#, keys.join(","))));
+        let remote = provider.at().load().await.unwrap();
+        let status = remote.status();
+        assert_eq!((status.keys, status.skipped.len()), (1, 64));
+        let last = &status.skipped[63];
+        assert_eq!(
+            (last.position(), last.reason()),
+            (65, "it and the keys after it are too many")
+        );
+        assert_eq!(verifier(&remote).verify(token(&known)).err(), None);
+        assert_eq!(send(&waiting(&remote), &token(&beyond)).await.0, 401);
     });
 }
 
