@@ -218,7 +218,7 @@ impl RemoteKeysBuilder {
     }
 
     /// Calls `on_event` after each read and when the keys expire, for logs and metrics. It should
-    /// return quickly, and must not panic: that ends the task, and no key is trusted then.
+    /// return quickly, since the next read waits for it. A panic in it is caught.
     pub fn on_event(mut self, on_event: impl Fn(&KeyEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(on_event);
         self

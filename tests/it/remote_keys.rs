@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -1201,6 +1201,41 @@ fn an_application_learns_of_each_read() {
             (status.reads, status.failed_reads, status.demands),
             (3, 1, 0)
         );
+    });
+}
+
+#[test]
+fn a_panic_of_the_application_does_not_end_the_reads() {
+    virtually(async {
+        let key = key("a");
+        let provider = Provider::new(&[&key]);
+        let keys = provider.at().on_event(|_| panic!("in `on_event`"));
+        let keys = keys.load().await.unwrap();
+        keys.refresh().await.unwrap();
+        assert_eq!(
+            (keys.status().state, keys.status().reads),
+            (State::Fresh, 2)
+        );
+
+        let panics = Arc::new(AtomicBool::new(false));
+        let client = {
+            let (panics, provider) = (Arc::clone(&panics), provider.clone());
+            service_fn(move |request| {
+                assert!(!panics.load(Ordering::SeqCst), "in the client");
+                provider.clone().respond(request)
+            })
+        };
+        let keys = RemoteKeys::at(JWKS_URI)
+            .client(client)
+            .load()
+            .await
+            .unwrap();
+        panics.store(true, Ordering::SeqCst);
+        assert_eq!(keys.refresh().await, Err(FetchErrorKind::Client));
+        panics.store(false, Ordering::SeqCst);
+        assert_eq!(send(&waiting(&keys), &token(&key)).await, (200, None));
+        keys.refresh().await.unwrap();
+        assert_eq!((keys.status().reads, keys.status().failed_reads), (3, 1));
     });
 }
 
