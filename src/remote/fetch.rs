@@ -178,15 +178,20 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         .flat_map(|field| field.split(','));
     let max_age = directives.find_map(|directive| {
         let (name, value) = directive.trim().split_once('=')?;
-        let value = value.trim_matches('"').parse().ok()?;
-        name.eq_ignore_ascii_case("max-age")
-            .then_some(Duration::from_secs(value))
+        let is_max_age = name.eq_ignore_ascii_case("max-age");
+        delta_seconds(value.trim_matches('"')).filter(|_| is_max_age)
     })?;
     Some(max_age.saturating_sub(seconds(headers.get(AGE)).unwrap_or_default()))
 }
 
 fn seconds(field: Option<&HeaderValue>) -> Option<Duration> {
-    let seconds = field?.to_str().ok()?.trim().parse().ok()?;
+    delta_seconds(field?.to_str().ok()?.trim())
+}
+
+/// Digits alone (RFC 9111 §1.2.2).
+fn delta_seconds(text: &str) -> Option<Duration> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|_| is_number)?;
     Some(Duration::from_secs(seconds))
 }
 

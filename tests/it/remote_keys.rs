@@ -894,6 +894,63 @@ fn a_caller_that_keeps_the_service_keeps_no_permit_from_a_waiting_request() {
 }
 
 #[test]
+fn a_provider_that_hangs_delays_no_token_of_another_issuer() {
+    const STAFF: &str = "https://id.example.com/realms/staff";
+    virtually(async {
+        // The key IDs are the same.
+        let (hanging, unknown) = (key("a"), key("b"));
+        let (old, new) = (key("a"), key("b"));
+        let token_of_staff = |key: &SigningKey| {
+            let issuer = issuer(key).issuer(STAFF);
+            issuer.token(User::new("ann")).issue()
+        };
+        for has_keys in [true, false] {
+            let (staff, shop) = (Provider::new(&[&hanging]), Provider::new(&[&old]));
+            let staff_keys = staff.at().start().unwrap();
+            if has_keys {
+                staff_keys.ready().await;
+            }
+            staff.answer(silence(0));
+            let shop_keys = shop.at().load().await.unwrap();
+            let of_staff = SessionVerifier::builder()
+                .keys(&staff_keys)
+                .issuer(STAFF)
+                .audience(AUDIENCE)
+                .clock(now)
+                .build()
+                .unwrap();
+            let both = SessionVerifier::of_issuers([of_staff, verifier(&shop_keys)]).unwrap();
+            let layer = SessionLayer::new(both).wait_for_keys();
+
+            // More requests wait for the provider that hangs than may wait for one.
+            let mut waiting = tokio::task::JoinSet::new();
+            for _ in 0..1100 {
+                let (layer, token) = (layer.clone(), token_of_staff(&unknown));
+                waiting.spawn(async move { send(&layer, &token).await });
+            }
+            time::sleep(seconds(1)).await;
+            let before = Instant::now();
+            assert_eq!(send(&layer, &token(&old)).await, (200, None));
+            if has_keys {
+                let known = token_of_staff(&hanging);
+                assert_eq!(send(&layer, &known).await, (200, None));
+            }
+            assert_eq!(before.elapsed(), Duration::ZERO);
+            shop.publish(&[&old, &new]);
+            assert_eq!(send(&layer, &token(&new)).await, (200, None));
+            assert!(before.elapsed() < Duration::from_millis(30));
+            // Not with a key of the other issuer, under the same ID.
+            let (status, error) = send(&layer, &token(&hanging)).await;
+            assert_eq!((status, error), (401, Some(Kind::SignatureInvalid)));
+            for answer in waiting.join_all().await {
+                assert_eq!(answer, (503, Some(Kind::KeysUnavailable)));
+            }
+            assert!(before.elapsed() <= Duration::from_millis(4100));
+        }
+    });
+}
+
+#[test]
 fn no_more_than_1024_requests_wait() {
     virtually(async {
         let provider = Provider::new(&[&key("a")]);
@@ -1275,6 +1332,7 @@ fn headers_of_the_response_set_the_lifetime() {
         (&[("cache-control", "max-age=15")], 210, 270),
         (&[("cache-control", "max-age=86400")], 2520, 3240),
         (&[("cache-control", "max-age=-1")], 420, 540),
+        (&[("cache-control", "max-age=+1200")], 420, 540),
         (&[("cache-control", "s-maxage=1200")], 420, 540),
         (
             &[("cache-control", "max-age=99999999999999999999")],
