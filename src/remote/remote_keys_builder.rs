@@ -63,7 +63,10 @@ enum Place {
 
 /// A builder of [`RemoteKeys`].
 ///
-/// Only the client has to be set, and with the feature `https` not even that.
+/// Only the client has to be set, and with the feature `https` not even that. The client of that feature
+/// trusts the root certificates of the system, or those of the environment variables `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`. It uses no proxy: `HTTPS_PROXY` and `NO_PROXY` are not read. Where there is one, set
+/// a [`client`](Self::client) that uses it.
 ///
 /// # Examples
 ///
