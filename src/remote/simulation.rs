@@ -50,7 +50,7 @@ impl Event {
             0..12 => Self::Asked(value % 40),
             12..18 => Self::Passed(Duration::from_millis(1 + millis)),
             18..21 => Self::Passed(seconds(long)),
-            21 => Self::Passed(seconds(16 * long)),
+            21 => Self::Passed(seconds(4 * long)),
             22 | 23 => Self::Publishes(value % 20),
             24 | 25 => Self::Fails((value % 2 == 1).then(|| seconds(long % 400))),
             26 => Self::Recovers,
@@ -68,7 +68,7 @@ struct Request {
     deadline: Duration,
 }
 
-/// The keys in force, by what the machine was told.
+/// The age of the keys in force, by the reads that ended.
 #[derive(Clone, Copy)]
 struct Age {
     read_at: Duration,
@@ -116,10 +116,17 @@ pub(super) struct Simulation {
 }
 
 impl Simulation {
-    /// Runs through these events with one of some settings, and returns the simulated time.
-    pub(super) fn run(choice: u8, events: impl IntoIterator<Item = (u8, u16)>) -> Duration {
+    /// Runs through these events with one of some settings until this time, and returns the time.
+    pub(super) fn run(
+        choice: u8,
+        events: impl IntoIterator<Item = (u8, u16)>,
+        until: Duration,
+    ) -> Duration {
         let mut simulation = Self::new(choice);
         for (kind, value) in events {
+            if simulation.now >= until {
+                break;
+            }
             simulation.happen(&Event::of(kind, value));
         }
         simulation.now
@@ -130,7 +137,7 @@ impl Simulation {
         let settings = Settings {
             longest_wait: [seconds(5), seconds(5), seconds(0), seconds(30)][bits(0)],
             max_stale: [DAY, HOUR, Duration::ZERO, Duration::MAX][bits(2)],
-            refresh_interval: [None, None, None, Some(seconds(120))][bits(4)],
+            refresh_interval: [None, None, None, Some(seconds(1800))][bits(4)],
         };
         let mut simulation = Self {
             settings,
@@ -370,7 +377,7 @@ impl Simulation {
             KeyAnswer::Wait => {
                 self.asked.entry(id).or_insert(self.begun_reads);
                 // A shorter wait may end between two reads of a demand.
-                let latest = self.now + self.settings.longest_wait.max(seconds(2));
+                let latest = self.now + self.settings.longest_wait.max(seconds(3));
                 let next = self.machine.next_read_at(self.now);
                 let is_read = self.open.is_some() || next <= latest;
                 assert!(is_read, "no read ends the wait");
