@@ -9,9 +9,10 @@ use std::{
 };
 
 use bytes::Buf;
+use chrono::DateTime;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, AGE, CACHE_CONTROL, RETRY_AFTER},
+    header::{ACCEPT, AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, RETRY_AFTER},
 };
 use http_body::Body;
 use serde::Deserialize;
@@ -113,7 +114,8 @@ where
             if head.status != StatusCode::OK {
                 return Err(ReadFailure {
                     kind: FetchErrorKind::Status(head.status),
-                    retry_after: seconds(head.headers.get(RETRY_AFTER)),
+                    retry_after: seconds(head.headers.get(RETRY_AFTER))
+                        .or_else(|| until(&head.headers, RETRY_AFTER)),
                 });
             }
             Ok(Fetched {
@@ -169,7 +171,7 @@ fn kind_of(_: &(dyn Error + 'static)) -> FetchErrorKind {
     FetchErrorKind::Client
 }
 
-/// `max-age` (RFC 9111 §5.2.2.1) less `Age` (§5.1).
+/// `max-age` (RFC 9111 §5.2.2.1) less `Age` (§5.1), else until `Expires` (§5.3).
 fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     let mut directives = headers
         .get_all(CACHE_CONTROL)
@@ -180,8 +182,18 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         let (name, value) = directive.trim().split_once('=')?;
         let is_max_age = name.eq_ignore_ascii_case("max-age");
         delta_seconds(value.trim_matches('"')).filter(|_| is_max_age)
-    })?;
-    Some(max_age.saturating_sub(seconds(headers.get(AGE)).unwrap_or_default()))
+    });
+    let age = || seconds(headers.get(AGE)).unwrap_or_default();
+    max_age
+        .map(|max_age| max_age.saturating_sub(age()))
+        .or_else(|| until(headers, EXPIRES))
+}
+
+/// The time from the response's `Date` to the date in another field (RFC 9110 §5.6.7).
+fn until(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
+    let date = |name| DateTime::parse_from_rfc2822(headers.get(name)?.to_str().ok()?).ok();
+    let until = date(name)?.signed_duration_since(date(DATE)?);
+    until.to_std().ok()
 }
 
 fn seconds(field: Option<&HeaderValue>) -> Option<Duration> {

@@ -18,8 +18,8 @@ use crate::{debug::partial_debug, jws::KeyStore};
 /// rarely:
 ///
 /// - **By schedule**, at a random 70 to 90 % of the lifetime of the set, so that the processes of a
-///   fleet do not read at once. The lifetime is the `max-age` of the response, raised or lowered to
-///   between 5 minutes and an hour; without one it is 10 minutes.
+///   fleet do not read at once. The lifetime is the `max-age` of the response, or the time until its
+///   `Expires`, raised or lowered to between 5 minutes and an hour; without one it is 10 minutes.
 /// - **On demand**, for a token with an unknown key: at once, and 1 and 3 seconds later while the key
 ///   is not there. All requests share these reads. Two demands may follow each other at once, and
 ///   after them one every 5 seconds, or every 30 under a flood of invented keys. A

@@ -29,6 +29,7 @@ use crate::support::{AUDIENCE, Body, bearer, error_of, now};
 
 const ISSUER: &str = "https://id.example.com/realms/shop";
 const JWKS_URI: &str = "https://keys.example.com/shop";
+const DATE: (&str, &str) = ("date", "Thu, 15 Jan 2026 12:00:00 GMT");
 
 /// A provider whose responses a test sets.
 #[derive(Clone)]
@@ -1333,6 +1334,26 @@ fn headers_of_the_response_set_the_lifetime() {
         (&[("cache-control", "max-age=86400")], 2520, 3240),
         (&[("cache-control", "max-age=-1")], 420, 540),
         (&[("cache-control", "max-age=+1200")], 420, 540),
+        (
+            &[DATE, ("expires", "Thu, 15 Jan 2026 12:20:00 GMT")],
+            840,
+            1080,
+        ),
+        (
+            &[DATE, ("expires", "Thu, 15 Jan 2026 11:59:59 GMT")],
+            420,
+            540,
+        ),
+        (&[DATE, ("expires", "0")], 420, 540),
+        (
+            &[
+                DATE,
+                ("cache-control", "max-age=600"),
+                ("expires", "Thu, 15 Jan 2026 12:20:00 GMT"),
+            ],
+            420,
+            540,
+        ),
         (&[("cache-control", "s-maxage=1200")], 420, 540),
         (
             &[("cache-control", "max-age=99999999999999999999")],
@@ -1350,6 +1371,42 @@ fn headers_of_the_response_set_the_lifetime() {
             assert!(
                 next >= seconds(least - 1) && next <= seconds(most),
                 "{headers:?}: {next:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn the_pause_that_a_provider_asks_for_is_kept() {
+    for (fields, least, most) in [
+        (&[("retry-after", "100")][..], 100, 100),
+        (&[("retry-after", "86400")], 300, 300),
+        (
+            &[DATE, ("retry-after", "Thu, 15 Jan 2026 12:02:00 GMT")],
+            120,
+            120,
+        ),
+        // None: by the failure alone.
+        (
+            &[DATE, ("retry-after", "Thu, 15 Jan 2026 11:00:00 GMT")],
+            4,
+            6,
+        ),
+        (&[("retry-after", "Thu, 15 Jan 2026 12:02:00 GMT")], 4, 6),
+        (&[("retry-after", "-1")], 4, 6),
+        (&[("cache-control", "max-age=3600")], 4, 6),
+    ] {
+        virtually(async {
+            let provider = Provider::new(&[&key("a")]);
+            let keys = provider.at().load().await.unwrap();
+            let mut answer = status(503);
+            answer.headers = fields.to_vec();
+            provider.answer(answer);
+            keys.refresh().await.unwrap_err();
+            let next = keys.status().next_read_in;
+            assert!(
+                next >= seconds(least) && next <= seconds(most),
+                "{fields:?}: {next:?}"
             );
         });
     }
