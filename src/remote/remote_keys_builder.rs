@@ -127,7 +127,8 @@ impl RemoteKeysBuilder {
     /// Sets the HTTP client: a Tower service, such as the one of hyper-util, with the TLS, the proxy
     /// and the certificates of the application.
     ///
-    /// It should not follow redirects. Timeouts and sizes are limited here.
+    /// It should not follow redirects. Timeouts and sizes are limited here, and a panic in it is a failed
+    /// read.
     ///
     /// # Examples
     ///
