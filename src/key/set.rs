@@ -192,13 +192,14 @@ impl KeySet {
         json: impl AsRef<[u8]>,
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
-        Self::decode(json.as_ref(), algorithms, |_| Ok(()))
+        Self::decode(json.as_ref(), algorithms, usize::MAX, |_| Ok(()))
     }
 
-    /// Decodes the keys of a JWK Set that pass `check`.
+    /// Decodes those of the first `max` keys of a JWK Set that pass `check`.
     fn decode(
         json: &[u8],
         algorithms: &[Algorithm],
+        max: usize,
         check: fn(&Jwk<'_>) -> Result<(), Reason>,
     ) -> Result<Self, ConfigError> {
         // Between two, a key without `alg` could not choose.
@@ -208,12 +209,14 @@ impl KeySet {
             let reason = "two algorithms are for the same type of key";
             return Err(ConfigError::new("algorithms", reason));
         }
-        Self::of_jwks(json, algorithms, check).map_err(|reason| ConfigError::new("jwks", reason))
+        Self::of_jwks(json, algorithms, max, check)
+            .map_err(|reason| ConfigError::new("jwks", reason))
     }
 
     fn of_jwks(
         json: &[u8],
         algorithms: &[Algorithm],
+        max: usize,
         check: fn(&Jwk<'_>) -> Result<(), Reason>,
     ) -> Result<Self, Reason> {
         let json = Json::parse(json)?;
@@ -226,6 +229,12 @@ impl KeySet {
         };
         let (mut usable, mut skipped) = (Vec::new(), Vec::new());
         for (position, value) in (1..).zip(values) {
+            if position > max {
+                // One entry for all, so that a large set keeps no long list.
+                let reason = "it and the keys after it are too many".into();
+                skipped.push(SkippedKey { position, reason });
+                break;
+            }
             let key = Jwk::of(value).and_then(|jwk| {
                 check(&jwk)?;
                 jwk.verifying_key(algorithms)
@@ -308,13 +317,14 @@ impl KeySet {
         }
     }
 
-    /// Decodes a JWK Set that was fetched: keys with private members, and secrets, are skipped.
+    /// Decodes a JWK Set that was fetched: keys with private members, and secrets, are skipped, and so
+    /// are all after the first 64.
     #[cfg(feature = "remote_keys")]
     pub(crate) fn from_public_jwks(
         json: &[u8],
         algorithms: &[Algorithm],
     ) -> Result<Self, ConfigError> {
-        Self::decode(json, algorithms, |jwk| jwk.check_public())
+        Self::decode(json, algorithms, 64, |jwk| jwk.check_public())
     }
 
     /// The key that `kid` and `alg` of a token select (RFC 7517 §4.5). The only key needs no `kid`,

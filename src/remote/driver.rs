@@ -1,8 +1,10 @@
 //! The task that reads the keys, and the state that it shares with requests.
 
 use std::{
+    future::poll_fn,
     hash::{BuildHasher, RandomState},
-    pin::Pin,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     task::{Context, Poll},
     time::{Duration, SystemTime},
@@ -269,7 +271,7 @@ impl Driver {
                 Step::Expire => {
                     self.replace(KeySet::none());
                     self.shared.done.notify_waiters();
-                    (self.on_event)(&KeyEvent::Expired);
+                    self.report(&KeyEvent::Expired);
                 }
                 Step::WaitUntil(at) => {
                     let sleep = at.saturating_sub(now).min(LONGEST_SLEEP);
@@ -282,8 +284,14 @@ impl Driver {
 
     async fn read(&self, fetcher: &mut Fetcher, now: Duration) {
         let failures = self.shared.with(|state, _| state.machine.failures());
-        let read = time::timeout(self.fetch_timeout, fetcher.read(failures, now)).await;
-        let read = read.unwrap_or(Err(FetchErrorKind::Timeout.into()));
+        let read = time::timeout(self.fetch_timeout, fetcher.read(failures, now));
+        let mut read = pin!(read);
+        // The client is not this crate's: its panic is a failed read, and does not end the task.
+        let read = poll_fn(|cx| {
+            let poll = catch_unwind(AssertUnwindSafe(|| read.as_mut().poll(cx)));
+            poll.unwrap_or(Poll::Ready(Ok(Err(FetchErrorKind::Client.into()))))
+        });
+        let read = read.await.unwrap_or(Err(FetchErrorKind::Timeout.into()));
         let (result, event) = match read {
             Ok((set, lifetime)) => {
                 let (keys, skipped) = (set.len(), set.skipped().len());
@@ -300,7 +308,12 @@ impl Driver {
         self.shared
             .with(|state, now| state.machine.read_done(now, result));
         self.shared.done.notify_waiters();
-        (self.on_event)(&event);
+        self.report(&event);
+    }
+
+    /// Calls the application, whose panic does not end the task.
+    fn report(&self, event: &KeyEvent) {
+        let _ = catch_unwind(AssertUnwindSafe(|| (self.on_event)(event)));
     }
 
     /// Puts the keys into the store. Returns whether they differ from those before.

@@ -9,9 +9,10 @@ use std::{
 };
 
 use bytes::Buf;
+use chrono::DateTime;
 use http::{
     HeaderMap, HeaderValue, Request, Response, StatusCode, Uri,
-    header::{ACCEPT, AGE, CACHE_CONTROL, RETRY_AFTER},
+    header::{ACCEPT, AGE, CACHE_CONTROL, DATE, EXPIRES, HeaderName, RETRY_AFTER},
 };
 use http_body::Body;
 use serde::Deserialize;
@@ -19,11 +20,13 @@ use tower::Service;
 
 use super::{address::Origin, machine::ReadFailure, status::FetchErrorKind};
 use crate::{
+    json::{Cursor, Names, Reader},
     key::{Algorithm, KeySet},
     uri,
 };
 
 const MAX_BYTES: usize = 256 << 10;
+const MAX_NESTING: usize = 32;
 /// The age of metadata at which they are read again.
 const MAX_METADATA_AGE: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,6 +38,44 @@ pub(super) type Client = Box<dyn Fn(&Uri) -> FetchFuture + Send + Sync>;
 pub(super) struct Fetched {
     body: Vec<u8>,
     lifetime: Option<Duration>,
+}
+
+impl Fetched {
+    /// The body if it is JSON in which no object has a member twice. A byte order mark in front is
+    /// left out (RFC 8259 §8.1).
+    fn json(&self) -> Option<&str> {
+        let body = self.body.strip_prefix("\u{feff}".as_bytes());
+        let json = std::str::from_utf8(body.unwrap_or(&self.body)).ok()?;
+        let mut reader = Reader::new(json.trim_ascii_start());
+        let mut cursor = reader.cursor();
+        check_members(&mut reader, &mut cursor, MAX_NESTING)?;
+        cursor.end()?;
+        Some(json)
+    }
+}
+
+/// Takes a value in which no object has a member twice, and which is at most `levels` deep.
+fn check_members<'a>(
+    reader: &mut Reader<'a>,
+    cursor: &mut Cursor<'a>,
+    levels: usize,
+) -> Option<()> {
+    if cursor.is_object() {
+        let levels = reader.deeper(levels)?;
+        let mut names = Names::default();
+        reader.object(cursor, |reader, cursor, name| {
+            names.add(name.span, reader)?;
+            check_members(reader, cursor, levels)
+        })?;
+        names.check(reader)
+    } else if cursor.is_array() {
+        let levels = reader.deeper(levels)?;
+        reader.items(cursor, |reader, cursor| {
+            check_members(reader, cursor, levels)
+        })
+    } else {
+        reader.skip(cursor, 0)
+    }
 }
 
 impl From<FetchErrorKind> for ReadFailure {
@@ -73,7 +114,8 @@ where
             if head.status != StatusCode::OK {
                 return Err(ReadFailure {
                     kind: FetchErrorKind::Status(head.status),
-                    retry_after: seconds(head.headers.get(RETRY_AFTER)),
+                    retry_after: seconds(head.headers.get(RETRY_AFTER))
+                        .or_else(|| until(&head.headers, RETRY_AFTER)),
                 });
             }
             Ok(Fetched {
@@ -129,7 +171,7 @@ fn kind_of(_: &(dyn Error + 'static)) -> FetchErrorKind {
     FetchErrorKind::Client
 }
 
-/// `max-age` (RFC 9111 §5.2.2.1) less `Age` (§5.1).
+/// `max-age` (RFC 9111 §5.2.2.1) less `Age` (§5.1), else until `Expires` (§5.3).
 fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     let mut directives = headers
         .get_all(CACHE_CONTROL)
@@ -138,15 +180,30 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         .flat_map(|field| field.split(','));
     let max_age = directives.find_map(|directive| {
         let (name, value) = directive.trim().split_once('=')?;
-        let value = value.trim_matches('"').parse().ok()?;
-        name.eq_ignore_ascii_case("max-age")
-            .then_some(Duration::from_secs(value))
-    })?;
-    Some(max_age.saturating_sub(seconds(headers.get(AGE)).unwrap_or_default()))
+        let is_max_age = name.eq_ignore_ascii_case("max-age");
+        delta_seconds(value.trim_matches('"')).filter(|_| is_max_age)
+    });
+    let age = || seconds(headers.get(AGE)).unwrap_or_default();
+    max_age
+        .map(|max_age| max_age.saturating_sub(age()))
+        .or_else(|| until(headers, EXPIRES))
+}
+
+/// The time from the response's `Date` to the date in another field (RFC 9110 §5.6.7).
+fn until(headers: &HeaderMap, name: HeaderName) -> Option<Duration> {
+    let date = |name| DateTime::parse_from_rfc2822(headers.get(name)?.to_str().ok()?).ok();
+    let until = date(name)?.signed_duration_since(date(DATE)?);
+    until.to_std().ok()
 }
 
 fn seconds(field: Option<&HeaderValue>) -> Option<Duration> {
-    let seconds = field?.to_str().ok()?.trim().parse().ok()?;
+    delta_seconds(field?.to_str().ok()?.trim())
+}
+
+/// Digits alone (RFC 9111 §1.2.2).
+fn delta_seconds(text: &str) -> Option<Duration> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse().ok().filter(|_| is_number)?;
     Some(Duration::from_secs(seconds))
 }
 
@@ -160,7 +217,7 @@ pub(super) struct Fetcher {
     by_metadata: Option<(Uri, Duration)>,
 }
 
-/// The members of an issuer's metadata that are read; one that occurs twice is an error.
+/// The members of an issuer's metadata that are read.
 #[derive(Deserialize)]
 struct Metadata<'a> {
     #[serde(borrow)]
@@ -194,7 +251,8 @@ impl Fetcher {
     ) -> Result<(KeySet, Option<Duration>), ReadFailure> {
         let uri = self.set_uri(failures, now).await?;
         let set = (self.client)(&uri).await?;
-        let keys = KeySet::from_public_jwks(&set.body, &self.algorithms);
+        let json = set.json().ok_or(FetchErrorKind::NoUsableKey)?;
+        let keys = KeySet::from_public_jwks(json.as_bytes(), &self.algorithms);
         let keys = keys.or(Err(FetchErrorKind::NoUsableKey))?;
         Ok((keys, set.lifetime))
     }
@@ -234,9 +292,10 @@ impl Fetcher {
     }
 
     async fn metadata(&self, issuer: &str, form: &Uri) -> Result<Uri, ReadFailure> {
-        let Fetched { body, .. } = (self.client)(form).await?;
+        let fetched = (self.client)(form).await?;
+        let json = fetched.json().ok_or(FetchErrorKind::NotMetadata)?;
         let metadata: Metadata<'_> =
-            serde_json::from_slice(&body).or(Err(FetchErrorKind::NotMetadata))?;
+            serde_json::from_str(json).or(Err(FetchErrorKind::NotMetadata))?;
         if metadata.issuer != issuer {
             return Err(FetchErrorKind::IssuerMismatch.into());
         }

@@ -294,17 +294,13 @@ impl Machine {
     /// of the key's ID.
     pub(super) fn ask(&mut self, now: Duration, id: u64) -> KeyAnswer {
         let latest = now.saturating_add(self.settings.longest_wait);
-        if self.age.is_none() {
-            let next = self.next_read.max(self.paused_until);
-            return if self.is_reading || next <= latest {
+        let since = self.asked.get(&id).copied();
+        if self.age.is_none() || since.is_some_and(|since| since >= self.judging_read) {
+            return if self.is_reading || self.next_read_at(now) <= latest {
                 KeyAnswer::Wait
             } else {
                 KeyAnswer::Unavailable
             };
-        }
-        let since = self.asked.get(&id).copied();
-        if since.is_some_and(|since| since >= self.judging_read) {
-            return KeyAnswer::Wait;
         }
         let next = match self.demand {
             Some(demand) if !demand.is_last_read() => now,

@@ -8,6 +8,8 @@ mod https;
 mod machine;
 mod remote_keys;
 mod remote_keys_builder;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod status;
 #[cfg(test)]

@@ -63,7 +63,10 @@ enum Place {
 
 /// A builder of [`RemoteKeys`].
 ///
-/// Only the client has to be set, and with the feature `https` not even that.
+/// Only the client has to be set, and with the feature `https` not even that. The client of that feature
+/// trusts the root certificates of the system, or those of the environment variables `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR`. It uses no proxy: `HTTPS_PROXY` and `NO_PROXY` are not read. Where there is one, set
+/// a [`client`](Self::client) that uses it.
 ///
 /// # Examples
 ///
@@ -124,7 +127,8 @@ impl RemoteKeysBuilder {
     /// Sets the HTTP client: a Tower service, such as the one of hyper-util, with the TLS, the proxy
     /// and the certificates of the application.
     ///
-    /// It should not follow redirects. Timeouts and sizes are limited here.
+    /// It should not follow redirects. Timeouts and sizes are limited here, and a panic in it is a failed
+    /// read.
     ///
     /// # Examples
     ///
@@ -218,7 +222,7 @@ impl RemoteKeysBuilder {
     }
 
     /// Calls `on_event` after each read and when the keys expire, for logs and metrics. It should
-    /// return quickly, and must not panic: that ends the task, and no key is trusted then.
+    /// return quickly, since the next read waits for it. A panic in it is caught.
     pub fn on_event(mut self, on_event: impl Fn(&KeyEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(on_event);
         self

@@ -1,12 +1,13 @@
 //! The state machine in virtual time, with a provider that is a list of sets and faults.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 use http::StatusCode;
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::{
     machine::{Machine, ReadFailure, ReadKeys, Settings, Step},
+    simulation::Simulation,
     status::{FetchErrorKind, RemoteKeysState as State},
 };
 use crate::jws::KeyAnswer;
@@ -542,78 +543,37 @@ fn the_keys_that_are_asked_for_are_bounded() {
     assert_eq!(world.machine.ask(world.now, 9999), KeyAnswer::Wait);
 }
 
-/// What happens next in a long run.
-#[derive(Clone, Debug)]
-enum Happening {
-    Asked(u64),
-    Passed(Duration),
-    Publishes(u64),
-    Fails(Option<Duration>),
-    Slows(Duration),
-    InvalidSignature,
-    Refreshes,
+#[test]
+fn no_request_waits_for_a_read_that_is_too_late_for_it() {
+    let mut world = World::ready();
+    let start = world.now;
+    assert_eq!(world.request(10), 401);
+    world.run_until(start + seconds(6));
+    assert_eq!(world.request(11), 401);
+    world.run_until(start + seconds(12));
+    assert_eq!(world.machine.ask(world.now, 12), KeyAnswer::Wait);
+    assert_eq!(world.machine.next(world.now), Step::Read);
+    world.begin_read();
+    // The next demand may begin in time, until this one is fruitless too.
+    assert_eq!(world.machine.ask(world.now, 13), KeyAnswer::Wait);
+    assert!(world.next_read_by(world.now + seconds(1)));
+    assert_eq!(world.machine.ask(world.now, 13), KeyAnswer::Unavailable);
+    assert_eq!(world.machine.ask(world.now, 12), KeyAnswer::Absent);
+    // It is awaited still, and found absent by the next demand.
+    world.run_until(start + seconds(40));
+    assert_eq!(world.machine.ask(world.now, 13), KeyAnswer::Absent);
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
-    prop_oneof![
-        8 => (0..40_u64).prop_map(Happening::Asked),
-        4 => (1..5_000_u64).prop_map(|passed| Happening::Passed(millis(passed))),
-        2 => (1..100_000_u64).prop_map(|passed| Happening::Passed(seconds(passed))),
-        1 => (1..20_u64).prop_map(Happening::Publishes),
-        1 => proptest::option::of((0..400_u64).prop_map(seconds)).prop_map(Happening::Fails),
-        1 => (1..5_000_u64).prop_map(|latency| Happening::Slows(millis(latency))),
-        1 => Just(Happening::InvalidSignature),
-        1 => Just(Happening::Refreshes),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn the_bounds_hold_whatever_happens(happenings in proptest::collection::vec(happening(), 1..200)) {
-        let mut world = World::new(Ok(&[1]));
-        let (mut early, mut longest_silence) = (0, Duration::ZERO);
-        for happening in happenings {
-            match happening {
-                Happening::Asked(id) => {
-                    let (arrived_at, is_known) = (world.now, world.known.contains(&id));
-                    let status = world.request(id);
-                    prop_assert!(world.now - arrived_at <= seconds(5));
-                    if is_known {
-                        prop_assert_eq!((status, world.now), (200, arrived_at));
-                    }
-                    if status == 401 {
-                        prop_assert!(world.state() == State::Fresh || world.state() == State::Stale);
-                        prop_assert_eq!(world.machine.last_failure(), None);
-                    }
-                }
-                Happening::Passed(passed) => world.run_for(passed),
-                Happening::Publishes(id) => world.publish(&[1, id]),
-                Happening::Fails(retry_after) => {
-                    world.response = Err(ReadFailure { kind: FetchErrorKind::Client, retry_after });
-                }
-                Happening::Slows(latency) => world.latency = latency,
-                Happening::InvalidSignature => {
-                    early += 1;
-                    world.machine.nudge(world.now);
-                }
-                Happening::Refreshes => {
-                    early += 1;
-                    world.machine.refresh(world.now);
-                }
-            }
-            longest_silence = longest_silence.max(world.now.saturating_sub(*world.reads.last().unwrap_or(&Duration::ZERO)));
-            if world.open.is_none() {
-                let has_none = matches!(world.state(), State::Loading | State::Expired);
-                prop_assert_eq!(world.known.is_empty(), has_none);
-            }
-        }
-        // A demand for each 5 s and two more, of three reads at most; scheduled ones and retries are
-        // never closer than 0.8 s.
-        let (_, _, demands) = world.machine.counts();
-        prop_assert!(demands <= 2 + world.now.as_secs() / 5);
-        prop_assert!(longest_silence <= HOUR + seconds(10), "{:?}", longest_silence);
-        let close = world.pauses().iter().filter(|pause| **pause < 0.8).count();
-        let demanded = usize::try_from(demands).unwrap() * 3;
-        prop_assert!(close <= demanded + 2 * early + 5);
-    }
+/// With `PROPTEST_CASES=150000` it simulates a million days.
+#[test]
+fn the_bounds_hold_whatever_happens() {
+    let days = Cell::new(0);
+    let mut runner = TestRunner::new(ProptestConfig::with_source_file(file!()));
+    let events = proptest::collection::vec(any::<(u8, u16)>(), 1..200);
+    let result = runner.run(&(any::<u8>(), events), |(choice, events)| {
+        days.set(days.get() + Simulation::run(choice, events, Duration::MAX).as_secs() / 86_400);
+        Ok(())
+    });
+    println!("{} simulated days", days.get());
+    assert_eq!(result, Ok(()));
 }

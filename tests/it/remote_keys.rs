@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -29,6 +29,7 @@ use crate::support::{AUDIENCE, Body, bearer, error_of, now};
 
 const ISSUER: &str = "https://id.example.com/realms/shop";
 const JWKS_URI: &str = "https://keys.example.com/shop";
+const DATE: (&str, &str) = ("date", "Thu, 15 Jan 2026 12:00:00 GMT");
 
 /// A provider whose responses a test sets.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ struct Answer {
     status: u16,
     headers: Vec<(&'static str, &'static str)>,
     body: Bytes,
-    /// The size of a frame and the time between two.
+    /// The size of a frame and the time before each; the time before a failure.
     chunks: Option<(usize, Duration)>,
 }
 
@@ -65,6 +66,15 @@ fn ok(body: impl Into<Bytes>) -> Answer {
 
 fn status(status: u16) -> Answer {
     Answer { status, ..ok("{}") }
+}
+
+/// Never ends: before the header with a status of 0, else in the body.
+fn silence(status: u16) -> Answer {
+    Answer {
+        status,
+        chunks: Some((1, seconds(3600))),
+        ..ok("{}")
+    }
 }
 
 impl Answer {
@@ -147,15 +157,16 @@ impl Provider {
             script.log.push(path);
             (answer, script.latency)
         };
+        let (len, pause) = answer.chunks.unwrap_or((usize::MAX, Duration::ZERO));
         time::sleep(latency).await;
         if answer.status == 0 {
+            time::sleep(pause).await;
             return Err("the network is down");
         }
         let mut response = Response::builder().status(answer.status);
         for (name, value) in answer.headers {
             response = response.header(name, value);
         }
-        let (len, pause) = answer.chunks.unwrap_or((usize::MAX, Duration::ZERO));
         let body = Chunks {
             rest: answer.body,
             len,
@@ -334,9 +345,29 @@ fn metadata_are_looked_for_in_further_places_and_must_be_the_issuer_s() {
     let metadata = |issuer: &str, jwks_uri: &str| {
         ok(json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string())
     };
+    let with = |members: &str| ok(format!(r#"{{"issuer":"{ISSUER}"{members}}}"#));
+    let uri = format!(r#","jwks_uri":"{JWKS_URI}""#);
     for (answer, want) in [
         (status(404), FetchErrorKind::Status(StatusCode::NOT_FOUND)),
+        (
+            status(302).with("location", JWKS_URI),
+            FetchErrorKind::Status(StatusCode::FOUND),
+        ),
+        (status(0), FetchErrorKind::Client),
+        (ok(" ".repeat((256 << 10) + 1)), FetchErrorKind::TooLarge),
         (ok("<html>"), FetchErrorKind::NotMetadata),
+        (ok("{}"), FetchErrorKind::NotMetadata),
+        (with(""), FetchErrorKind::NotMetadata),
+        (with(r#","jwks_uri":[]"#), FetchErrorKind::NotMetadata),
+        (with(&format!("{uri}{uri}")), FetchErrorKind::NotMetadata),
+        (
+            with(&format!(r#"{uri},"issuer":"{ISSUER}""#)),
+            FetchErrorKind::NotMetadata,
+        ),
+        (
+            with(&format!(r#"{uri},"x":[{{"y":1,"\u0079":1}}]"#)),
+            FetchErrorKind::NotMetadata,
+        ),
         (
             metadata("https://id.example.com/realms/shop/", JWKS_URI),
             FetchErrorKind::IssuerMismatch,
@@ -413,9 +444,20 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
     };
     let of = |status: u16| FetchErrorKind::Status(StatusCode::from_u16(status).unwrap());
     let unusable = FetchErrorKind::NoUsableKey;
+    // A set with a usable key, but for these members of the key and of the set.
+    let good = key("b").verifying_key().to_jwk().unwrap();
+    let good = good.strip_suffix('}').unwrap();
+    let set = |of_key: &str, of_set: &str| ok(format!(r#"{{"keys":[{good}{of_key}}}]{of_set}}}"#));
+    assert!(KeySet::from_jwks(set("", "").body).is_ok());
     for (name, answer, want) in [
         ("no connection", status(0), FetchErrorKind::Client),
-        ("silence", slow(String::new()), unusable),
+        ("silence", silence(0), FetchErrorKind::Timeout),
+        (
+            "silence after the header",
+            silence(200),
+            FetchErrorKind::Timeout,
+        ),
+        ("no body", ok(""), unusable),
         (
             "a byte a second",
             slow("{\"keys\":[]}".to_owned()),
@@ -452,7 +494,61 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
             ok(&b"\x1f\x8b\x08\x00"[..]).with("content-encoding", "gzip"),
             unusable,
         ),
-        ("nested", ok(nested), unusable),
+        ("nested", ok(nested.clone()), unusable),
+        (
+            "nested in a key",
+            set(&format!(r#","x5c":{nested}"#), ""),
+            unusable,
+        ),
+        (
+            "nested beside the keys",
+            set("", &format!(r#","x":{nested}"#)),
+            unusable,
+        ),
+        ("keys twice", set("", r#","keys":[]"#), unusable),
+        (
+            "a member of a key twice",
+            set(r#","kid":"b""#, ""),
+            unusable,
+        ),
+        (
+            "a member twice, once in escapes",
+            set(r#","\u006bid":"b""#, ""),
+            unusable,
+        ),
+        (
+            "an unknown member twice",
+            set("", r#","a":1,"a":1"#),
+            unusable,
+        ),
+        (
+            "a member twice in an unknown one",
+            set(r#","x":[{"a":{"b":1,"b":1}}]"#, ""),
+            unusable,
+        ),
+        ("more than JSON", set("", "}{"), unusable),
+        ("no UTF-8", ok(&b"{\"keys\":[],\"\xff\":1}"[..]), unusable),
+        (
+            "10,000 keys",
+            ok(format!(r#"{{"keys":[{{}}{}]}}"#, ",{}".repeat(9_999))),
+            unusable,
+        ),
+        (
+            "a key ID of 1 MiB",
+            ok(jwk(json!({ "kid": "k".repeat(1 << 20) }))),
+            FetchErrorKind::TooLarge,
+        ),
+        (
+            "a key ID that is no string",
+            ok(jwk(json!({ "kty": "OKP", "crv": "Ed25519", "kid": 1, "x":
+                "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }))),
+            unusable,
+        ),
+        (
+            "for encryption",
+            set(r#","key_ops":["wrapKey"]"#, ""),
+            unusable,
+        ),
         (
             "AKP",
             ok(jwk(
@@ -500,6 +596,7 @@ fn each_failure_of_a_read_has_its_reason_and_keeps_the_keys() {
                 (State::Fresh, 1, 1),
                 "{name}"
             );
+            assert!(now.next_read_in <= seconds(6), "{name}");
             assert_eq!(
                 send(&waiting(&keys), &token(&key)).await,
                 (200, None),
@@ -551,6 +648,28 @@ fn usable_keys_are_read_beside_unusable_ones() {
         let forged = forged.token(User::new("ann")).issue();
         let error = verifier(&remote).verify(forged).unwrap_err();
         assert_eq!(error.kind(), Kind::TokenUnacceptable);
+    });
+}
+
+#[test]
+fn the_first_64_keys_of_a_set_are_taken() {
+    virtually(async {
+        let (known, beyond) = (key("a"), key("b"));
+        let jwk = |key: &SigningKey| key.verifying_key().to_jwk().unwrap();
+        let mut keys = vec![r#"{"kty":"AKP"}"#.to_owned(); 10_000];
+        (keys[63], keys[64]) = (jwk(&known), jwk(&beyond));
+        let provider = Provider::new(&[&known]);
+        provider.answer(ok(format!(r#"{{"keys":[{}]}}"#, keys.join(","))));
+        let remote = provider.at().load().await.unwrap();
+        let status = remote.status();
+        assert_eq!((status.keys, status.skipped.len()), (1, 64));
+        let last = &status.skipped[63];
+        assert_eq!(
+            (last.position(), last.reason()),
+            (65, "it and the keys after it are too many")
+        );
+        assert_eq!(verifier(&remote).verify(token(&known)).err(), None);
+        assert_eq!(send(&waiting(&remote), &token(&beyond)).await.0, 401);
     });
 }
 
@@ -772,6 +891,63 @@ fn a_caller_that_keeps_the_service_keeps_no_permit_from_a_waiting_request() {
             .unwrap();
         let response = ready.call(bearer(&token(&new))).await.unwrap();
         assert_eq!(response.status().as_u16(), 200);
+    });
+}
+
+#[test]
+fn a_provider_that_hangs_delays_no_token_of_another_issuer() {
+    const STAFF: &str = "https://id.example.com/realms/staff";
+    virtually(async {
+        // The key IDs are the same.
+        let (hanging, unknown) = (key("a"), key("b"));
+        let (old, new) = (key("a"), key("b"));
+        let token_of_staff = |key: &SigningKey| {
+            let issuer = issuer(key).issuer(STAFF);
+            issuer.token(User::new("ann")).issue()
+        };
+        for has_keys in [true, false] {
+            let (staff, shop) = (Provider::new(&[&hanging]), Provider::new(&[&old]));
+            let staff_keys = staff.at().start().unwrap();
+            if has_keys {
+                staff_keys.ready().await;
+            }
+            staff.answer(silence(0));
+            let shop_keys = shop.at().load().await.unwrap();
+            let of_staff = SessionVerifier::builder()
+                .keys(&staff_keys)
+                .issuer(STAFF)
+                .audience(AUDIENCE)
+                .clock(now)
+                .build()
+                .unwrap();
+            let both = SessionVerifier::of_issuers([of_staff, verifier(&shop_keys)]).unwrap();
+            let layer = SessionLayer::new(both).wait_for_keys();
+
+            // More requests wait for the provider that hangs than may wait for one.
+            let mut waiting = tokio::task::JoinSet::new();
+            for _ in 0..1100 {
+                let (layer, token) = (layer.clone(), token_of_staff(&unknown));
+                waiting.spawn(async move { send(&layer, &token).await });
+            }
+            time::sleep(seconds(1)).await;
+            let before = Instant::now();
+            assert_eq!(send(&layer, &token(&old)).await, (200, None));
+            if has_keys {
+                let known = token_of_staff(&hanging);
+                assert_eq!(send(&layer, &known).await, (200, None));
+            }
+            assert_eq!(before.elapsed(), Duration::ZERO);
+            shop.publish(&[&old, &new]);
+            assert_eq!(send(&layer, &token(&new)).await, (200, None));
+            assert!(before.elapsed() < Duration::from_millis(30));
+            // Not with a key of the other issuer, under the same ID.
+            let (status, error) = send(&layer, &token(&hanging)).await;
+            assert_eq!((status, error), (401, Some(Kind::SignatureInvalid)));
+            for answer in waiting.join_all().await {
+                assert_eq!(answer, (503, Some(Kind::KeysUnavailable)));
+            }
+            assert!(before.elapsed() <= Duration::from_millis(4100));
+        }
     });
 }
 
@@ -1087,6 +1263,41 @@ fn an_application_learns_of_each_read() {
 }
 
 #[test]
+fn a_panic_of_the_application_does_not_end_the_reads() {
+    virtually(async {
+        let key = key("a");
+        let provider = Provider::new(&[&key]);
+        let keys = provider.at().on_event(|_| panic!("in `on_event`"));
+        let keys = keys.load().await.unwrap();
+        keys.refresh().await.unwrap();
+        assert_eq!(
+            (keys.status().state, keys.status().reads),
+            (State::Fresh, 2)
+        );
+
+        let panics = Arc::new(AtomicBool::new(false));
+        let client = {
+            let (panics, provider) = (Arc::clone(&panics), provider.clone());
+            service_fn(move |request| {
+                assert!(!panics.load(Ordering::SeqCst), "in the client");
+                provider.clone().respond(request)
+            })
+        };
+        let keys = RemoteKeys::at(JWKS_URI)
+            .client(client)
+            .load()
+            .await
+            .unwrap();
+        panics.store(true, Ordering::SeqCst);
+        assert_eq!(keys.refresh().await, Err(FetchErrorKind::Client));
+        panics.store(false, Ordering::SeqCst);
+        assert_eq!(send(&waiting(&keys), &token(&key)).await, (200, None));
+        keys.refresh().await.unwrap();
+        assert_eq!((keys.status().reads, keys.status().failed_reads), (3, 1));
+    });
+}
+
+#[test]
 fn an_unchanged_set_costs_no_hit() {
     virtually(async {
         let key = key("a");
@@ -1122,6 +1333,27 @@ fn headers_of_the_response_set_the_lifetime() {
         (&[("cache-control", "max-age=15")], 210, 270),
         (&[("cache-control", "max-age=86400")], 2520, 3240),
         (&[("cache-control", "max-age=-1")], 420, 540),
+        (&[("cache-control", "max-age=+1200")], 420, 540),
+        (
+            &[DATE, ("expires", "Thu, 15 Jan 2026 12:20:00 GMT")],
+            840,
+            1080,
+        ),
+        (
+            &[DATE, ("expires", "Thu, 15 Jan 2026 11:59:59 GMT")],
+            420,
+            540,
+        ),
+        (&[DATE, ("expires", "0")], 420, 540),
+        (
+            &[
+                DATE,
+                ("cache-control", "max-age=600"),
+                ("expires", "Thu, 15 Jan 2026 12:20:00 GMT"),
+            ],
+            420,
+            540,
+        ),
         (&[("cache-control", "s-maxage=1200")], 420, 540),
         (
             &[("cache-control", "max-age=99999999999999999999")],
@@ -1139,6 +1371,42 @@ fn headers_of_the_response_set_the_lifetime() {
             assert!(
                 next >= seconds(least - 1) && next <= seconds(most),
                 "{headers:?}: {next:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn the_pause_that_a_provider_asks_for_is_kept() {
+    for (fields, least, most) in [
+        (&[("retry-after", "100")][..], 100, 100),
+        (&[("retry-after", "86400")], 300, 300),
+        (
+            &[DATE, ("retry-after", "Thu, 15 Jan 2026 12:02:00 GMT")],
+            120,
+            120,
+        ),
+        // None: by the failure alone.
+        (
+            &[DATE, ("retry-after", "Thu, 15 Jan 2026 11:00:00 GMT")],
+            4,
+            6,
+        ),
+        (&[("retry-after", "Thu, 15 Jan 2026 12:02:00 GMT")], 4, 6),
+        (&[("retry-after", "-1")], 4, 6),
+        (&[("cache-control", "max-age=3600")], 4, 6),
+    ] {
+        virtually(async {
+            let provider = Provider::new(&[&key("a")]);
+            let keys = provider.at().load().await.unwrap();
+            let mut answer = status(503);
+            answer.headers = fields.to_vec();
+            provider.answer(answer);
+            keys.refresh().await.unwrap_err();
+            let next = keys.status().next_read_in;
+            assert!(
+                next >= seconds(least) && next <= seconds(most),
+                "{fields:?}: {next:?}"
             );
         });
     }

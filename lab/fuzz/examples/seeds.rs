@@ -13,8 +13,9 @@ use std::{
 };
 
 use base64_simd::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::Value;
-use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, NOW};
+use serde_json::{Value, json};
+use tower_session_token::Algorithm;
+use tower_session_token_fuzz::setup::{AUDIENCE, ISSUER, NOW, public_key};
 
 fn main() -> io::Result<()> {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -127,6 +128,7 @@ impl Seeds {
             )?;
         }
         self.of_others()?;
+        self.of_a_provider()?;
         for (at, lines) in [
             "\naBearer \u{1}",
             "\nabearer  \u{1}\nh\u{1}\nc a=b; session=\"\u{1}\"; c=d\nwchat, bearer.\u{1}",
@@ -210,6 +212,58 @@ impl Seeds {
                 );
                 let name = format!("others {at} {typ}");
                 self.write("claims", &name, service, lines.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers of a provider, with the public keys of the vectors.
+    fn of_a_provider(&self) -> io::Result<()> {
+        let key = |kid, algorithm| public_key(kid, algorithm).0;
+        let (ed, p256) = (
+            key("v-ed", Algorithm::EdDSA),
+            key("v-p256", Algorithm::ES256),
+        );
+        let (p384, rsa) = (
+            key("v-p384", Algorithm::ES384),
+            key("v-rsa", Algorithm::RS256),
+        );
+        let mut unnamed = rsa.clone();
+        unnamed["alg"] = Value::Null;
+        let mut without_id = ed.clone();
+        without_id["kid"] = Value::Null;
+        let mut private = ed.clone();
+        private["d"] = "AA".into();
+        let other = json!({ "kty": "AKP", "alg": "ML-DSA-65", "pub": "AA" });
+        let metadata = json!({
+            "issuer": ISSUER, "jwks_uri": "https://keys.example/set", "scopes_supported": ["openid"],
+            "mtls_endpoint_aliases": { "token_endpoint": "https://mtls.example/token" },
+        });
+        for (at, (keys, cache_control, age)) in [
+            (
+                json!([ed, p256]),
+                "public, max-age=1200, must-revalidate",
+                "200",
+            ),
+            (json!([unnamed, p384, rsa]), "no-cache", ""),
+            (json!([without_id]), "Max-Age=\"3600\"", "5"),
+            (json!([without_id, p256, p256, other]), "max-age=15", ""),
+            (json!([private, other]), "s-maxage=9, max-age=x", "x"),
+            (json!(vec![other; 70]), "", "60"),
+            (json!({}), "max-age=99999999999999999999", "60"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let set = json!({ "keys": keys, "x": [1e3, { "y": null }] });
+            let parts = format!("{cache_control}\0{age}\0{metadata}\0{set}");
+            for choice in [0, 3, 12] {
+                self.write(
+                    "provider",
+                    &format!("profile {at}"),
+                    choice,
+                    parts.as_bytes(),
+                )?;
             }
         }
         Ok(())

@@ -9,8 +9,11 @@
 //! not run under loom. An atomic number that identifies its value stands in for it, read with
 //! `Acquire` and written with `AcqRel`, the weakest orderings that it promises. A change of the protocol in
 //! `src/jws/key_store.rs`, `src/verify/verifier.rs`, `src/verify/cache/table.rs`,
-//! `src/verify/revocation/list.rs`, `mirror.rs` or `table.rs` there is a change here too. Each model
-//! also runs with a mistake in it, and must fail then.
+//! `src/verify/revocation/list.rs`, `mirror.rs` or `table.rs` there, or in `src/remote/driver.rs` is a
+//! change here too. Each model also runs with a mistake in it, and must fail then.
+
+#[cfg(test)]
+mod waiting;
 
 #[cfg(test)]
 mod tests {

@@ -2,20 +2,35 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
-    sync::{Arc, Mutex},
+    env,
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Empty, Full};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::{
+    client::legacy::{
+        Client,
+        connect::{HttpConnector, proxy::Tunnel},
+    },
+    rt::TokioExecutor,
+};
 use rustls::{
-    ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     version,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
 use tower::{Layer, ServiceExt, service_fn};
@@ -104,17 +119,21 @@ fn tls(
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/certificates/");
     let certificate = CertificateDer::from_pem_file(format!("{folder}{certificate}.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(format!("{folder}leaf.key.pem")).unwrap();
-    #[cfg(feature = "aws_lc_rs")]
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    #[cfg(not(feature = "aws_lc_rs"))]
-    let provider = rustls::crypto::ring::default_provider();
-    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+    let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)
         .unwrap();
     Some(Arc::new(config))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    #[cfg(feature = "aws_lc_rs")]
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    #[cfg(not(feature = "aws_lc_rs"))]
+    let provider = rustls::crypto::ring::default_provider();
+    Arc::new(provider)
 }
 
 fn key(id: &str) -> SigningKey {
@@ -212,12 +231,109 @@ async fn a_broken_connection_is_a_failure_of_the_client() {
             "{name}"
         );
     }
+    // No DNS has a label of 64 letters.
+    let nowhere = format!("http://{}.example/jwks", "a".repeat(64));
+    let read = first_read(RemoteKeys::at(nowhere).allow_http()).await;
+    assert_eq!(
+        read,
+        (RemoteKeysState::Loading, Some(FetchErrorKind::Client))
+    );
     let port = serve(tls("good", BOTH), Answer::Silence).await;
     let read = first_read(at("localhost", port)).await;
     assert_eq!(
         read,
         (RemoteKeysState::Loading, Some(FetchErrorKind::Timeout))
     );
+}
+
+#[tokio::test]
+async fn a_length_that_cuts_the_set_is_a_failure() {
+    let set = ok(&jwks(&[&key("a")]));
+    let set = String::from_utf8(set).unwrap();
+    let (head, body) = set.split_once("\r\n\r\n").unwrap();
+    let head = head.rsplit_once(':').unwrap().0;
+    let cut = format!("{head}: {}\r\n\r\n{body}", body.len() - 1);
+    let port = serve(tls("good", BOTH), bytes(cut.into_bytes())).await;
+    let read = first_read(at("localhost", port)).await;
+    let failure = Some(FetchErrorKind::NoUsableKey);
+    assert_eq!(read, (RemoteKeysState::Loading, failure));
+}
+
+#[tokio::test]
+async fn the_roots_are_those_of_ssl_cert_file_and_no_proxy_is_used() {
+    const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/certificates/authority.pem");
+    if env::var("SSL_CERT_FILE").as_deref() != Ok(AUTHORITY) {
+        // The same test, in a process with these variables.
+        let test = "the_roots_are_those_of_ssl_cert_file_and_no_proxy_is_used";
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env("SSL_CERT_FILE", AUTHORITY)
+            .env("HTTPS_PROXY", "http://127.0.0.1:1")
+            .env("ALL_PROXY", "http://127.0.0.1:1")
+            .env_remove("NO_PROXY")
+            .output()
+            .unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.contains("1 passed; 0 failed"), "{printed}");
+        return;
+    }
+    let set = || bytes(ok(&jwks(&[&key("a")])));
+    let uri = |port| format!("https://localhost:{port}/jwks");
+    let port = serve(tls("good", BOTH), set()).await;
+    let read = first_read(RemoteKeys::at(uri(port))).await;
+    assert_eq!(read, (RemoteKeysState::Fresh, None));
+    let port = serve(tls("of_stranger", BOTH), set()).await;
+    let read = first_read(RemoteKeys::at(uri(port))).await;
+    let failed = (RemoteKeysState::Loading, Some(FetchErrorKind::Tls));
+    assert_eq!(read, failed);
+}
+
+/// The recipe of `docs/deployment.md`.
+#[tokio::test]
+async fn a_client_of_one_s_own_reads_through_a_proxy() {
+    let tunnels = Arc::new(AtomicUsize::new(0));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = listener.local_addr().unwrap();
+    let count = Arc::clone(&tunnels);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let request = String::from_utf8(request).unwrap();
+            let target = request.strip_prefix("CONNECT ").unwrap();
+            let target = target.split(' ').next().unwrap();
+            let mut server = TcpStream::connect(target).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move { copy_bidirectional(&mut stream, &mut server).await });
+        }
+    });
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(AUTHORITY).unwrap();
+    roots.add(authority).unwrap();
+    let tls_config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tunnel = Tunnel::new(
+        format!("http://{proxy}").parse().unwrap(),
+        HttpConnector::new(),
+    );
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls_config)
+        .https_only()
+        .enable_http1()
+        .wrap_connector(tunnel);
+    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(connector);
+
+    let port = serve(tls("good", BOTH), bytes(ok(&jwks(&[&key("a")])))).await;
+    let builder = RemoteKeys::at(format!("https://localhost:{port}/jwks")).client(client);
+    let read = first_read(builder).await;
+    assert_eq!(read, (RemoteKeysState::Fresh, None));
+    assert_eq!(tunnels.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -269,7 +385,7 @@ async fn a_service_follows_the_keys_of_its_provider() {
     let service = SessionLayer::new(verifier)
         .wait_for_keys()
         .layer(service_fn(async |_: Request<()>| {
-            Ok::<_, std::convert::Infallible>(Response::new(Full::<bytes::Bytes>::default()))
+            Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
         }));
     let status = async |key: &SigningKey| {
         let token = TestIssuer::with_key(key.clone())
