@@ -28,7 +28,7 @@ const provider = new Provider(issuer, {
     },
   ],
   extraTokenClaims: (_, token) => ({ sid: token.sid }),
-  // The default refuses to connect to loopback.
+  // The default closes connections to loopback.
   fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
   findAccount: (_, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
   interactions: { url: (_, { uid }) => `/sign-in/${uid}` },
