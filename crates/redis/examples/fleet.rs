@@ -24,7 +24,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, signal::unix};
 use tower_session_token::{
     Algorithm, KeySet, LogoutService, LogoutVerifier, Revocation, Session, SessionIssuer,
-    SessionLayer, SessionVerifier, SigningKey, TokenSource, TokenType, User,
+    SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType, User,
 };
 use tower_session_token_redis::{PublishError, RedisRevocations};
 
@@ -179,7 +179,10 @@ async fn log_out(State(app): State<Arc<App>>, session: Session) -> Response {
 
 async fn log_out_everywhere(State(app): State<Arc<App>>, session: Session) -> Response {
     let (issuer, now) = (session.issuer().unwrap_or_default(), Utc::now());
-    let everywhere = Revocation::user_before(issuer, session.user().id(), now, now + LIFETIME);
+    // This session too, where it began in this very millisecond.
+    let issued_at = session.token().and_then(SessionToken::issued_at);
+    let before = issued_at.map_or(now, |at| now.max(at + Duration::from_millis(1)));
+    let everywhere = Revocation::user_before(issuer, session.user().id(), before, now + LIFETIME);
     answer(publish(app.revocations.clone(), vec![everywhere]).await)
 }
 
