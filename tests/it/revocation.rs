@@ -177,6 +177,11 @@ fn a_session_began_at_the_earlier_of_authentication_and_issue_in_our_own_types()
         let user = session.user().id();
         for (before, want) in [
             (began_at, RevocationStatus::Valid),
+            // What is issued here has milliseconds.
+            (
+                began_at + Duration::from_nanos(999_999),
+                RevocationStatus::Valid,
+            ),
             (
                 began_at + Duration::from_millis(1),
                 RevocationStatus::Revoked,

@@ -1,5 +1,6 @@
 """What every group of checks shares: keys, peers, the programs under test."""
 
+import argparse
 import secrets
 import subprocess
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ class Bench:
     report: Report
     server_binary: str
     mint_binary: str
+    fleet_binary: str
+    redis_server: str
     directory: Path
     pyjwt: PyJwt
     jose: Jose
@@ -57,9 +60,7 @@ class Bench:
         return ExampleServer(self.server_binary, self.report, name, *TRUST, *options)
 
 
-def prepare(
-    report: Report, server_binary: str, mint_binary: str, node: str, directory: Path
-) -> Bench:
+def prepare(report: Report, options: argparse.Namespace, directory: Path) -> Bench:
     """Makes the keys and their files."""
     every_key = {name: keys.generate(name) for name in keys.ALGORITHMS}
     secret = secrets.token_bytes(32)
@@ -67,16 +68,18 @@ def prepare(
     secret_file.write_bytes(secret)
     return Bench(
         report=report,
-        server_binary=server_binary,
-        mint_binary=mint_binary,
+        server_binary=options.server,
+        mint_binary=options.mint,
+        fleet_binary=options.fleet,
+        redis_server=options.redis_server,
         directory=directory,
         pyjwt=PyJwt(),
-        jose=Jose(node),
+        jose=Jose(options.node),
         keys=every_key,
         jwks=keys.write_jwks(directory / "jwks.json", list(every_key.values())),
         secret_key=keys.symmetric("HS256", secret),
         secret_file=secret_file,
-        provider_node=_node_22(node),
+        provider_node=_node_22(options.node),
     )
 
 

@@ -1,6 +1,6 @@
 """Tries the example programs with tokens that PyJWT and jose mint and verify.
 
-    run.py --server PATH --mint PATH [--node PATH]
+    run.py --server PATH --mint PATH --fleet PATH [--node PATH] [--redis-server PATH]
 
 The last line is the total, and the exit code is 0 only if nothing failed.
 """
@@ -15,6 +15,7 @@ import bench
 import call_context
 import claim_names
 import cultures_and_zones
+import fleet
 import identity_provider
 import issuer
 import jwks_uri
@@ -43,6 +44,7 @@ GROUPS = (
     protected_resource,
     jwks_uri,
     identity_provider,
+    fleet,
     lifecycle,
 )
 
@@ -53,9 +55,7 @@ def main() -> int:
     report = Report()
     with tempfile.TemporaryDirectory(prefix="real-input-") as directory:
         with report.guard("the set-up"):
-            ready = bench.prepare(
-                report, options.server, options.mint, options.node, Path(directory)
-            )
+            ready = bench.prepare(report, options, Path(directory))
             for group in GROUPS:
                 with report.guard(f"the group {group.__name__}"):
                     group.run(ready)
@@ -66,7 +66,11 @@ def _parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", required=True, help="the example server")
     parser.add_argument("--mint", required=True, help="the example mint_token")
+    parser.add_argument("--fleet", required=True, help="the example fleet")
     parser.add_argument("--node", default="node", help="the Node.js that runs jose")
+    parser.add_argument(
+        "--redis-server", default="redis-server", help="the engine of the fleet"
+    )
     return parser.parse_args()
 
 

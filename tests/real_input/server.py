@@ -86,6 +86,14 @@ class ExampleServer:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """Stops the process, as SIGSTOP does, until `resume`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def reload(self, answer: str) -> None:
         """Has it read its keys again, and waits until it says what came of it."""
         self._process.send_signal(signal.SIGHUP)

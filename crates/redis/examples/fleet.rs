@@ -24,7 +24,7 @@ use serde_json::json;
 use tokio::{net::TcpListener, signal::unix};
 use tower_session_token::{
     Algorithm, KeySet, LogoutService, LogoutVerifier, Revocation, Session, SessionIssuer,
-    SessionLayer, SessionVerifier, SigningKey, TokenSource, User,
+    SessionLayer, SessionToken, SessionVerifier, SigningKey, TokenSource, TokenType, User,
 };
 use tower_session_token_redis::{PublishError, RedisRevocations};
 
@@ -39,7 +39,8 @@ A server of which several run behind one Redis: a log-out in one is a log-out in
   --issuer URL                      https://issuer.example
   --audience NAME                   session-demo
   --logout-jwks FILE                | the keys of an identity provider, and our ID there,
-  --logout-client-id ID             | for POST /backchannel-logout; its issuer is --issuer
+  --logout-client-id ID             | for POST /backchannel-logout; its issuer is --issuer, and its
+                                    | access tokens are accepted where that secret signs them
 
   POST /login                       form sub, name
   GET  /session
@@ -90,12 +91,16 @@ async fn run() -> Result<(), Failure> {
         .max_age(args.max_age)
         .build()?;
     let key = args.key()?;
-    let verifier = SessionVerifier::builder()
+    let mut verifier = SessionVerifier::builder()
         .key(key.verifying_key())
         .issuer(&args.issuer)
         .audience(&args.audience)
-        .revocation(revocations.clone())
-        .build()?;
+        .accept_type(TokenType::Session)
+        .revocation(revocations.clone());
+    if args.logout_jwks.is_some() {
+        verifier = verifier.accept_type(TokenType::AccessToken);
+    }
+    let verifier = verifier.build()?;
     let issuer = SessionIssuer::new(key)
         .issuer(&args.issuer)
         .audience(&args.audience)
@@ -174,7 +179,10 @@ async fn log_out(State(app): State<Arc<App>>, session: Session) -> Response {
 
 async fn log_out_everywhere(State(app): State<Arc<App>>, session: Session) -> Response {
     let (issuer, now) = (session.issuer().unwrap_or_default(), Utc::now());
-    let everywhere = Revocation::user_before(issuer, session.user().id(), now, now + LIFETIME);
+    // This session too, where it began in this very millisecond.
+    let issued_at = session.token().and_then(SessionToken::issued_at);
+    let before = issued_at.map_or(now, |at| now.max(at + Duration::from_millis(1)));
+    let everywhere = Revocation::user_before(issuer, session.user().id(), before, now + LIFETIME);
     answer(publish(app.revocations.clone(), vec![everywhere]).await)
 }
 

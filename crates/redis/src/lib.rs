@@ -49,7 +49,7 @@
 //! | G4 | Nothing is accepted before the first complete read. | `a_process_that_starts_without_an_engine_accepts_nothing_before_it_has_read_one` |
 //! | G5 | What a process rejected it rejects until the revocation's `until` and five minutes, whatever is lost, repeated or reordered. | `a_flush_changes_no_decision_and_is_repaired` |
 //! | G6 | What the engine lost, and one live process that may write had applied, is in the engine again 20 s after that process has reconnected; of more than 10,000 entries, that many in each 20 s. | `a_flush_changes_no_decision_and_is_repaired`, `a_killed_engine_loses_nothing_that_it_acknowledged` |
-//! | G7 | *Not promised:* an acknowledged write that died with its primary *and* with every process that had read it; freshness beside an isolated old primary without [`replicas`](RedisRevocationsBuilder::replicas), and with them for the ten seconds that a replica's silence is noticed after. | |
+//! | G7 | *Not promised:* an acknowledged write that died with its primary *and* with every process that had read it; freshness beside an isolated old primary without [`replicas`](RedisRevocationsBuilder::replicas), and with them for the ten seconds that a replica's silence is noticed after. | `an_isolated_old_primary_stops_being_believed_where_a_replica_is_wanted` |
 //!
 //! # In the engine
 //!

@@ -1,6 +1,11 @@
 //! The connection that reads.
 
-use std::{convert::Infallible, mem, sync::atomic::Ordering, time::Duration};
+use std::{
+    convert::Infallible,
+    mem,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use tokio::{task, time};
 use tower_session_token::RevocationFeed;
@@ -16,8 +21,8 @@ use crate::{
 /// So that a burst of revocations wakes a process 200 times a second at most.
 const AFTER_ENTRIES: Duration = Duration::from_millis(5);
 const BEFORE_ALL: Duration = Duration::from_millis(500);
-/// The entries that are applied before other tasks run.
-const WITHOUT_YIELD: usize = 100;
+/// How long entries are applied before other tasks run.
+const WITHOUT_YIELD: Duration = Duration::from_micros(200);
 
 pub(crate) async fn run(shared: &Shared, feed: &RevocationFeed) -> Infallible {
     let mut backoff = Backoff::default();
@@ -60,12 +65,15 @@ async fn follow(
         shared
             .unreadable
             .fetch_add(page.unreadable, Ordering::Relaxed);
-        for chunk in page.revocations.chunks(WITHOUT_YIELD) {
-            for revocation in chunk {
-                feed.apply(revocation);
-                repair.note(revocation);
+        // Decoding them has taken as long.
+        let mut runs_since = None;
+        for revocation in &page.revocations {
+            if runs_since.is_none_or(|since: Instant| WITHOUT_YIELD <= since.elapsed()) {
+                task::yield_now().await;
+                runs_since = Some(Instant::now());
             }
-            task::yield_now().await;
+            feed.apply(revocation);
+            repair.note(revocation);
         }
         cursors = page.cursors;
         let lacks_written = !page.is_full && !cursors.reach(&written);

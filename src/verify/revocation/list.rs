@@ -21,7 +21,8 @@ use crate::{
 /// A clone shares the list: one clone goes to the verifier, another to the code that logs users
 /// out. Once [`revoke`](Self::revoke) has returned, the sessions concerned are rejected. As the list
 /// grows, it drops entries five minutes (the largest leeway) after their tokens have expired.
-/// Issuers are never dropped: each takes some 15 KiB from its first entry on.
+/// Issuers are never dropped: each takes 16 KiB from its first revoked session on, 16 KiB from its first
+/// token on, and as much from the first instant before which sessions are revoked.
 ///
 /// # Examples
 ///

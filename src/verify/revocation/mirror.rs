@@ -89,7 +89,11 @@ impl MirroredRevocations {
         Self::with(RevocationList::new(), max_age, Clocks::System)
     }
 
-    fn with(list: RevocationList, max_age: Duration, clocks: Clocks) -> (Self, RevocationFeed) {
+    pub(super) fn with(
+        list: RevocationList,
+        max_age: Duration,
+        clocks: Clocks,
+    ) -> (Self, RevocationFeed) {
         let inner = Arc::new(MirrorInner {
             list,
             max_age,
@@ -189,10 +193,7 @@ impl fmt::Debug for RevocationFeed {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use chrono::{DateTime, Utc};
-    use proptest::prelude::*;
 
     use super::*;
     use crate::{SessionToken, User};
@@ -322,78 +323,5 @@ mod tests {
         time.advance([61, 61]);
         *reading.lock().unwrap() = Some(feed);
         assert_ne!(mirror.check(&ann), RevocationStatus::Valid);
-    }
-
-    #[derive(Clone, Debug)]
-    enum Event {
-        /// Another process' revocation is acknowledged by the store.
-        Acknowledge(u8),
-        /// A read is sent.
-        Ask,
-        /// The answer of the oldest read comes: all that was acknowledged when it was sent, and it is
-        /// complete or not.
-        Answer {
-            is_complete: bool,
-        },
-        /// The oldest read is lost.
-        Lose,
-        Advance([u64; 2]),
-    }
-
-    fn event() -> impl Strategy<Value = Event> {
-        prop_oneof![
-            (0..4_u8).prop_map(Event::Acknowledge),
-            Just(Event::Ask),
-            any::<bool>().prop_map(|is_complete| Event::Answer { is_complete }),
-            Just(Event::Lose),
-            (0..50_u64, 0..50_u64).prop_map(|(steady, wall)| Event::Advance([steady, wall])),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        /// From `max_age` after its acknowledgement on, no process accepts a revoked session, whatever
-        /// is lost; and what was rejected once stays so.
-        #[test]
-        fn an_acknowledged_revocation_is_missed_for_the_age_at_most(
-            events in prop::collection::vec(event(), 0..40),
-        ) {
-            let time = Time::default();
-            let (mirror, feed) = time.mirror();
-            let sessions = [0, 1, 2, 3].map(|at| session(&format!("user-{at}")));
-            let mut acknowledged = Vec::<(u8, [u64; 2])>::new();
-            let mut reads = std::collections::VecDeque::new();
-            let mut rejected = BTreeSet::new();
-            for event in events {
-                match event {
-                    Event::Acknowledge(at) => acknowledged.push((at, *time.0.lock().unwrap())),
-                    Event::Ask => reads.push_back((feed.asking(), acknowledged.clone())),
-                    Event::Answer { is_complete } => {
-                        let Some((asked, read)) = reads.pop_front() else { continue };
-                        for (at, _) in read {
-                            feed.apply(&revocation(&sessions[usize::from(at)]));
-                        }
-                        if is_complete {
-                            feed.complete(asked);
-                        }
-                    }
-                    Event::Lose => _ = reads.pop_front(),
-                    Event::Advance(seconds) => time.advance(seconds),
-                }
-                let now = *time.0.lock().unwrap();
-                for (at, session) in (0..).zip(&sessions) {
-                    let status = mirror.check(session);
-                    prop_assert!(status == RevocationStatus::Revoked || !rejected.contains(&at));
-                    if status == RevocationStatus::Revoked {
-                        rejected.insert(at);
-                    }
-                    let is_over = |since: &[u64; 2]| now[0] - since[0] > 60 || now[1] - since[1] > 60;
-                    if acknowledged.iter().any(|(other, since)| *other == at && is_over(since)) {
-                        prop_assert_ne!(status, RevocationStatus::Valid);
-                    }
-                }
-            }
-        }
     }
 }

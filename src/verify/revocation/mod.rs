@@ -3,6 +3,8 @@
 mod check;
 mod list;
 mod mirror;
+#[cfg(test)]
+mod schedules;
 mod table;
 mod value;
 

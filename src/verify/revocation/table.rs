@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash},
     sync::{
-        PoisonError, RwLock, RwLockWriteGuard,
+        OnceLock, PoisonError, RwLock, RwLockWriteGuard,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -13,13 +13,21 @@ use foldhash::quality::RandomState;
 
 use crate::time::{MAX_LEEWAY, NumericDate};
 
-/// A map whose entries expire. It is sharded, so that a growing shard blocks few readers. A lookup
-/// in an empty map is one atomic load.
+/// One for each value of a byte. With a million entries a shard moves three thousand as it grows.
+const SHARDS: usize = 256;
+/// The length at which a shard is swept first.
+const FIRST_SWEEP: usize = 16;
+
+/// A map whose entries expire. It is sharded, so that a growing shard blocks few readers, and those not
+/// for long. A lookup in an empty map is one atomic load.
 pub(super) struct Table<K, V> {
     len: AtomicUsize,
     hasher: RandomState,
-    shards: [RwLock<Shard<K, V>>; 64],
+    /// Made with the first entry, and so before `len` says that there is one.
+    shards: OnceLock<Box<Shards<K, V>>>,
 }
+
+type Shards<K, V> = [RwLock<Shard<K, V>>; SHARDS];
 
 struct Shard<K, V> {
     entries: HashMap<K, Entry<V>, RandomState>,
@@ -37,32 +45,36 @@ impl<K, V> Default for Table<K, V> {
         Self {
             len: AtomicUsize::new(0),
             hasher: RandomState::default(),
-            shards: std::array::from_fn(|_| {
-                RwLock::new(Shard {
-                    entries: HashMap::default(),
-                    sweep_at: 64,
-                })
-            }),
+            shards: OnceLock::new(),
         }
     }
 }
 
 impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
-    #[expect(
-        clippy::as_conversions,
-        clippy::indexing_slicing,
-        reason = "a number modulo 64 is the index of one of 64 shards"
-    )]
-    fn shard(&self, key: &K) -> &RwLock<Shard<K, V>> {
-        &self.shards[(self.hasher.hash_one(key) % 64) as usize]
+    fn shards(&self) -> &Shards<K, V> {
+        self.shards.get_or_init(|| {
+            Box::new(std::array::from_fn(|_| {
+                RwLock::new(Shard {
+                    entries: HashMap::default(),
+                    sweep_at: FIRST_SWEEP,
+                })
+            }))
+        })
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "a byte is the index of a shard")]
+    fn shard<'a>(&self, shards: &'a Shards<K, V>, key: &K) -> &'a RwLock<Shard<K, V>> {
+        let [byte, ..] = self.hasher.hash_one(key).to_le_bytes();
+        &shards[usize::from(byte)]
     }
 
     pub(super) fn get(&self, key: &K) -> Option<V> {
         if self.len.load(Ordering::SeqCst) == 0 {
             return None;
         }
+        let shards = self.shards.get()?;
         let shard = self
-            .shard(key)
+            .shard(shards, key)
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         shard.entries.get(key).map(|entry| entry.value)
@@ -71,10 +83,10 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
     /// Adds an entry, or raises value and expiry of the entry of this key to those given. Returns
     /// whether the map has changed.
     pub(super) fn insert(&self, key: &K, until: NumericDate, now: NumericDate, value: V) -> bool {
-        let mut shard = self.write(self.shard(key));
+        let mut shard = self.write(self.shard(self.shards(), key));
         if shard.entries.len() >= shard.sweep_at {
             self.sweep(&mut shard, now);
-            shard.sweep_at = shard.entries.len().saturating_mul(2).max(64);
+            shard.sweep_at = shard.entries.len().saturating_mul(2).max(FIRST_SWEEP);
         }
         match shard.entries.get_mut(key) {
             Some(entry) => {
@@ -93,7 +105,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
 
     /// Calls `f` with key, value and expiry of each entry, without a lock held.
     pub(super) fn for_each(&self, mut f: impl FnMut(K, V, NumericDate)) {
-        for shard in &self.shards {
+        for shard in self.shards.get().into_iter().flat_map(|shards| &**shards) {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let entries = shard.entries.iter();
             let entries: Vec<_> = entries
@@ -107,7 +119,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
     }
 
     pub(super) fn len(&self, now: NumericDate) -> usize {
-        for shard in &self.shards {
+        for shard in self.shards.get().into_iter().flat_map(|shards| &**shards) {
             self.sweep(&mut self.write(shard), now);
         }
         self.len.load(Ordering::SeqCst)
@@ -143,14 +155,17 @@ mod tests {
         }
         // `Table::len` would sweep.
         let held = table.len.load(Ordering::SeqCst);
-        assert!((310..=64 * 64).contains(&held), "{held}");
+        assert!((310..=SHARDS * FIRST_SWEEP).contains(&held), "{held}");
     }
 
     #[test]
     fn keys_spread_over_all_shards() {
         let table = Table::<u64, ()>::default();
-        let shards = (0..10_000).map(|key| std::ptr::from_ref(table.shard(&key)));
-        assert_eq!(shards.collect::<std::collections::HashSet<_>>().len(), 64);
+        let shards = (0..10_000).map(|key| std::ptr::from_ref(table.shard(table.shards(), &key)));
+        assert_eq!(
+            shards.collect::<std::collections::HashSet<_>>().len(),
+            SHARDS
+        );
     }
 
     #[test]
@@ -158,7 +173,8 @@ mod tests {
         let table = Table::<u64, ()>::default();
         let instant =
             |at: i64| NumericDate::new(u64::try_from(1_768_478_400 + at).unwrap(), 0).unwrap();
-        let of_one_shard = |key: &u64| std::ptr::eq(table.shard(key), &table.shards[0]);
+        let of_one_shard =
+            |key: &u64| std::ptr::eq(table.shard(table.shards(), key), &table.shards()[0]);
         let mut keys = (0..).filter(of_one_shard);
         let mut insert = |now| {
             let key = keys.next().unwrap();
@@ -166,11 +182,11 @@ mod tests {
             table.len.load(Ordering::SeqCst)
         };
         let expired = 301;
-        // The 65th insertion sweeps the shard, and no entry has expired.
-        let held: Vec<_> = (0..65).map(|_| insert(0)).collect();
-        assert!(held.into_iter().eq(1..=65));
-        // All have expired by now, and stay until the shard has 128 entries.
-        let held: Vec<_> = (0..64).map(|_| insert(expired)).collect();
-        assert!(held.into_iter().eq((66..=128).chain([1])));
+        // The 17th insertion sweeps the shard, and no entry has expired.
+        let held: Vec<_> = (0..17).map(|_| insert(0)).collect();
+        assert!(held.into_iter().eq(1..=17));
+        // All have expired by now, and stay until the shard has 32 entries.
+        let held: Vec<_> = (0..16).map(|_| insert(expired)).collect();
+        assert!(held.into_iter().eq((18..=32).chain([1])));
     }
 }

@@ -19,7 +19,8 @@ use crate::{
 /// [`any_issuer`](crate::SessionVerifierBuilder::any_issuer) accepts, belong to the issuer `""`.
 ///
 /// `Display` writes a line of JSON, and `FromStr` reads it. Times are in milliseconds since 1970:
-/// `until` is rounded up, and `before` down, as the `iat` of tokens that are issued here.
+/// `until` is rounded up, and `before` down, as the `iat` of tokens that are issued here; see
+/// [`user_before`](Self::user_before).
 ///
 /// # Examples
 ///
@@ -148,8 +149,9 @@ impl Revocation {
     /// and `nested-session+jwt`, and at `iat` in those of other types, since single sign-on opens new
     /// sessions by an old authentication. A session without `iat` is revoked. Where the issuer writes
     /// `iat` in milliseconds, as [`SessionIssuer`](crate::SessionIssuer) does, a sign-in right after
-    /// `before` is accepted; where it writes whole seconds, tokens that are issued within the second
-    /// of `before` are rejected.
+    /// `before` is accepted, and so is any other in the millisecond of `before`: a millisecond more
+    /// revokes these too. Where it writes whole seconds, tokens that are issued within the second of
+    /// `before` are rejected.
     ///
     /// # Examples
     ///
@@ -179,7 +181,8 @@ impl Revocation {
 
     /// Revokes all sessions of an issuer that began before `before`, as after a leak of its key.
     ///
-    /// `until` is the expiry of the last of their tokens, or later.
+    /// `before` counts as in [`user_before`](Self::user_before), and `until` is the expiry of the last of
+    /// their tokens, or later.
     ///
     /// # Examples
     ///

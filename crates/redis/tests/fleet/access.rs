@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use redis::Client;
+use redis::{Client, TlsCertificates};
+use rustls::crypto::aws_lc_rs;
+use tower_session_token::RevocationStatus;
 use tower_session_token_redis::{Problem, PublishErrorKind, RedisRevocations, State};
 
 use crate::{
-    engine::Engine,
+    engine::{Engine, free_port},
     process::{Process, eventually, revocation},
 };
 
@@ -108,6 +110,48 @@ async fn a_wrong_password_is_reported_and_nothing_is_accepted() {
         .await;
     let process = Process::start(client(&engine, "orders:wrong"), AGE);
     problem(&process, Problem::Denied).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_over_tls_is_trusted_by_its_authority_alone() {
+    const FOLDER: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../lab/provider/certificates"
+    );
+    // A caller chooses one, too. The first that is installed stays.
+    _ = aws_lc_rs::default_provider().install_default();
+    let file = |name| format!("{FOLDER}/{name}.pem");
+    let port = free_port();
+    let engine = Engine::with(&[
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        &file("good"),
+        "--tls-key-file",
+        &file("leaf.key"),
+        "--tls-ca-cert-file",
+        &file("authority"),
+        "--tls-auth-clients",
+        "no",
+    ])
+    .await;
+    let client = |authority| {
+        let certificates = TlsCertificates {
+            client_tls: None,
+            root_cert: Some(std::fs::read(file(authority)).unwrap()),
+        };
+        Client::build_with_tls(format!("rediss://127.0.0.1:{port}"), certificates).unwrap()
+    };
+    let plain = Process::ready(engine.client(), AGE).await;
+    let secure = Process::ready(client("authority"), AGE).await;
+    assert!(plain.revoke("s").await && secure.revoke("t").await);
+    eventually("each reads it", Duration::from_secs(5), async || {
+        plain.rejects("t") && secure.rejects("s")
+    })
+    .await;
+    let deceived = Process::start(client("stranger"), AGE);
+    problem(&deceived, Problem::Unreachable).await;
+    assert_eq!(deceived.check("s"), RevocationStatus::Unknown);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

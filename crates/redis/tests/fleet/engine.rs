@@ -155,7 +155,7 @@ impl Drop for Engine {
 }
 
 /// A port that no connection gets by itself, since an engine that is killed leaves it for a while.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let next = std::process::id() * 64 + NEXT.fetch_add(1, Ordering::Relaxed);

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use redis::{Client, RedisError, aio::MultiplexedConnection};
-use tower_session_token_redis::RedisRevocations;
+use tower_session_token::RevocationStatus;
+use tower_session_token_redis::{Problem, PublishErrorKind, RedisRevocations, State};
 
 use crate::{
     engine::Engine,
-    process::{Process, eventually, names},
+    process::{Process, eventually, names, revocation, throughout},
+    proxy::Proxy,
 };
 
 const CONFIG: &str = "\
@@ -96,4 +98,42 @@ async fn a_fleet_follows_a_failover_and_loses_nothing() {
         },
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_isolated_old_primary_stops_being_believed_where_a_replica_is_wanted() {
+    const AGE: Duration = Duration::from_secs(4);
+    /// For which a replica may be silent.
+    const LAG: Duration = Duration::from_secs(15);
+    let old = Engine::start().await;
+    let proxy = Proxy::start(old.port()).await;
+    let new = Engine::with(&["--replicaof", "127.0.0.1", &proxy.port().to_string()]).await;
+    let builder = RedisRevocations::builder("shop").client(old.client());
+    let beside = Process::with(builder.replicas(1).max_age(AGE));
+    let ready = beside.revocations.ready(Duration::from_secs(20));
+    ready.await.unwrap();
+    eventually("it is replicated", Duration::from_secs(10), async || {
+        beside.revoke("kept").await
+    })
+    .await;
+
+    proxy.hold([true, true]);
+    new.run::<()>("REPLICAOF NO ONE").await;
+    let elsewhere = Process::ready(new.client(), Duration::from_secs(60)).await;
+    assert!(elsewhere.rejects("kept") && elsewhere.revoke("s").await);
+    let unreplicated = beside.revocations.revoke(revocation("t")).await;
+    let kind = unreplicated.unwrap_err().kind();
+    assert_eq!(kind, PublishErrorKind::NotReplicated);
+    eventually("reads do not count", LAG + AGE, async || {
+        beside.check("s") != RevocationStatus::Valid
+    })
+    .await;
+    let health = beside.revocations.health();
+    assert_eq!(health.read_problem, Some(Problem::FewReplicas));
+    assert_eq!(health.state, State::Stale);
+    throughout("stays unknown", Duration::from_secs(2), || {
+        beside.check("s") == RevocationStatus::Unknown
+    })
+    .await;
+    assert!(beside.rejects("kept") && beside.rejects("t") && elsewhere.accepts());
 }

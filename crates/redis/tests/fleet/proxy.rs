@@ -59,6 +59,10 @@ impl Proxy {
         }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     pub(crate) fn client(&self) -> Client {
         Client::open(format!("redis://{}", self.address)).unwrap()
     }
@@ -93,4 +97,6 @@ async fn forward(
             return;
         }
     }
+    // The end of a connection is held back, too.
+    _ = state.wait_for(|state| !state.is_held[direction]).await;
 }
