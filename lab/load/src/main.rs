@@ -23,6 +23,7 @@ mod aliases;
 mod client;
 mod files;
 mod hindrance;
+mod idp;
 mod keys;
 mod memory;
 mod random;
@@ -42,6 +43,7 @@ use request::Requests;
 use server::Server;
 
 const HELP: &str = "\
+  --idp             with keys of a provider that rotates and fails; --server is built with its feature https
   --server PATH      the built example server
   --seconds N        how long, 300
   --connections N    each sends its next request when it has its answer, 32
@@ -68,12 +70,13 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Result<bool, Failure> {
-    let (mut path, mut seconds, mut connections) = (None, 300, 32);
+    let (mut path, mut seconds, mut connections, mut is_idp) = (None, 300, 32, false);
     let (mut seed, _) = uuid::Uuid::new_v4().as_u64_pair();
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         use lexopt::{Arg::Long, ValueExt};
         match word {
+            Long("idp") => is_idp = true,
             Long("server") => path = Some(words.value()?),
             Long("seconds") => seconds = words.value()?.parse()?,
             Long("connections") => connections = words.value()?.parse()?,
@@ -88,8 +91,16 @@ async fn run() -> Result<bool, Failure> {
     let path = path.ok_or("--server is missing")?;
     let interrupted = interrupted()?;
     println!("seed {seed}");
+    let duration = Duration::from_secs(seconds);
+    let load = async {
+        if is_idp {
+            idp::load(&path, duration, connections, seed).await
+        } else {
+            load(&path, duration, connections, seed).await
+        }
+    };
     tokio::select! {
-        is_right = load(&path, Duration::from_secs(seconds), connections, seed) => is_right,
+        is_right = load => is_right,
         () = interrupted => Err("it was interrupted".into()),
     }
 }

@@ -39,6 +39,8 @@ pub enum Expected {
     Session(Rc<str>),
     /// The status, the code in the body, and the `error` in the challenge.
     Rejected(u16, &'static str, Option<&'static str>),
+    /// 503 for want of keys, and when to try again.
+    Unavailable,
     /// The status from the HTTP server itself, which then closes the connection.
     Closed(u16),
 }
@@ -301,11 +303,11 @@ fn accepted(session: &Session, end: Option<End>) -> Request {
 
 const BAD_REQUEST: Expected = Expected::Rejected(400, "request_invalid", Some("invalid_request"));
 
-fn invalid(code: &'static str) -> Expected {
+pub fn invalid(code: &'static str) -> Expected {
     Expected::Rejected(401, code, Some("invalid_token"))
 }
 
-fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = b"GET /session HTTP/1.1\r\nHost: localhost\r\n".to_vec();
     for (name, value) in fields {
         bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());

@@ -75,11 +75,18 @@ impl Server {
             .spawn()?;
         let stdout = process.stdout.take().ok_or("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await??;
-        let line = line.ok_or("the server ended")?;
-        let address = line.strip_prefix("listening on http://");
+        let listening = async {
+            loop {
+                let line = lines.next_line().await?.ok_or("the server ended")?;
+                // It may have printed that it has read its keys.
+                if let Some(address) = line.strip_prefix("listening on http://") {
+                    return Ok::<_, Failure>(address.parse()?);
+                }
+            }
+        };
+        let address = timeout(PATIENCE, listening).await??;
         Ok(Self {
-            address: address.ok_or("the server printed no address")?.parse()?,
+            address,
             process,
             start: Instant::now(),
             lines,
