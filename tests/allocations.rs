@@ -278,6 +278,35 @@ fn the_sessions_of_a_dropped_verifier_are_freed_at_the_next_use_of_any_cache() {
     assert!(left.bytes_max > 100_000, "{left:?}");
 }
 
+/// The payload of a token is read once, by the issuer whose keys verified its header before.
+#[test]
+fn several_issuers_cost_no_allocation_more() {
+    let own = SigningKey::hs256([7; 32]).unwrap().with_id("own");
+    let other = |number: u8| {
+        let key = SigningKey::hs256([number; 32]).unwrap();
+        let key = key.with_id(format!("k{number}"));
+        let builder = SessionVerifier::builder().audience("orders").cache_bytes(0);
+        let builder = builder.issuer(format!("https://{number}.example.com"));
+        builder.key(key.verifying_key()).build().unwrap()
+    };
+    let ours = SessionVerifier::builder()
+        .key(own.verifying_key())
+        .issuer("https://id.example.com")
+        .audience("orders")
+        .cache_bytes(0)
+        .build()
+        .unwrap();
+    let issuer = TestIssuer::with_key(own).issuer("https://id.example.com");
+    let token = issuer.audience("orders").token(User::new("ann")).issue();
+    let verifiers = (1..=7).map(other).chain([ours.clone()]);
+    for verifier in [SessionVerifier::of_issuers(verifiers).unwrap(), ours] {
+        let count = allocations_at_the_third_time(|| {
+            verifier.verify(token.as_bytes()).unwrap();
+        });
+        assert_eq!(count, 2);
+    }
+}
+
 #[test]
 fn a_rejected_token_allocates_nothing() {
     let (verifier, token) = (verifier(0), forged(token()));

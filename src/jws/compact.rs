@@ -50,6 +50,12 @@ impl<'a> Compact<'a> {
     }
 }
 
+/// The encoded JOSE header of a token, whatever its other parts are.
+pub(crate) fn header(token: &[u8]) -> Option<&[u8]> {
+    let (header, _) = split_at_dot(token, memchr(b'.', token))?;
+    Some(header)
+}
+
 fn split_at_dot(text: &[u8], dot: Option<usize>) -> Option<(&[u8], &[u8])> {
     let (before, from) = text.split_at_checked(dot?)?;
     Some((before, from.get(1..)?))

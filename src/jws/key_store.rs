@@ -83,6 +83,11 @@ impl CurrentKeys {
             known_headers: KnownHeaders::default(),
         }
     }
+
+    /// Whether a signature of one of these keys covered this encoded JOSE header.
+    pub(crate) fn has_verified(&self, header: &[u8]) -> bool {
+        self.known_headers.find(header).is_some()
+    }
 }
 
 impl KeyStore {

@@ -170,8 +170,8 @@ impl SessionVerifier {
     /// The steps are, and the first that fails decides the error: size and form, JOSE header, key
     /// and algorithm, signature, form of the claims, `exp`, `nbf`, `iat`, `iss`, `aud`, `server`,
     /// `instance`, [revocation](crate::SessionVerifierBuilder::revocation). No claim is trusted before
-    /// the signature is verified. A verifier [of several issuers](Self::of_issuers) reads `iss` before
-    /// the JOSE header, to choose the keys.
+    /// the signature is verified. For a verifier [of several issuers](Self::of_issuers), `iss` comes
+    /// before the JOSE header, since it chooses the keys.
     ///
     /// The session of a token that this thread has verified twice comes from a
     /// [cache](crate::SessionVerifierBuilder::cache_bytes) while the entry is there, the key set is the
@@ -194,12 +194,37 @@ impl SessionVerifier {
         if let Some(session) = cache.and_then(|cache| cache.get(token, now, generation)) {
             return Ok(session);
         }
-        let at = self.choose(token)?;
-        let session = self.issuer(at).verify(token, now, at)?;
+        let session = match &*self.inner.issuers {
+            [issuer] => issuer.verify(token, now, 0),
+            _ => self.verify_of_several(token, now),
+        }?;
         if let Some(cache) = cache {
             cache.note(token, &session, now);
         }
         Ok(session)
+    }
+
+    fn verify_of_several(&self, token: &[u8], now: NumericDate) -> Result<Session, SessionError> {
+        let likely = self.likely_issuer(token);
+        let at = likely.map_or_else(|| self.choose(token), Ok)?;
+        let result = self.issuer(at).verify(token, now, at);
+        if result.is_ok() || likely.is_none() {
+            return result;
+        }
+        match self.choose(token)? {
+            chosen if chosen == at => result,
+            chosen => self.issuer(chosen).verify(token, now, chosen),
+        }
+    }
+
+    /// The position of the one of several issuers whose keys alone have verified a token with this JOSE
+    /// header. If they verify this one too and it names that issuer, then its payload is read once.
+    fn likely_issuer(&self, token: &[u8]) -> Option<usize> {
+        let header = compact::header(token)?;
+        let mut issuers = self.inner.issuers.iter();
+        let has_verified = |issuer: &Arc<TrustedIssuer>| issuer.keys.load().has_verified(header);
+        let at = issuers.position(has_verified)?;
+        (!issuers.any(has_verified)).then_some(at)
     }
 
     /// The position of the issuer that the token names. With one issuer, the token is not read.

@@ -1145,20 +1145,46 @@ fn a_provider_that_is_down_stops_no_start_and_fails_a_load() {
         );
         assert_eq!(before.elapsed().as_secs(), 30);
 
-        let keys = provider.at().start().unwrap();
-        for _ in 0..600 {
-            assert_eq!(
-                send(&waiting(&keys), &token(&key)).await,
-                (503, Some(Kind::KeysUnavailable))
-            );
-            time::sleep(seconds(1)).await;
-        }
-        provider.publish(&[&key]);
-        let before = Instant::now();
-        keys.ready().await;
-        assert!(before.elapsed() < seconds(37));
-        assert_eq!(send(&waiting(&keys), &token(&key)).await, (200, None));
+        assert!(provider.at().start().is_ok());
     });
+}
+
+#[test]
+fn a_provider_that_is_down_at_start_costs_no_plausible_token_a_401() {
+    for has_traffic in [true, false] {
+        virtually(async {
+            let key = key("a");
+            let provider = Provider::new(&[&key]);
+            provider.answer(status(0));
+            let (start, keys) = (Instant::now(), provider.at().start().unwrap());
+            let waiting = waiting(&keys);
+            let at_once = SessionLayer::new(verifier(&keys));
+            let mut other = 0;
+            while has_traffic && start.elapsed() < seconds(600) {
+                other += 1;
+                let unknown = key.clone().with_id(format!("unknown-{other}"));
+                for token in [token(&key), token(&unknown)] {
+                    let by_waiting = waiting.layer(Inner).oneshot(bearer(&token));
+                    let by_other = at_once.layer(Inner).oneshot(bearer(&token));
+                    let (waited, other) = tokio::join!(by_waiting, by_other);
+                    for response in [waited.unwrap(), other.unwrap()] {
+                        assert_eq!(response.status().as_u16(), 503);
+                        assert_eq!(error_of(&response).kind(), Kind::KeysUnavailable);
+                        assert_eq!(response.headers()["retry-after"], "1");
+                    }
+                }
+                time::sleep(Duration::from_millis(500)).await;
+            }
+            time::sleep_until(start + seconds(600)).await;
+            assert!(!keys.is_ready());
+            provider.publish(&[&key]);
+            let back_at = Instant::now();
+            keys.ready().await;
+            // Pauses are 30 s at most, and 20 % more; the read takes 20 ms.
+            assert!(back_at.elapsed() <= Duration::from_millis(36_030));
+            assert_eq!(send(&waiting, &token(&key)).await, (200, None));
+        });
+    }
 }
 
 #[test]
@@ -1167,20 +1193,128 @@ fn known_keys_outlive_a_day_without_the_provider_and_no_more() {
         let key = key("a");
         let provider = Provider::new(&[&key]);
         let keys = provider.at().load().await.unwrap();
+        let read_at = Instant::now();
         provider.answer(status(0));
-        let layer = waiting(&keys);
-        time::sleep(seconds(86_400)).await;
-        assert_eq!(send(&layer, &token(&key)).await, (200, None));
+        let (verifier, token) = (verifier(&keys), token(&key));
+        let layer = SessionLayer::new(verifier.clone()).wait_for_keys();
+        // Each minute for 23 h 59 min.
+        for minute in 0..24 * 60 {
+            time::sleep_until(read_at + seconds(60 * minute)).await;
+            let asked_at = Instant::now();
+            assert_eq!(send(&layer, &token).await, (200, None), "{minute}");
+            assert_eq!(asked_at.elapsed(), Duration::ZERO, "{minute}");
+        }
+        // And for the lifetime of the set more.
+        time::sleep_until(read_at + seconds(24 * 3600 + 599)).await;
         assert_eq!((keys.is_ready(), keys.status().state), (true, State::Stale));
-        time::sleep(seconds(601)).await;
-        assert_eq!(
-            send(&layer, &token(&key)).await,
-            (503, Some(Kind::KeysUnavailable))
-        );
+        let hits = verifier.cache_stats().hits;
+        assert_eq!(send(&layer, &token).await, (200, None));
+        assert_eq!(verifier.cache_stats().hits, hits + 1);
+        time::sleep_until(read_at + seconds(24 * 3600 + 601)).await;
         assert_eq!(
             (keys.is_ready(), keys.status().state),
             (false, State::Expired)
         );
+        for _ in 0..100 {
+            assert_eq!(
+                send(&layer, &token).await,
+                (503, Some(Kind::KeysUnavailable))
+            );
+        }
+    });
+}
+
+#[test]
+fn a_withdrawn_key_is_accepted_for_ten_minutes_at_most_and_for_an_hour_by_header() {
+    for (max_age, most) in [
+        (None, 600),
+        (Some("max-age=3600"), 3600),
+        (Some("max-age=86400"), 3600),
+    ] {
+        virtually(async {
+            let (old, new) = (key("a"), key("b"));
+            let provider = Provider::new(&[&old, &new]);
+            let with_header = |keys: &[&SigningKey]| {
+                provider.publish(keys);
+                let answer = provider.0.lock().unwrap().set.clone();
+                let header = max_age.map(|value| answer.clone().with("cache-control", value));
+                provider.answer(header.unwrap_or(answer));
+            };
+            with_header(&[&old, &new]);
+            let keys = provider.at().load().await.unwrap();
+            let (verifier, token) = (verifier(&keys), token(&old));
+            let layer = SessionLayer::new(verifier.clone());
+            with_header(&[&new]);
+            let (withdrawn_at, mut accepted_at) = (Instant::now(), Duration::ZERO);
+            while send(&layer, &token).await == (200, None) {
+                accepted_at = withdrawn_at.elapsed();
+                assert!(accepted_at <= seconds(most), "{max_age:?}");
+                time::sleep(seconds(1)).await;
+            }
+            assert!(accepted_at >= seconds(most) / 2, "{accepted_at:?}");
+            // It was in the cache until then, and is not accepted from there.
+            assert!(verifier.cache_stats().hits > 0);
+            for _ in 0..100 {
+                assert_ne!(send(&layer, &token).await.0, 200);
+                time::sleep(seconds(1)).await;
+            }
+        });
+    }
+}
+
+#[test]
+fn a_flood_of_hopeless_tokens_causes_no_read_and_one_of_plausible_ones_nine_in_a_minute() {
+    virtually(async {
+        let known = key("a");
+        let provider = Provider::new(&[&known]);
+        let keys = provider.at().load().await.unwrap();
+        let layer = waiting(&keys);
+        provider.reads();
+        let stranger = key("b");
+        let payload = |audience: &str| {
+            let issued = issuer(&stranger)
+                .token(User::new("eve"))
+                .with("aud", audience);
+            issued.issue().split_once('.').unwrap().1.to_owned()
+        };
+        let (plausible, hopeless) = (payload(AUDIENCE), payload("stock"));
+        let with_id = |id: u64, payload: &str| {
+            let header = json!({ "alg": "ES256", "typ": "session+jwt", "kid": id.to_string() });
+            let header = base64_simd::URL_SAFE_NO_PAD.encode_to_string(header.to_string());
+            format!("{header}.{payload}")
+        };
+        let start = Instant::now();
+        let mut id = 0;
+        while start.elapsed() < seconds(60) {
+            for _ in 0..5 {
+                id += 1;
+                let answer = send(&layer, &with_id(id, &hopeless)).await;
+                assert_eq!(answer, (401, Some(Kind::TokenUnacceptable)));
+            }
+            time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(provider.reads(), 0);
+
+        let (start, mut requests) = (Instant::now(), tokio::task::JoinSet::new());
+        while start.elapsed() < seconds(60) {
+            for _ in 0..20 {
+                id += 1;
+                let (layer, token) = (layer.clone(), with_id(id, &plausible));
+                requests.spawn(async move { send(&layer, &token).await });
+            }
+            time::sleep(Duration::from_millis(100)).await;
+            let asked_at = Instant::now();
+            assert_eq!(send(&layer, &token(&known)).await, (200, None));
+            assert_eq!(asked_at.elapsed(), Duration::ZERO);
+        }
+        let reads = provider.reads();
+        assert!((1..=9).contains(&reads), "{reads}");
+        for answer in requests.join_all().await {
+            assert!(matches!(
+                answer,
+                (401, Some(Kind::TokenUnacceptable)) | (503, Some(Kind::KeysUnavailable))
+            ));
+        }
     });
 }
 

@@ -79,6 +79,72 @@ fn the_issuer_of_a_token_chooses_its_keys() {
     }
 }
 
+/// A header that one issuer's keys have verified is looked for before `iss` is read.
+#[test]
+fn headers_that_were_verified_before_decide_nothing() {
+    let with_id = |secret, id: &str| SigningKey::hs256([secret; 32]).unwrap().with_id(id);
+    let verifier = || {
+        let store = |key: SigningKey| KeyStore::new(KeySet::new([key.verifying_key()]).unwrap());
+        let build = |issuer, key| builder(issuer, store(key)).cache_bytes(0).build().unwrap();
+        let (shop, staff) = (with_id(1, "shop"), with_id(2, "staff"));
+        SessionVerifier::of_issuers([build(SHOP, shop), build(STAFF, staff)]).unwrap()
+    };
+    let token = |secret, id: &str, changes: Value| {
+        let header = json!({ "alg": "HS256", "kid": id }).to_string();
+        TestIssuer::with_key(with_id(secret, id)).sign_raw(header, payload(&changes))
+    };
+    let cut = |token: String| token[..token.len() - 44].to_owned();
+    let good = [
+        token(1, "shop", json!({})),
+        token(2, "staff", json!({ "iss": STAFF })),
+    ];
+    let rejected = [
+        (
+            token(1, "shop", json!({ "iss": STAFF })),
+            Kind::TokenUnacceptable,
+        ),
+        (token(2, "staff", json!({})), Kind::TokenUnacceptable),
+        (token(2, "shop", json!({})), Kind::SignatureInvalid),
+        (
+            token(2, "shop", json!({ "iss": STAFF })),
+            Kind::TokenUnacceptable,
+        ),
+        (
+            token(1, "shop", json!({ "iss": "https://other.example.com" })),
+            Kind::IssuerInvalid,
+        ),
+        (token(1, "shop", json!({ "iss": null })), Kind::ClaimInvalid),
+        (
+            token(1, "shop", json!({ "iss": [SHOP, STAFF] })),
+            Kind::ClaimInvalid,
+        ),
+        (
+            token(1, "shop", json!({ "aud": "stock" })),
+            Kind::AudienceInvalid,
+        ),
+        (
+            token(2, "staff", json!({ "iss": STAFF, "exp": NOW - 600 })),
+            Kind::TokenExpired,
+        ),
+        (token(1, "other", json!({})), Kind::TokenUnacceptable),
+        (cut(token(1, "shop", json!({}))), Kind::TokenMalformed),
+    ];
+    let warm = verifier();
+    for _ in 0..2 {
+        for (token, issuer) in good.iter().zip([SHOP, STAFF]) {
+            for verifier in [&warm, &verifier()] {
+                assert_eq!(verifier.verify(token).unwrap().issuer(), Some(issuer));
+            }
+        }
+        for (token, want) in &rejected {
+            for verifier in [&warm, &verifier()] {
+                let error = verifier.verify(token).unwrap_err();
+                assert_eq!(error.kind(), *want, "{token}");
+            }
+        }
+    }
+}
+
 #[test]
 fn an_issuer_that_is_no_single_string_is_rejected_before_any_key_is_looked_at() {
     let verifier = shop_and_staff();

@@ -96,9 +96,11 @@ pub struct Connection {
 }
 
 pub struct Answer {
-    status: u16,
+    pub status: u16,
     /// `WWW-Authenticate`
     challenge: Option<String>,
+    /// `Retry-After`
+    retry_after: Option<String>,
     body: String,
 }
 
@@ -112,7 +114,7 @@ impl Connection {
         })
     }
 
-    async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer, Failure> {
         let (mut read, mut write) = self.stream.split();
         // A server that has read enough answers before all is sent, and then may not read on.
         let send = async {
@@ -166,12 +168,14 @@ fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Failure> {
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let status = status.ok_or("the answer has no status")?.parse()?;
-    let (mut len, mut challenge) = (0, None);
+    let (mut len, mut challenge, mut retry_after) = (0, None, None);
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         if name.eq_ignore_ascii_case("content-length") {
             len = value.parse()?;
         } else if name.eq_ignore_ascii_case("www-authenticate") {
             challenge = Some(value.to_owned());
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            retry_after = Some(value.to_owned());
         }
     }
     let end = head_len + 4 + len;
@@ -181,6 +185,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Answer, usize)>, Failure> {
     let answer = Answer {
         status,
         challenge,
+        retry_after,
         body: String::from_utf8(body.to_vec())?,
     };
     Ok(Some((answer, end)))
@@ -192,6 +197,7 @@ impl Answer {
         let Self {
             status,
             challenge,
+            retry_after,
             body,
         } = self;
         let is_right = match expected {
@@ -202,6 +208,12 @@ impl Answer {
                 status == wanted
                     && challenge.as_deref() == Some(&challenge_with(*error))
                     && body.contains(&format!(r#""code":"{code}""#))
+            }
+            Expected::Unavailable => {
+                *status == 503
+                    && challenge.is_none()
+                    && retry_after.is_some()
+                    && body.contains(r#""code":"keys_unavailable""#)
             }
             Expected::Closed(wanted) => status == wanted,
         };

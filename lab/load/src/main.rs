@@ -16,37 +16,40 @@ use tokio::{
         unix::{SignalKind, signal},
     },
     task::{JoinSet, LocalSet},
-    time::{MissedTickBehavior, interval_at, sleep, timeout},
+    time::{MissedTickBehavior, interval_at},
 };
 
 mod aliases;
 mod client;
+mod files;
 mod hindrance;
+mod idp;
 mod keys;
+mod memory;
+mod random;
 mod report;
 mod request;
 mod server;
 mod session;
+mod times;
 
 use aliases::{Failure, Shared};
 use client::Client;
+use files::Files;
 use keys::Keys;
+use memory::WARM_UP;
 use report::Report;
 use request::Requests;
 use server::Server;
 
 const HELP: &str = "\
+  --idp             with keys of a provider that rotates and fails; --server is built with its feature https
   --server PATH      the built example server
   --seconds N        how long, 300
   --connections N    each sends its next request when it has its answer, 32
   --seed N           the seed that an earlier run printed: the same choices in the same order; ids, times and
                      the connection of each request still differ
 ";
-
-/// Time for the memory of the server to settle: it rises until the largest requests once coincided.
-const WARM_UP: Duration = Duration::from_secs(60);
-/// For the server to notice that all clients are gone.
-const CLOSING: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -67,12 +70,13 @@ fn main() -> ExitCode {
 }
 
 async fn run() -> Result<bool, Failure> {
-    let (mut path, mut seconds, mut connections) = (None, 300, 32);
+    let (mut path, mut seconds, mut connections, mut is_idp) = (None, 300, 32, false);
     let (mut seed, _) = uuid::Uuid::new_v4().as_u64_pair();
     let mut words = lexopt::Parser::from_env();
     while let Some(word) = words.next()? {
         use lexopt::{Arg::Long, ValueExt};
         match word {
+            Long("idp") => is_idp = true,
             Long("server") => path = Some(words.value()?),
             Long("seconds") => seconds = words.value()?.parse()?,
             Long("connections") => connections = words.value()?.parse()?,
@@ -87,8 +91,16 @@ async fn run() -> Result<bool, Failure> {
     let path = path.ok_or("--server is missing")?;
     let interrupted = interrupted()?;
     println!("seed {seed}");
+    let duration = Duration::from_secs(seconds);
+    let load = async {
+        if is_idp {
+            idp::load(&path, duration, connections, seed).await
+        } else {
+            load(&path, duration, connections, seed).await
+        }
+    };
     tokio::select! {
-        is_right = load(&path, Duration::from_secs(seconds), connections, seed) => is_right,
+        is_right = load => is_right,
         () = interrupted => Err("it was interrupted".into()),
     }
 }
@@ -101,9 +113,10 @@ async fn load(
     seed: u64,
 ) -> Result<bool, Failure> {
     let keys = Keys::new();
-    let mut server = Server::start(path, &keys).await?;
+    let files = Files::new(&keys)?;
+    let mut server = Server::start(path, files.args()).await?;
     // The first swap allocates what later ones reuse.
-    server.swap(&keys, "").await?;
+    server.reload().await?;
     let sockets = server.sockets()?;
     let keys = Rc::new(RefCell::new(keys));
     let requests = Rc::new(RefCell::new(Requests::new(seed)?));
@@ -117,7 +130,7 @@ async fn load(
         clients.spawn_local(client.run(end));
     }
     hindrance::spawn(&mut hindrances, server.address, &requests, &report, end);
-    watch(&mut server, &keys, &requests, &report, end).await?;
+    watch(&mut server, &files, &keys, &requests, &report, end).await?;
     report.borrow_mut().effort = server.effort()?.since(before);
 
     // Each waits for its answer, or says that there is none.
@@ -126,23 +139,10 @@ async fn load(
     }
     hindrances.shutdown().await;
     report.borrow_mut().sockets[0] = sockets;
-    let left = left(&server, sockets).await?;
+    let left = server.sockets_left(sockets).await?;
     report.borrow_mut().sockets[2] = left;
     server.stop().await?;
     Ok(report.borrow().print())
-}
-
-/// Number of sockets once the server had time to close those of departed clients.
-async fn left(server: &Server, wanted: usize) -> Result<usize, Failure> {
-    let closed = async {
-        while server.sockets()? > wanted {
-            sleep(Duration::from_millis(50)).await;
-        }
-        Ok::<_, Failure>(())
-    };
-    // On a timeout the count below shows what is left.
-    let _ = timeout(CLOSING, closed).await;
-    server.sockets()
 }
 
 /// Ctrl-C, SIGTERM or SIGHUP: the server has to end with this.
@@ -161,6 +161,7 @@ fn interrupted() -> Result<impl Future<Output = ()>, Failure> {
 /// Swaps the keys each second, and samples memory and sockets of the server.
 async fn watch(
     server: &mut Server,
+    files: &Files,
     keys: &Shared<Keys>,
     requests: &Shared<Requests>,
     report: &Shared<Report>,
@@ -178,7 +179,8 @@ async fn watch(
         let revoked: Vec<_> = (requests.borrow().revoked_with(next.swaps))
             .map(str::to_owned)
             .collect();
-        server.swap(&next, &revoked.join("\n")).await?;
+        files.write(&next, &revoked.join("\n"))?;
+        server.reload().await?;
         requests.borrow_mut().follow_swap(&next)?;
         *keys.borrow_mut() = next;
         let mut report = report.borrow_mut();

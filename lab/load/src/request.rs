@@ -11,15 +11,14 @@ use tower_session_token::{SessionErrorKind, SigningKey, User, testing::TestIssue
 use crate::{
     aliases::Failure,
     keys::{AUDIENCE, ISSUER, Keys, PERMANENT, jwk},
-    session::{self, Session},
+    random::Random,
+    session::{self, DAY, Session},
 };
 
 /// Sessions of the permanent key.
 const SESSIONS: usize = 4000;
 /// Sessions that begin with each swap, for each way to end.
 const ENDING: usize = 15;
-/// Longer than any run.
-const DAY: Duration = Duration::from_secs(86_400);
 /// Ends between two swaps, since tokens have whole seconds and swaps run at half ones.
 const SHORT: Duration = Duration::from_secs(2);
 
@@ -40,6 +39,8 @@ pub enum Expected {
     Session(Rc<str>),
     /// The status, the code in the body, and the `error` in the challenge.
     Rejected(u16, &'static str, Option<&'static str>),
+    /// 503 for want of keys, and when to try again.
+    Unavailable,
     /// The status from the HTTP server itself, which then closes the connection.
     Closed(u16),
 }
@@ -302,11 +303,11 @@ fn accepted(session: &Session, end: Option<End>) -> Request {
 
 const BAD_REQUEST: Expected = Expected::Rejected(400, "request_invalid", Some("invalid_request"));
 
-fn invalid(code: &'static str) -> Expected {
+pub fn invalid(code: &'static str) -> Expected {
     Expected::Rejected(401, code, Some("invalid_token"))
 }
 
-fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = b"GET /session HTTP/1.1\r\nHost: localhost\r\n".to_vec();
     for (name, value) in fields {
         bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
@@ -318,39 +319,4 @@ fn get(fields: &[(&str, &[u8])]) -> Vec<u8> {
 fn issuer(number: u64) -> Result<TestIssuer, Failure> {
     let key = SigningKey::from_jwk(jwk(number).to_string())?;
     Ok(TestIssuer::with_key(key).issuer(ISSUER).audience(AUDIENCE))
-}
-
-/// A pseudo-random sequence (xorshift64*).
-pub struct Random(u64);
-
-impl Random {
-    /// Mixes the seed, so that similar seeds give different sequences.
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap_or_default() % end
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
-        all.get(self.below(all.len().max(1)))
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-
-    /// A random base64url string of `len` bytes.
-    fn text(&mut self, len: usize) -> String {
-        let bytes: Vec<_> = (0..len).map(|_| self.byte()).collect();
-        base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
-    }
 }

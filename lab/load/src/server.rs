@@ -5,7 +5,6 @@ use std::{
     fs,
     net::SocketAddr,
     ops::Range,
-    path::PathBuf,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -13,16 +12,18 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
     aliases::Failure,
-    keys::{AUDIENCE, ISSUER, Keys},
+    keys::{AUDIENCE, ISSUER},
 };
 
 /// Timeout for each line that the server prints.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// For it to notice that all clients are gone.
+const CLOSING: Duration = Duration::from_secs(10);
 /// Unit of the CPU times in `/proc` (`proc_pid_stat(5)`).
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -51,39 +52,14 @@ pub struct Server {
     process: Child,
     start: Instant,
     lines: Lines<BufReader<ChildStdout>>,
-    folder: Folder,
-}
-
-/// A temporary folder with the files that the server reads.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("load-{}", uuid::Uuid::new_v4()));
-        fs::create_dir(&path)?;
-        Ok(Self(path))
-    }
-
-    fn jwks(&self) -> PathBuf {
-        self.0.join("jwks.json")
-    }
-
-    fn revoked(&self) -> PathBuf {
-        self.0.join("revoked")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 impl Server {
-    pub async fn start(path: &OsStr, keys: &Keys) -> Result<Self, Failure> {
-        let folder = Folder::new()?;
-        fs::write(folder.jwks(), keys.jwks().to_string())?;
-        fs::write(folder.revoked(), "")?;
+    /// Starts a server with `keys`, the arguments that name its keys.
+    pub async fn start<A: AsRef<OsStr>>(
+        path: &OsStr,
+        keys: impl IntoIterator<Item = A>,
+    ) -> Result<Self, Failure> {
         let mut process = Command::new(path)
             .args([
                 "--listen",
@@ -93,31 +69,32 @@ impl Server {
             ])
             .args(["--issuer", ISSUER, "--audience", AUDIENCE])
             .args(["--leeway", "0", "--header", "x-session-token"])
-            .arg("--jwks")
-            .arg(folder.jwks())
-            .arg("--revoked-sessions")
-            .arg(folder.revoked())
+            .args(keys)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let stdout = process.stdout.take().ok_or("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let line = timeout(PATIENCE, lines.next_line()).await??;
-        let line = line.ok_or("the server ended")?;
-        let address = line.strip_prefix("listening on http://");
+        let listening = async {
+            loop {
+                let line = lines.next_line().await?.ok_or("the server ended")?;
+                // It may have printed that it has read its keys.
+                if let Some(address) = line.strip_prefix("listening on http://") {
+                    return Ok::<_, Failure>(address.parse()?);
+                }
+            }
+        };
+        let address = timeout(PATIENCE, listening).await??;
         Ok(Self {
-            address: address.ok_or("the server printed no address")?.parse()?,
+            address,
             process,
             start: Instant::now(),
             lines,
-            folder,
         })
     }
 
-    /// Swaps the keys and revokes these session ids; returns when the server reports both.
-    pub async fn swap(&mut self, keys: &Keys, revoked: &str) -> Result<(), Failure> {
-        fs::write(self.folder.jwks(), keys.jwks().to_string())?;
-        fs::write(self.folder.revoked(), revoked)?;
+    /// Makes it read its files again; returns when it reports both.
+    pub async fn reload(&mut self) -> Result<(), Failure> {
         let id = self.id()?;
         let kill = Command::new("kill")
             .args(["-HUP", &id.to_string()])
@@ -151,6 +128,20 @@ impl Server {
             sockets += usize::from(link.to_string_lossy().starts_with("socket:"));
         }
         Ok(sockets)
+    }
+
+    /// Number of open sockets once it had time to close those of departed clients, of which `wanted`
+    /// are none.
+    pub async fn sockets_left(&self, wanted: usize) -> Result<usize, Failure> {
+        let closed = async {
+            while self.sockets()? > wanted {
+                sleep(Duration::from_millis(50)).await;
+            }
+            Ok::<_, Failure>(())
+        };
+        // On a timeout the count below shows what is left.
+        let _ = timeout(CLOSING, closed).await;
+        self.sockets()
     }
 
     /// CPU use since the start.

@@ -15,6 +15,9 @@ use crate::{
     keys::{AUDIENCE, ISSUER},
 };
 
+/// Longer than any run.
+pub const DAY: Duration = Duration::from_secs(86_400);
+
 const CULTURES: [&str; 6] = ["de-CH", "en-GB", "fr", "ja-JP", "ru-RU", "zh-Hant-TW"];
 const CLIENTS: [&str; 3] = ["desktop", "web", "other"];
 

@@ -1,0 +1,43 @@
+//! When the provider rotates, and when it is broken.
+
+use std::time::{Duration, Instant};
+
+/// The provider is broken twice in this time, for [`BROKEN`] each.
+const PERIOD: u64 = 20_000;
+/// Milliseconds of the period: one before a rotation, one across it.
+const BROKEN: [(u64, u64); 2] = [(4000, 6000), (9000, 11_000)];
+const ROTATION: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Phase {
+    Healthy,
+    /// Each response has a fault.
+    Faulty,
+    /// No connection is accepted.
+    Down,
+}
+
+#[derive(Clone, Copy)]
+pub struct Schedule {
+    pub start: Instant,
+}
+
+impl Schedule {
+    pub fn phase(self) -> Phase {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (period, within) = (millis / PERIOD, millis % PERIOD);
+        let is_in = |(from, to): &(u64, u64)| (*from..*to).contains(&within);
+        match BROKEN.iter().position(is_in) {
+            None => Phase::Healthy,
+            // Every third time.
+            Some(0) if period * 2 % 3 == 2 => Phase::Down,
+            Some(1) if (period * 2 + 1) % 3 == 2 => Phase::Down,
+            Some(_) => Phase::Faulty,
+        }
+    }
+
+    /// The rotation after this one.
+    pub fn rotation(self, number: u32) -> Instant {
+        self.start + ROTATION * number
+    }
+}
