@@ -28,12 +28,14 @@ use tower_session_token::{
 mod support {
     pub(crate) mod raw;
     pub(crate) mod service;
+    pub(crate) mod shape;
     pub(crate) mod tokens;
 }
 use support::{
     raw::raw_check,
     service::{Answer, idle, looking, request, run},
-    tokens::{AUDIENCE, ISSUER, assert_session, jwk, token, verifier},
+    shape::Shape,
+    tokens::{AUDIENCE, ISSUER, assert_session, jwk, new_token, signing_key, token, verifier},
 };
 
 const CACHE_BYTES: usize = 1 << 20;
@@ -157,6 +159,39 @@ fn verify((verifier, token): (SessionVerifier, String)) -> (SessionVerifier, Str
     (verifier, token, session.expect("it is accepted"))
 }
 
+/// A verifier without a cache, and a token in the shape of a provider's.
+fn shaped(shape: Shape) -> (SessionVerifier, String) {
+    let verifier = verifier(Algorithm::HS256, 0);
+    let token = shape.add_to(new_token(signing_key(Algorithm::HS256)));
+    let token = token.issue();
+    assert!(verifier.verify(token.as_bytes()).is_ok());
+    (verifier, token)
+}
+
+fn raw_shaped(shape: Shape) -> Box<dyn FnMut() -> bool> {
+    let (_, token) = shaped(shape);
+    raw_check(Algorithm::HS256, &token)
+}
+
+#[library_benchmark]
+#[bench::plain(args = [Shape::Plain], setup = shaped, config = at_most_beside(0, 100_000))]
+#[bench::keycloak(args = [Shape::Keycloak], setup = shaped, config = at_most_beside(0, 100_000))]
+#[bench::entra(args = [Shape::Entra], setup = shaped, config = at_most_beside(0, 100_000))]
+#[bench::auth0(args = [Shape::Auth0], setup = shaped, config = at_most_beside(0, 100_000))]
+fn shapes((verifier, token): (SessionVerifier, String)) -> (SessionVerifier, String, Session) {
+    let session = black_box(&verifier).verify(black_box(token.as_bytes()));
+    (verifier, token, session.expect("it is accepted"))
+}
+
+#[library_benchmark]
+#[bench::keycloak(args = [Shape::Keycloak], setup = raw_shaped, config = at_most(100_000))]
+#[bench::entra(args = [Shape::Entra], setup = raw_shaped, config = at_most(100_000))]
+#[bench::auth0(args = [Shape::Auth0], setup = raw_shaped, config = at_most(100_000))]
+fn hmac_of_shapes(mut check: Box<dyn FnMut() -> bool>) -> (Box<dyn FnMut() -> bool>, bool) {
+    let is_good = check();
+    (check, is_good)
+}
+
 fn builder() -> SessionTokenBuilder {
     let offset = chrono::FixedOffset::east_opt(3 * 3600).expect("an offset");
     let uuid = uuid::Uuid::new_v4;
@@ -247,5 +282,5 @@ fn worst((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {
     (service, response)
 }
 
-library_benchmark_group!(name = counts; benchmarks = layer, no_layer, hmac, verify, build, worst);
+library_benchmark_group!(name = counts; benchmarks = layer, no_layer, hmac, verify, shapes, hmac_of_shapes, build, worst);
 main!(library_benchmark_groups = counts);

@@ -20,6 +20,7 @@ impl Span {
         clippy::expect_used,
         reason = "no text is longer than `MAX`, and a quote precedes each string"
     )]
+    #[inline(always)]
     pub(super) fn new(start: usize, len: usize) -> Self {
         let in_range = "a span is within a text and its unescaped strings";
         let start = u32::try_from(start).ok().and_then(NonZeroU32::new);

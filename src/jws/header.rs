@@ -66,7 +66,7 @@ fn members(reader: &mut Reader<'_>, limits: &Limits) -> Option<Members> {
             // (RFC 7797 §7).
             "crit" | "b64" => return reader.fail(EXTENSION),
             _ => {
-                others.add(name.span, reader)?;
+                others.add(name, reader)?;
                 return reader.skip(cursor, levels);
             }
         };

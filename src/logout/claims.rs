@@ -41,7 +41,7 @@ fn read(reader: &mut Reader<'_>, limits: &Limits) -> Option<LogoutClaims> {
     let max = limits.claim_bytes();
     let mut cursor = reader.cursor();
     reader.object(&mut cursor, |reader, cursor, name| {
-        names.add(name.span, reader)?;
+        names.add(name, reader)?;
         let name = reader.text(name.span);
         let (text, name) = match name {
             "iss" => (&mut claims.iss, "iss"),
@@ -115,11 +115,11 @@ fn audience<'a>(
 fn has_event<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, levels: usize) -> Option<bool> {
     let (mut has_event, mut names) = (false, Names::default());
     if !cursor.is_object() {
-        reader.wrong_type(*cursor, WrongType::Reject(EVENTS))?;
+        reader.wrong_type(cursor, WrongType::Reject(EVENTS))?;
     }
     let levels = reader.deeper(levels)?;
     reader.object(cursor, |reader, cursor, name| {
-        names.add(name.span, reader)?;
+        names.add(name, reader)?;
         if !cursor.is_object() {
             return reader.fail(EVENTS);
         }
