@@ -62,10 +62,14 @@ impl<'a> Cursor<'a> {
         self.peek() == Some(b'{')
     }
 
+    /// Takes white space, which is nearly always none or one space.
     #[inline(always)]
     pub(super) fn skip_space(&mut self) {
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+        if let [b' ', rest @ ..] = self.rest {
             self.rest = rest;
+        }
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.rest = behind_space(self.rest);
         }
     }
 
@@ -177,17 +181,21 @@ impl<'a> Cursor<'a> {
     }
 }
 
+#[cold]
+fn behind_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
 /// The [`Name::word`] of a name.
 pub(crate) const fn word(name: &str) -> u64 {
     word_of(name.as_bytes(), name.len())
 }
 
 /// The first eight of the first `len` bytes as a number.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "`len` is within `name`, and `at` within both arrays"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "the shift is below 64")]
 #[inline(always)]
 const fn word_of(name: &[u8], len: usize) -> u64 {
     match name.first_chunk() {
@@ -197,15 +205,24 @@ const fn word_of(name: &[u8], len: usize) -> u64 {
             let behind = 64 - 8 * len;
             (u64::from_le_bytes(*first) << behind) >> behind
         }
-        _ => {
-            let (mut first, mut at) = ([0; 8], 0);
-            while at < len {
-                first[at] = name[at];
-                at += 1;
-            }
-            u64::from_le_bytes(first)
-        }
+        _ => short_word(name, len),
     }
+}
+
+/// The word of a name near the end of the text.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "`len` is within `name`, which is shorter than eight bytes"
+)]
+#[inline(never)]
+const fn short_word(name: &[u8], len: usize) -> u64 {
+    let (mut word, mut at) = ([0; 8], 0);
+    while at < len {
+        word[at] = name[at];
+        at += 1;
+    }
+    u64::from_le_bytes(word)
 }
 
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
@@ -234,7 +251,7 @@ fn first_byte(bits: u64) -> usize {
     clippy::arithmetic_side_effects,
     reason = "the rest is a part of the text"
 )]
-#[inline(always)]
+#[inline(never)]
 pub(super) fn plain_len(text: &[u8]) -> Option<usize> {
     let mut rest = text;
     while let Some((word, behind)) = rest.split_first_chunk() {
@@ -244,14 +261,9 @@ pub(super) fn plain_len(text: &[u8]) -> Option<usize> {
         }
         rest = behind;
     }
-    Some(text.len() - rest.len() + first_special(rest)?)
-}
-
-/// The index of the first quote, backslash or control character near the end of the text.
-#[inline(never)]
-fn first_special(text: &[u8]) -> Option<usize> {
-    let mut bytes = text.iter();
-    bytes.position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
+    let mut tail = rest.iter();
+    let len = tail.position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))?;
+    Some(text.len() - rest.len() + len)
 }
 
 /// The number that eight digits spell.

@@ -24,6 +24,7 @@ impl Names {
     }
 
     /// Adds a name; `None` if it is one of up to 16 before.
+    #[inline(never)]
     pub(crate) fn add(&mut self, name: Name, reader: &mut Reader<'_>) -> Option<()> {
         let is_same = |known: Name, reader: &Reader<'_>| {
             known.word == name.word && reader.text(known.span) == reader.text(name.span)

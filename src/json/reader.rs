@@ -37,13 +37,18 @@ impl<'a> Reader<'a> {
     const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
     const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
 
-    /// Creates a reader of `json`, which has at most [`Span::MAX`] bytes.
-    pub(crate) fn new(json: &'a str) -> Self {
-        Self {
+    /// Creates a reader of `json`, and returns it with the levels left inside its object.
+    pub(crate) fn new(json: &'a str, nesting: usize) -> Result<(Self, usize), SessionError> {
+        if json.len() > Span::MAX {
+            return Err(SessionError::malformed("a part is too long"));
+        }
+        let reader = Self {
             json,
             unescaped: String::new(),
             reason: Self::SYNTAX,
-        }
+        };
+        let levels = nesting.checked_sub(1).ok_or(Self::NESTING)?;
+        Ok((reader, levels))
     }
 
     pub(crate) fn cursor(&self) -> Cursor<'a> {
@@ -437,9 +442,8 @@ mod tests {
 
     /// The members whose values are strings, and the number of other members.
     fn read(json: &str, levels: usize) -> Result<(Vec<(String, String)>, usize), SessionError> {
-        let mut reader = Reader::new(json);
+        let (mut reader, levels) = Reader::new(json, levels)?;
         let mut read = || {
-            let levels = reader.deeper(levels)?;
             let mut cursor = reader.cursor();
             let (mut strings, mut others) = (Vec::new(), 0);
             let mut names = Names::default();

@@ -2,7 +2,7 @@
 
 use crate::{
     error::SessionError,
-    json::{Cursor, Names, Reader, Span, WrongType},
+    json::{Cursor, Names, Reader, WrongType},
     limits::Limits,
     time::NumericDate,
 };
@@ -27,17 +27,13 @@ pub(super) struct LogoutClaims {
 
 impl LogoutClaims {
     pub(super) fn read(json: &str, limits: &Limits) -> Result<Self, SessionError> {
-        if json.len() > Span::MAX {
-            return Err(SessionError::malformed("the payload is too long"));
-        }
-        let mut reader = Reader::new(json);
-        read(&mut reader, limits).ok_or_else(|| reader.into_reason())
+        let (mut reader, levels) = Reader::new(json, limits.nesting())?;
+        read(&mut reader, levels, limits).ok_or_else(|| reader.into_reason())
     }
 }
 
-fn read(reader: &mut Reader<'_>, limits: &Limits) -> Option<LogoutClaims> {
+fn read(reader: &mut Reader<'_>, levels: usize, limits: &Limits) -> Option<LogoutClaims> {
     let (mut claims, mut names) = (LogoutClaims::default(), Names::default());
-    let levels = reader.deeper(limits.nesting())?;
     let max = limits.claim_bytes();
     let mut cursor = reader.cursor();
     reader.object(&mut cursor, |reader, cursor, name| {

@@ -39,13 +39,6 @@ macro_rules! claims {
                 }
             }
 
-            /// The first eight bytes of the name.
-            const fn word(self) -> u64 {
-                match self {
-                    $(Self::$name => const { json::word(stringify!($name)) },)*
-                }
-            }
-
             /// The claims that a token of this type must have, as bits.
             pub(super) const fn required_in(token_type: TokenType) -> u32 {
                 let mut bits = 0;
@@ -118,12 +111,10 @@ impl Claims {
 impl Claim {
     /// Finds the claim of this name; `text` returns the whole name.
     #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "a slot is below 64")]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let claim = SLOTS.claims[slot(name.word, SLOTS.multiplier)]?;
-        let own = claim.as_str();
-        let is_same = name.word == claim.word() && name.span.len() == own.len();
-        (is_same && (own.len() <= 8 || text() == own)).then_some(claim)
+        let own = SLOTS.slots[SLOTS.of_word(name.word)].as_ref()?;
+        let is_same = own.word == name.word && own.name.len() == name.span.len();
+        (is_same && (own.name.len() <= 8 || text() == own.name)).then_some(own.claim)
     }
 
     pub(super) fn is_name(name: &str) -> bool {
@@ -146,41 +137,53 @@ impl Claim {
 struct Slots {
     /// A multiplier by which no two claims have the same slot.
     multiplier: u64,
-    claims: [Option<Claim>; 64],
+    slots: [Option<Slot>; 64],
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    word: u64,
+    name: &'static str,
+    claim: Claim,
 }
 
 static SLOTS: Slots = {
     let mut multiplier = u64::MAX / 3;
     loop {
-        if let Some(claims) = slots_by(multiplier) {
-            break Slots { multiplier, claims };
+        if let Some(slots) = Slots::new(multiplier) {
+            break slots;
         }
         multiplier = multiplier.wrapping_mul(3);
     }
 };
 
-/// `None` if two claims have the same slot.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "`at` is within the list, and a slot below 64"
-)]
-const fn slots_by(multiplier: u64) -> Option<[Option<Claim>; 64]> {
-    let (mut claims, mut at) = ([None; 64], 0);
-    while at < Claim::ALL.len() {
-        let claim = Claim::ALL[at];
-        let slot = slot(claim.word(), multiplier);
-        if claims[slot].replace(claim).is_some() {
-            return None;
+impl Slots {
+    /// `None` if two claims have the same slot.
+    const fn new(multiplier: u64) -> Option<Self> {
+        let (mut table, mut at) = (
+            Self {
+                multiplier,
+                slots: [None; 64],
+            },
+            0,
+        );
+        while at < Claim::ALL.len() {
+            let claim = Claim::ALL[at];
+            let (name, word) = (claim.as_str(), json::word(claim.as_str()));
+            let slot = &mut table.slots[table.of_word(word)];
+            if slot.replace(Slot { word, name, claim }).is_some() {
+                return None;
+            }
+            at += 1;
         }
-        at += 1;
+        Some(table)
     }
-    Some(claims)
-}
 
-#[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
-const fn slot(word: u64, multiplier: u64) -> usize {
-    (word.wrapping_mul(multiplier) >> 58) as usize
+    #[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
+    #[inline(always)]
+    const fn of_word(&self, word: u64) -> usize {
+        (word.wrapping_mul(self.multiplier) >> 58) as usize
+    }
 }
 
 /// Records that a nested session has a higher access level than its parent.
@@ -237,12 +240,14 @@ mod tests {
     }
 
     #[test]
-    fn each_claim_is_in_the_slot_of_its_name() {
+    fn each_claim_is_found_by_its_name() {
         for claim in Claim::ALL {
-            let found = SLOTS.claims[slot(json::word(claim.as_str()), SLOTS.multiplier)];
-            assert_eq!(found.map(Claim::as_str), Some(claim.as_str()));
+            let own = claim.as_str();
+            let json = format!("{{\"{own}\":1}}");
+            let (mut reader, _) = json::Reader::new(&json, 1).unwrap();
+            let name = reader.next_name(&mut reader.cursor(), &mut b'{').unwrap();
+            let found = Claim::find(name.unwrap(), || own).map(Claim::as_str);
+            assert_eq!(found, Some(own));
         }
-        let claims = SLOTS.claims.iter().flatten();
-        assert_eq!(claims.count(), Claim::ALL.len());
     }
 }

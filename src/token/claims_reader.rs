@@ -75,13 +75,7 @@ type Starts<'n, 'a> = (&'n ClaimNames, Vec<Option<Cursor<'a>>>);
 
 impl<'a, 'l> Values<'a, 'l> {
     fn new(json: &'a str, limits: &'l Limits) -> Result<Self, SessionError> {
-        if json.len() > Span::MAX {
-            return Err(SessionError::malformed("the payload is too long"));
-        }
-        let mut json = Reader::new(json);
-        let Some(levels) = json.deeper(limits.nesting()) else {
-            return Err(json.into_reason());
-        };
+        let (json, levels) = Reader::new(json, limits.nesting())?;
         Ok(Self {
             json,
             limits,
@@ -92,12 +86,8 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     fn read(&mut self, claims: &mut Claims, names: Option<&ClaimNames>) -> Option<()> {
+        let mut starts = names.map(|names| self.starts(names));
         let mut cursor = self.json.cursor();
-        let mut starts = names.map(|names| {
-            // The empty path is that of the whole object.
-            let whole = |path: &ClaimPath| path.0.is_empty().then_some(cursor);
-            (names, names.all_paths().map(whole).collect())
-        });
         let known = !names.map_or(0, |names| names.replaced);
         claims.present = self.members(
             &mut cursor,
@@ -113,6 +103,13 @@ impl<'a, 'l> Values<'a, 'l> {
             Some((names, starts)) => self.read_named(claims, names, &starts),
             None => Some(()),
         }
+    }
+
+    #[cold]
+    fn starts<'n>(&self, names: &'n ClaimNames) -> Starts<'n, 'a> {
+        // The empty path is that of the whole object.
+        let whole = |path: &ClaimPath| path.0.is_empty().then_some(self.json.cursor());
+        (names, names.all_paths().map(whole).collect())
     }
 
     /// Reads an object: `read` reads the `known` claims, other members are skipped, and no name may
@@ -290,6 +287,7 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     /// A string, or an array of strings (RFC 7519 §4.1.3).
+    #[inline(always)]
     fn audience(
         &mut self,
         cursor: &mut Cursor<'a>,
@@ -356,6 +354,7 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     /// An array of at most `most` strings, each of at most `max` bytes.
+    #[inline(never)]
     fn strings(
         &mut self,
         cursor: &mut Cursor<'a>,
