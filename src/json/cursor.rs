@@ -50,16 +50,10 @@ impl<'a> Cursor<'a> {
         self.rest.first().copied()
     }
 
-    pub(crate) fn is_array(self) -> bool {
-        self.peek() == Some(b'[')
-    }
-
-    pub(crate) fn is_string(self) -> bool {
-        self.peek() == Some(b'"')
-    }
-
-    pub(crate) fn is_object(self) -> bool {
-        self.peek() == Some(b'{')
+    /// Whether `byte` comes next.
+    #[inline(always)]
+    pub(crate) fn is_at(self, byte: u8) -> bool {
+        self.peek() == Some(byte)
     }
 
     /// Takes white space, which is nearly always none or one space.
@@ -76,7 +70,7 @@ impl<'a> Cursor<'a> {
     /// Takes `byte` and the white space before it.
     #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> Option<()> {
-        if self.peek() != Some(byte) {
+        if !self.is_at(byte) {
             self.skip_space();
         }
         self.take_exactly(byte)
@@ -92,7 +86,7 @@ impl<'a> Cursor<'a> {
     /// Reads a name without escapes, its colon and the white space around them.
     #[inline(always)]
     pub(super) fn name(mut self) -> Option<(Name, Self)> {
-        if !self.is_string() {
+        if !self.is_at(b'"') {
             self.skip_space();
         }
         let text = self.rest.get(1..)?;
@@ -116,7 +110,7 @@ impl<'a> Cursor<'a> {
     /// Reads a number without sign, fraction and exponent (RFC 8259 §6) of at most 19 digits.
     #[inline(always)]
     pub(super) fn natural(mut self) -> Option<(u64, Self)> {
-        let has_zero = self.peek() == Some(b'0');
+        let has_zero = self.is_at(b'0');
         let (number, digits) = self.digits()?;
         let is_natural = digits <= 19
             && !(has_zero && digits > 1)

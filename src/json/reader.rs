@@ -32,6 +32,9 @@ pub(crate) enum WrongType {
     },
 }
 
+/// What is read of a claim: `None` if the text is rejected, `Some(None)` if the claim counts as absent.
+pub(crate) type Value<T> = Option<Option<T>>;
+
 impl<'a> Reader<'a> {
     pub(crate) const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
     const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
@@ -63,15 +66,6 @@ impl<'a> Reader<'a> {
     /// The unescaped strings, for [`Span::of`].
     pub(crate) fn into_unescaped(self) -> String {
         self.unescaped
-    }
-
-    pub(crate) fn unescaped_len(&self) -> usize {
-        self.unescaped.len()
-    }
-
-    /// Drops the strings that were unescaped since [`unescaped_len`](Self::unescaped_len) was `len`.
-    pub(crate) fn forget_unescaped(&mut self, len: usize) {
-        self.unescaped.truncate(len);
     }
 
     pub(crate) fn text(&self, span: Span) -> &str {
@@ -135,7 +129,7 @@ impl<'a> Reader<'a> {
         let has_next = if mem::replace(before, b',') == b'{' {
             cursor.take(b'{')?;
             cursor.skip_space();
-            cursor.peek() != Some(b'}')
+            !cursor.is_at(b'}')
         } else {
             cursor.take(b',').is_some()
         };
@@ -163,14 +157,14 @@ impl<'a> Reader<'a> {
         Some(value)
     }
 
-    /// Takes a string of at most `max` bytes; `Some(None)` for an ignored value.
+    /// Takes a string of at most `max` bytes.
     #[inline(always)]
     pub(crate) fn string(
         &mut self,
         cursor: &mut Cursor<'a>,
         max: usize,
         wrong: WrongType,
-    ) -> Option<Option<Span>> {
+    ) -> Value<Span> {
         if let Some((span, rest)) = cursor.string()
             && span.len() <= max
         {
@@ -210,6 +204,24 @@ impl<'a> Reader<'a> {
 
     // All methods below are out of line.
 
+    /// Takes an object, and returns where the value of its member `name` is.
+    pub(crate) fn find(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        name: &str,
+        levels: usize,
+    ) -> Option<Option<Cursor<'a>>> {
+        let (mut found, before) = (None, self.unescaped.len());
+        self.object(cursor, |reader, cursor, member| {
+            if reader.text(member.span) == name && found.replace(*cursor).is_some() {
+                return reader.fail(Self::DUPLICATE);
+            }
+            reader.skip(cursor, levels)
+        })?;
+        self.unescaped.truncate(before);
+        Some(found)
+    }
+
     #[cold]
     #[inline(never)]
     fn any_name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
@@ -228,8 +240,8 @@ impl<'a> Reader<'a> {
         cursor: &mut Cursor<'a>,
         max: usize,
         wrong: WrongType,
-    ) -> Option<Option<Span>> {
-        if !cursor.is_string() {
+    ) -> Value<Span> {
+        if !cursor.is_at(b'"') {
             return self.wrong_type(cursor, wrong).map(|()| None);
         }
         let span = self.any_string(cursor)?;
@@ -254,12 +266,8 @@ impl<'a> Reader<'a> {
         date.or_else(|| self.fail(wrong))
     }
 
-    /// Takes an integer (no fraction, no exponent, not `-0`); `Some(None)` for an ignored value.
-    pub(crate) fn integer(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: WrongType,
-    ) -> Option<Option<i64>> {
+    /// Takes an integer (no fraction, no exponent, not `-0`).
+    pub(crate) fn integer(&mut self, cursor: &mut Cursor<'a>, wrong: WrongType) -> Value<i64> {
         let mut ahead = *cursor;
         let sign = ahead.take_exactly(b'-').map_or(1, |()| -1);
         if let Some((number, rest)) = ahead.natural()
@@ -326,7 +334,7 @@ impl<'a> Reader<'a> {
     ) -> Option<()> {
         cursor.take(b'[')?;
         cursor.skip_space();
-        if cursor.peek() != Some(b']') {
+        if !cursor.is_at(b']') {
             loop {
                 cursor.skip_space();
                 item(self, cursor)?;

@@ -96,7 +96,7 @@ fn audience<'a>(
 ) -> Option<Vec<String>> {
     let wrong = SessionError::claim("aud");
     let mut audience = Vec::new();
-    if !cursor.is_array() {
+    if !cursor.is_at(b'[') {
         audience.push(string(reader, cursor, max, wrong)?);
         return Some(audience);
     }
@@ -110,13 +110,13 @@ fn audience<'a>(
 /// Takes the object of events, each of which is an object (RFC 8417 §2.2).
 fn has_event<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, levels: usize) -> Option<bool> {
     let (mut has_event, mut names) = (false, Names::default());
-    if !cursor.is_object() {
+    if !cursor.is_at(b'{') {
         reader.wrong_type(cursor, WrongType::Reject(EVENTS))?;
     }
     let levels = reader.deeper(levels)?;
     reader.object(cursor, |reader, cursor, name| {
         names.add(name, reader)?;
-        if !cursor.is_object() {
+        if !cursor.is_at(b'{') {
             return reader.fail(EVENTS);
         }
         has_event |= reader.text(name.span) == EVENT;

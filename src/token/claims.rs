@@ -111,10 +111,11 @@ impl Claims {
 impl Claim {
     /// Finds the claim of this name; `text` returns the whole name.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "a slot is below 64")]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let own = SLOTS.slots[SLOTS.of_word(name.word)].as_ref()?;
-        let is_same = own.word == name.word && own.name.len() == name.span.len();
-        (is_same && (own.name.len() <= 8 || text() == own.name)).then_some(own.claim)
+        let (word, own, claim) = SLOTS.slots[slot(name.word, SLOTS.multiplier)]?;
+        let is_same = word == name.word && own.len() == name.span.len();
+        (is_same && (own.len() <= 8 || text() == own)).then_some(claim)
     }
 
     pub(super) fn is_name(name: &str) -> bool {
@@ -133,18 +134,11 @@ impl Claim {
     }
 }
 
-/// A hash table of the claims by the first eight bytes of their names.
+/// A hash table of the claims by the first eight bytes of their names, the word.
 struct Slots {
     /// A multiplier by which no two claims have the same slot.
     multiplier: u64,
-    slots: [Option<Slot>; 64],
-}
-
-#[derive(Clone, Copy)]
-struct Slot {
-    word: u64,
-    name: &'static str,
-    claim: Claim,
+    slots: [Option<(u64, &'static str, Claim)>; 64],
 }
 
 static SLOTS: Slots = {
@@ -159,31 +153,30 @@ static SLOTS: Slots = {
 
 impl Slots {
     /// `None` if two claims have the same slot.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "`at` is within the list, and a slot below 64"
+    )]
     const fn new(multiplier: u64) -> Option<Self> {
-        let (mut table, mut at) = (
-            Self {
-                multiplier,
-                slots: [None; 64],
-            },
-            0,
-        );
+        let (mut slots, mut at) = ([None; 64], 0);
         while at < Claim::ALL.len() {
             let claim = Claim::ALL[at];
-            let (name, word) = (claim.as_str(), json::word(claim.as_str()));
-            let slot = &mut table.slots[table.of_word(word)];
-            if slot.replace(Slot { word, name, claim }).is_some() {
+            let word = json::word(claim.as_str());
+            let slot = &mut slots[slot(word, multiplier)];
+            if slot.replace((word, claim.as_str(), claim)).is_some() {
                 return None;
             }
             at += 1;
         }
-        Some(table)
+        Some(Self { multiplier, slots })
     }
+}
 
-    #[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
-    #[inline(always)]
-    const fn of_word(&self, word: u64) -> usize {
-        (word.wrapping_mul(self.multiplier) >> 58) as usize
-    }
+#[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
+#[inline(always)]
+const fn slot(word: u64, multiplier: u64) -> usize {
+    (word.wrapping_mul(multiplier) >> 58) as usize
 }
 
 /// Records that a nested session has a higher access level than its parent.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
-    json::{Cursor, Name, Names, Reader, Span, WrongType},
+    json::{Cursor, Name, Names, Reader, Span, Value, WrongType},
     limits::Limits,
     time::NumericDate,
 };
@@ -58,8 +58,7 @@ pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, S
     read().ok_or_else(|| values.json.into_reason())
 }
 
-/// The reader of a claim's value. Each method returns `None` where the token is rejected, and
-/// `Some(None)` where the claim counts as absent.
+/// The reader of the claims' values.
 struct Values<'a, 'l> {
     json: Reader<'a>,
     limits: &'l Limits,
@@ -201,42 +200,26 @@ impl<'a, 'l> Values<'a, 'l> {
         path: &ClaimPath,
         start: Option<Cursor<'a>>,
         wrong: SessionError,
-    ) -> Option<Option<Cursor<'a>>> {
+    ) -> Value<Cursor<'a>> {
         let (mut value, mut levels) = (start, self.levels);
         for name in path.0.iter().skip(1) {
-            let Some(mut cursor) = value.take() else {
+            let Some(mut object) = value else {
                 break;
             };
-            self.require(Cursor::is_object, &mut cursor, wrong)?;
+            self.require(b'{', &mut object, wrong)?;
             levels = self.json.deeper(levels)?;
-            let before = self.json.unescaped_len();
-            self.json.object(&mut cursor, |reader, cursor, member| {
-                if reader.text(member.span) == name && value.replace(*cursor).is_some() {
-                    return reader.fail(Reader::DUPLICATE);
-                }
-                reader.skip(cursor, levels)
-            })?;
-            self.json.forget_unescaped(before);
+            value = self.json.find(&mut object, name, levels)?;
         }
         Some(value)
     }
 
     #[inline(always)]
-    fn string(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-        max: usize,
-    ) -> Option<Option<Span>> {
+    fn string(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
         self.json.string(cursor, max, WrongType::Reject(wrong))
     }
 
     #[inline(always)]
-    fn date(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-    ) -> Option<Option<NumericDate>> {
+    fn date(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<NumericDate> {
         self.json.date(cursor, wrong).map(Some)
     }
 
@@ -252,12 +235,7 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     #[inline(always)]
-    fn display(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-        max: usize,
-    ) -> Option<Option<Span>> {
+    fn display(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
         let wrong = self.if_displayed(wrong);
         self.json.string(cursor, max, wrong)
     }
@@ -268,20 +246,16 @@ impl<'a, 'l> Values<'a, 'l> {
         cursor: &mut Cursor<'a>,
         wrong: SessionError,
         max: usize,
-    ) -> Option<Option<Span>> {
+    ) -> Value<Span> {
         let max = if self.is_ours { max } else { OTHERS_NAME_BYTES };
         self.display(cursor, wrong, max)
     }
 
-    fn zone(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Option<Option<Span>> {
+    fn zone(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Span> {
         self.display(cursor, wrong, ZONE_BYTES)
     }
 
-    fn display_integer(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-    ) -> Option<Option<i64>> {
+    fn display_integer(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<i64> {
         let wrong = self.if_displayed(wrong);
         self.json.integer(cursor, wrong)
     }
@@ -293,8 +267,8 @@ impl<'a, 'l> Values<'a, 'l> {
         cursor: &mut Cursor<'a>,
         wrong: SessionError,
         max: usize,
-    ) -> Option<Option<Strings>> {
-        if cursor.is_array() {
+    ) -> Value<Strings> {
+        if cursor.is_at(b'[') {
             return self.strings(cursor, wrong, max, usize::MAX);
         }
         let span = self.string(cursor, wrong, max)?;
@@ -307,8 +281,8 @@ impl<'a, 'l> Values<'a, 'l> {
         cursor: &mut Cursor<'a>,
         wrong: SessionError,
         max: usize,
-    ) -> Option<Option<Strings>> {
-        if self.is_ours || !cursor.is_array() {
+    ) -> Value<Strings> {
+        if self.is_ours || !cursor.is_at(b'[') {
             let span = self.string(cursor, wrong, max)?;
             return Some(span.map(|span| {
                 if self.is_named {
@@ -339,8 +313,8 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     /// An array of strings, or in a renamed claim a string of roles separated by spaces.
-    fn roles(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Option<Option<Strings>> {
-        if self.is_named && cursor.is_string() {
+    fn roles(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Strings> {
+        if self.is_named && cursor.is_at(b'"') {
             let max = MAX_ROLES.saturating_mul(ROLE_BYTES);
             let roles = self.string(cursor, wrong, max)?;
             let roles = roles.map_or_else(Vec::new, |roles| self.json.words(roles));
@@ -349,7 +323,7 @@ impl<'a, 'l> Values<'a, 'l> {
             }
             return Some(Some(Strings::Many(roles)));
         }
-        self.require(Cursor::is_array, cursor, wrong)?;
+        self.require(b'[', cursor, wrong)?;
         self.strings(cursor, wrong, ROLE_BYTES, MAX_ROLES)
     }
 
@@ -361,7 +335,7 @@ impl<'a, 'l> Values<'a, 'l> {
         wrong: SessionError,
         max: usize,
         most: usize,
-    ) -> Option<Option<Strings>> {
+    ) -> Value<Strings> {
         let mut spans = Vec::new();
         self.json.items(cursor, |reader, cursor| {
             let span = reader.string(cursor, max, WrongType::Reject(wrong))??;
@@ -374,29 +348,20 @@ impl<'a, 'l> Values<'a, 'l> {
         Some(Some(Strings::Many(spans)))
     }
 
-    /// Rejects the token unless the value is of the right type.
-    fn require(
-        &mut self,
-        is_right_type: impl Fn(Cursor<'a>) -> bool,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-    ) -> Option<()> {
-        if is_right_type(*cursor) {
+    /// Rejects the token unless the value begins with this byte.
+    fn require(&mut self, byte: u8, cursor: &mut Cursor<'a>, wrong: SessionError) -> Option<()> {
+        if cursor.is_at(byte) {
             return Some(());
         }
         self.json.wrong_type(cursor, WrongType::Reject(wrong))
     }
 
-    fn presence(&mut self, cursor: &mut Cursor<'a>, _: SessionError) -> Option<Option<()>> {
+    fn presence(&mut self, cursor: &mut Cursor<'a>, _: SessionError) -> Value<()> {
         self.json.skip(cursor, self.levels)?;
         Some(Some(()))
     }
 
-    fn actor(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-    ) -> Option<Option<Box<Actor>>> {
+    fn actor(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Box<Actor>> {
         let actor = self.actor_in(cursor, self.limits.actors(), wrong)?;
         Some(Some(Box::new(actor)))
     }
@@ -414,7 +379,7 @@ impl<'a, 'l> Values<'a, 'l> {
             | Claim::auth_time.bit()
             | Claim::act.bit();
 
-        self.require(Cursor::is_object, cursor, wrong)?;
+        self.require(b'{', cursor, wrong)?;
         let outer = self.levels;
         self.levels = self.json.deeper(outer)?;
         let Some(actors) = actors.checked_sub(1) else {
