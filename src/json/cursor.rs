@@ -85,15 +85,20 @@ impl<'a> Cursor<'a> {
 
     /// Reads a name without escapes, its colon and the white space around them.
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "the shift is below 64")]
     pub(super) fn name(mut self) -> Option<(Name, Self)> {
         if !self.is_at(b'"') {
             self.skip_space();
         }
-        let text = self.rest.get(1..)?;
+        // At least eight bytes follow, except near the end of the text.
+        let first = u64::from_le_bytes(*self.rest.get(1..)?.first_chunk()?);
         let (span, mut rest) = self.string()?;
         rest.take(b':')?;
         rest.skip_space();
-        let word = word_of(text, span.len());
+        let word = match span.len() {
+            len @ 0..8 => first & ((1 << (8 * len)) - 1),
+            _ => first,
+        };
         Some((Name { span, word }, rest))
     }
 
@@ -184,35 +189,14 @@ fn behind_space(mut text: &[u8]) -> &[u8] {
 }
 
 /// The [`Name::word`] of a name.
-pub(crate) const fn word(name: &str) -> u64 {
-    word_of(name.as_bytes(), name.len())
-}
-
-/// The first eight of the first `len` bytes as a number.
-#[expect(clippy::arithmetic_side_effects, reason = "the shift is below 64")]
-#[inline(always)]
-const fn word_of(name: &[u8], len: usize) -> u64 {
-    match name.first_chunk() {
-        Some(first) if len >= 8 => u64::from_le_bytes(*first),
-        // The bytes behind the name are shifted out.
-        Some(first) if len > 0 => {
-            let behind = 64 - 8 * len;
-            (u64::from_le_bytes(*first) << behind) >> behind
-        }
-        _ => short_word(name, len),
-    }
-}
-
-/// The word of a name near the end of the text.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    reason = "`len` is within `name`, which is shorter than eight bytes"
+    reason = "`at` is within both arrays"
 )]
-#[inline(never)]
-const fn short_word(name: &[u8], len: usize) -> u64 {
-    let (mut word, mut at) = ([0; 8], 0);
-    while at < len {
+pub(crate) const fn word(name: &str) -> u64 {
+    let (name, mut word, mut at) = (name.as_bytes(), [0; 8], 0);
+    while at < name.len() && at < 8 {
         word[at] = name[at];
         at += 1;
     }

@@ -26,10 +26,8 @@ pub(crate) struct Reader<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum WrongType {
     Reject(SessionError),
-    /// Skips the value, which may be nested `levels` deep, as if it were absent.
-    Ignore {
-        levels: usize,
-    },
+    /// Skips the value, which may be nested so many levels deep, as if it were absent.
+    Ignore(usize),
 }
 
 /// What is read of a claim: `None` if the text is rejected, `Some(None)` if the claim counts as absent.
@@ -250,7 +248,7 @@ impl<'a> Reader<'a> {
         }
         match wrong {
             WrongType::Reject(reason) => self.fail(reason),
-            WrongType::Ignore { .. } => Some(None),
+            WrongType::Ignore(_) => Some(None),
         }
     }
 
@@ -293,7 +291,7 @@ impl<'a> Reader<'a> {
                 }
                 self.fail(reason)
             }
-            WrongType::Ignore { levels } => self.skip_any(cursor, levels),
+            WrongType::Ignore(levels) => self.skip_any(cursor, levels),
         }
     }
 
@@ -388,15 +386,13 @@ impl<'a> Reader<'a> {
 }
 
 /// The date of a number without sign and exponent, to the nanosecond.
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a fraction of at most nine digits is in billionths below a billion"
-)]
 fn exact_date(number: &str) -> Option<NumericDate> {
     let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let missing = 9_usize.checked_sub(fraction.len())?;
-    let scale = 10_u32.pow(u32::try_from(missing).ok()?);
-    let nanos = fraction.parse::<u32>().ok()? * scale;
+    let missing = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let nanos = fraction
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10_u32.pow(missing))?;
     NumericDate::new(seconds.parse().ok()?, nanos)
 }
 
@@ -457,7 +453,7 @@ mod tests {
             let mut names = Names::default();
             reader.object(&mut cursor, |reader, cursor, name| {
                 names.add(name, reader)?;
-                let ignore = WrongType::Ignore { levels };
+                let ignore = WrongType::Ignore(levels);
                 match reader.string(cursor, usize::MAX, ignore)? {
                     Some(value) => {
                         let [name, value] =

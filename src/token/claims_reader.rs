@@ -229,9 +229,7 @@ impl<'a, 'l> Values<'a, 'l> {
         if self.is_ours {
             return WrongType::Reject(wrong);
         }
-        WrongType::Ignore {
-            levels: self.levels,
-        }
+        WrongType::Ignore(self.levels)
     }
 
     #[inline(always)]
