@@ -113,9 +113,9 @@ impl Claim {
     #[inline(always)]
     #[expect(clippy::indexing_slicing, reason = "a slot is below 64")]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let (word, own, claim) = SLOTS.slots[slot(name.word, SLOTS.multiplier)]?;
-        let is_same = word == name.word && own.len() == name.span.len();
-        (is_same && (own.len() <= 8 || text() == own)).then_some(claim)
+        let (word, own, claim) = SLOTS.slots[slot(name.word, SLOTS.multiplier)].as_ref()?;
+        let is_same = *word == name.word && own.len() == name.span.len();
+        (is_same && (own.len() <= 8 || text() == *own)).then_some(*claim)
     }
 
     pub(super) fn is_name(name: &str) -> bool {
