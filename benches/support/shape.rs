@@ -16,6 +16,7 @@ pub enum Shape {
     Auth0,
 }
 
+#[allow(dead_code, reason = "benchmarks use some of them")]
 impl Shape {
     pub const PROVIDERS: [Self; 3] = [Self::Keycloak, Self::Entra, Self::Auth0];
 

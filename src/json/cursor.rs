@@ -2,15 +2,16 @@
 
 use super::span::Span;
 
-/// A position in a JSON text.
+/// What is left of a JSON text.
 ///
-/// Each method takes one token in its plain spelling and advances, or returns `None` and stays;
-/// then [`Reader`](super::Reader) reads any spelling. All methods are inlined, and out-of-line code
-/// takes a cursor by value, so that it stays in registers.
+/// Methods by value read one token in its plain spelling, and return what is left behind it, or `None`;
+/// then [`Reader`](super::Reader) reads any spelling. They are inlined, and no out-of-line code is
+/// passed the address of the fast path's cursor, so that it stays in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
-    json: &'a [u8],
-    at: usize,
+    rest: &'a [u8],
+    /// The length of the whole text.
+    len: usize,
 }
 
 /// The name of a member.
@@ -22,136 +23,138 @@ pub(crate) struct Name {
     pub(crate) word: u64,
 }
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a position is at most one word past the end, and digits are small"
-)]
 impl<'a> Cursor<'a> {
     pub(super) fn new(json: &'a str) -> Self {
-        let json = json.as_bytes();
-        Self { json, at: 0 }
+        Self {
+            rest: json.as_bytes(),
+            len: json.len(),
+        }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "it is a part of the text")]
     pub(super) fn at(self) -> usize {
-        self.at
+        self.len - self.rest.len()
     }
 
-    pub(super) fn advance(&mut self, bytes: usize) {
-        self.at += bytes;
+    pub(super) fn advance(&mut self, bytes: usize) -> Option<()> {
+        self.rest = self.rest.get(bytes..)?;
+        Some(())
     }
 
     pub(super) fn rest(self) -> &'a [u8] {
-        self.json.get(self.at..).unwrap_or(&[])
+        self.rest
     }
 
     #[inline(always)]
     pub(super) fn peek(self) -> Option<u8> {
-        self.json.get(self.at).copied()
+        self.rest.first().copied()
     }
 
-    pub(crate) fn is_array(self) -> bool {
-        self.peek() == Some(b'[')
+    /// Whether `byte` comes next.
+    #[inline(always)]
+    pub(crate) fn is_at(self, byte: u8) -> bool {
+        self.peek() == Some(byte)
     }
 
-    pub(crate) fn is_string(self) -> bool {
-        self.peek() == Some(b'"')
-    }
-
-    pub(crate) fn is_object(self) -> bool {
-        self.peek() == Some(b'{')
-    }
-
+    /// Takes white space, which is nearly always none or one space.
     #[inline(always)]
     pub(super) fn skip_space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        if let [b' ', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.rest = behind_space(self.rest);
         }
     }
 
     /// Takes `byte` and the white space before it.
     #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> Option<()> {
-        if self.peek() != Some(byte) {
+        if !self.is_at(byte) {
             self.skip_space();
         }
         self.take_exactly(byte)
     }
 
-    /// Takes a name without escapes, its colon and the white space after that.
+    /// Takes `byte`, without white space before it.
     #[inline(always)]
-    pub(super) fn name(&mut self) -> Option<Name> {
-        let mut ahead = *self;
-        ahead.take(b'"')?;
-        let rest = ahead.json.get(ahead.at..)?;
-        let (len, word) = match rest.first_chunk().and_then(short_name) {
-            Some(name) => name,
-            None => long_name(rest)?,
+    pub(super) fn take_exactly(&mut self, byte: u8) -> Option<()> {
+        let (first, rest) = self.rest.split_first()?;
+        (*first == byte).then(|| self.rest = rest)
+    }
+
+    /// Reads a name without escapes, its colon and the white space around them.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "the shift is below 64")]
+    pub(super) fn name(mut self) -> Option<(Name, Self)> {
+        if !self.is_at(b'"') {
+            self.skip_space();
+        }
+        // At least eight bytes follow, except near the end of the text.
+        let first = u64::from_le_bytes(*self.rest.get(1..)?.first_chunk()?);
+        let (span, mut rest) = self.string()?;
+        rest.take(b':')?;
+        rest.skip_space();
+        let word = match span.len() {
+            len @ 0..8 => first & ((1 << (8 * len)) - 1),
+            _ => first,
         };
-        let span = Span::new(ahead.at, len);
-        ahead.at += len;
-        ahead.take_exactly(b'"')?;
-        ahead.take(b':')?;
-        ahead.skip_space();
-        *self = ahead;
-        Some(Name { span, word })
+        Some((Name { span, word }, rest))
     }
 
-    /// Takes a string without escapes (RFC 8259 §7).
+    /// Reads a string without escapes (RFC 8259 §7).
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Option<Span> {
-        let mut ahead = *self;
-        ahead.take(b'"')?;
-        let len = plain_len(ahead.json.get(ahead.at..)?)?;
-        let span = Span::new(ahead.at, len);
-        ahead.at += len;
-        ahead.take_exactly(b'"')?;
-        *self = ahead;
-        Some(span)
+    pub(super) fn string(mut self) -> Option<(Span, Self)> {
+        self.take_exactly(b'"')?;
+        let (start, len) = (self.at(), plain_len(self.rest)?);
+        self.advance(len)?;
+        self.take_exactly(b'"')?;
+        Some((Span::new(start, len), self))
     }
 
-    /// Takes a number without sign, fraction and exponent (RFC 8259 §6) of at most 19 digits.
+    /// Reads a number without sign, fraction and exponent (RFC 8259 §6) of at most 19 digits.
     #[inline(always)]
-    pub(super) fn natural(&mut self) -> Option<u64> {
-        self.decimal(0).map(|(number, _)| number)
+    pub(super) fn natural(mut self) -> Option<(u64, Self)> {
+        let has_zero = self.is_at(b'0');
+        let (number, digits) = self.digits()?;
+        let is_natural = digits <= 19
+            && !(has_zero && digits > 1)
+            && !matches!(self.peek(), Some(b'.' | b'e' | b'E'));
+        is_natural.then_some((number, self))
     }
 
-    /// Takes a number without sign and exponent: its integer of at most 19 digits, and its fraction
-    /// of at most `max_fraction` digits (9 or fewer), in billionths.
+    /// Reads a string, a non-negative integer or a boolean.
     #[inline(always)]
-    pub(super) fn decimal(&mut self, max_fraction: usize) -> Option<(u64, u32)> {
-        let mut ahead = *self;
-        let (whole, digits) = ahead.digits()?;
-        if digits > 19 || (digits > 1 && self.peek() == Some(b'0')) {
-            return None;
+    pub(super) fn scalar(mut self) -> Option<Self> {
+        match self.peek()? {
+            b'"' => self.string().map(|(_, rest)| rest),
+            b't' => self.word(b"true").map(|()| self),
+            b'f' => self.word(b"false").map(|()| self),
+            _ => self.natural().map(|(_, rest)| rest),
         }
-        let mut billionths = 0;
-        if ahead.take_exactly(b'.').is_some() {
-            let (fraction, digits) = ahead.digits()?;
-            if digits > max_fraction {
-                return None;
-            }
-            let exponent = u32::try_from(9 - digits).ok()?;
-            billionths = u32::try_from(fraction).ok()? * 10_u32.pow(exponent);
-        }
-        if matches!(ahead.peek(), Some(b'e' | b'E')) {
-            return None;
-        }
-        *self = ahead;
-        Some((whole, billionths))
     }
 
     /// Takes one digit or more: their value, which wraps after 19 digits, and their count.
     #[inline(always)]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a digit is small, and a rest is shorter"
+    )]
     fn digits(&mut self) -> Option<(u64, usize)> {
-        let start = self.at;
-        let mut number = 0_u64;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
+        let (before, mut number) = (self.rest.len(), 0_u64);
+        if let Some((bytes, rest)) = self.rest.split_first_chunk()
+            && let Some(value) = eight_digits(*bytes)
+        {
+            (number, self.rest) = (value, rest);
+        }
+        while let [digit @ b'0'..=b'9', rest @ ..] = self.rest {
             number = number
                 .wrapping_mul(10)
                 .wrapping_add(u64::from(digit - b'0'));
-            self.at += 1;
+            self.rest = rest;
         }
-        (self.at > start).then(|| (number, self.at - start))
+        let digits = before - self.rest.len();
+        (digits > 0).then_some((number, digits))
     }
 
     /// Takes one digit or more.
@@ -159,104 +162,59 @@ impl<'a> Cursor<'a> {
         self.digits().map(|_| ())
     }
 
-    /// Takes `byte`, without white space before it.
-    #[inline(always)]
-    pub(super) fn take_exactly(&mut self, byte: u8) -> Option<()> {
-        (self.peek() == Some(byte)).then(|| self.at += 1)
-    }
-
     /// Takes one of `bytes` if it comes next, and returns whether it did.
     pub(super) fn take_any(&mut self, bytes: &[u8]) -> bool {
-        let is_next = self.peek().is_some_and(|byte| bytes.contains(&byte));
-        self.at += usize::from(is_next);
-        is_next
-    }
-
-    /// Takes a string, a non-negative integer or a boolean.
-    #[inline(always)]
-    pub(super) fn scalar(&mut self) -> Option<()> {
-        match self.peek()? {
-            b'"' => self.string().map(|_| ()),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            _ => self.natural().map(|_| ()),
-        }
+        let next = self.peek().filter(|byte| bytes.contains(byte));
+        next.and_then(|byte| self.take_exactly(byte)).is_some()
     }
 
     pub(super) fn word(&mut self, word: &[u8]) -> Option<()> {
-        let is_there = self.rest().starts_with(word);
-        is_there.then(|| self.at += word.len())
+        self.rest = self.rest.strip_prefix(word)?;
+        Some(())
     }
 
     /// Takes the end of the text and the white space before it.
     pub(crate) fn end(&mut self) -> Option<()> {
         self.skip_space();
-        (self.at == self.json.len()).then_some(())
+        self.rest.is_empty().then_some(())
     }
+}
+
+#[cold]
+fn behind_space(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 /// The [`Name::word`] of a name.
-pub(crate) const fn word(name: &str) -> u64 {
-    word_of(name.as_bytes(), name.len())
-}
-
-/// The first eight of the first `len` bytes as a number.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    reason = "`len` is within `name`, and `at` within both arrays"
+    reason = "`at` is within both arrays"
 )]
-const fn word_of(name: &[u8], len: usize) -> u64 {
-    let (mut first, mut at) = ([0; 8], 0);
-    while at < len && at < 8 {
-        first[at] = name[at];
+pub(crate) const fn word(name: &str) -> u64 {
+    let (name, mut word, mut at) = (name.as_bytes(), [0; 8], 0);
+    while at < name.len() && at < 8 {
+        word[at] = name[at];
         at += 1;
     }
-    u64::from_le_bytes(first)
-}
-
-/// Length and word of a name that ends within `next`.
-#[inline(always)]
-fn short_name(next: &[u8; 16]) -> Option<(usize, u64)> {
-    let ([low, high], []) = next.as_chunks() else {
-        return None;
-    };
-    let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
-    match (specials(low), specials(high)) {
-        (0, 0) => None,
-        (0, end) => Some((first_byte(end) | 8, low)),
-        // The mask keeps the bytes before the end.
-        (end, _) => Some((
-            first_byte(end),
-            low & ((end & end.wrapping_neg()) >> 7).wrapping_sub(1),
-        )),
-    }
-}
-
-/// Length and word of a long name, or of one near the end of the text.
-#[cold]
-fn long_name(rest: &[u8]) -> Option<(usize, u64)> {
-    let len = plain_len(rest)?;
-    Some((len, word_of(rest, len)))
+    u64::from_le_bytes(word)
 }
 
 const LOW: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// Sets the high bit of the lowest zero byte of `word`, and no lower bit.
-#[inline(always)]
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(LOW) & !word & HIGH
-}
-
 /// Sets the high bit of the first byte that ends a plain string (a quote) or is not part of one (a
 /// backslash, a control character), and no lower bit.
 #[inline(always)]
 const fn specials(word: u64) -> u64 {
-    let quotes = zeros(word ^ LOW.wrapping_mul(0x22));
-    let backslashes = zeros(word ^ LOW.wrapping_mul(0x5c));
-    let controls = word.wrapping_sub(LOW.wrapping_mul(0x20)) & !word & HIGH;
-    quotes | backslashes | controls
+    // A subtraction borrows from a byte's high bit exactly if the byte is smaller, or behind such a
+    // byte. Quote and space change places, so that quotes are next to the control characters.
+    let quotes = (word ^ LOW.wrapping_mul(0x02)).wrapping_sub(LOW.wrapping_mul(0x21));
+    let backslashes = (word ^ LOW.wrapping_mul(0x5c)).wrapping_sub(LOW);
+    (quotes | backslashes) & !word & HIGH
 }
 
 /// The index of the byte that holds the lowest set bit.
@@ -267,21 +225,41 @@ fn first_byte(bits: u64) -> usize {
 }
 
 /// The number of bytes before the first quote, backslash or control character.
-#[expect(clippy::arithmetic_side_effects, reason = "`at` is at most the length")]
-#[inline(always)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "the rest is a part of the text"
+)]
+#[inline(never)]
 pub(super) fn plain_len(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while let Some(word) = text.get(at..).and_then(<[u8]>::first_chunk) {
+    let mut rest = text;
+    while let Some((word, behind)) = rest.split_first_chunk() {
         let specials = specials(u64::from_le_bytes(*word));
         if specials != 0 {
-            return Some(at + first_byte(specials));
+            return Some(text.len() - rest.len() + first_byte(specials));
         }
-        at += 8;
+        rest = behind;
     }
-    let tail = text.get(at..)?.iter();
-    let tail = tail.take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\'));
-    let end = at + tail.count();
-    (end < text.len()).then_some(end)
+    let mut tail = rest.iter();
+    let len = tail.position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))?;
+    Some(text.len() - rest.len() + len)
+}
+
+/// The number that eight digits spell.
+#[inline(always)]
+fn eight_digits(digits: [u8; 8]) -> Option<u64> {
+    const UPPER: u64 = LOW.wrapping_mul(0xf0);
+
+    let word = u64::from_le_bytes(digits);
+    // The upper half of a digit is 3, with 6 added too.
+    let with_6 = word.wrapping_add(LOW.wrapping_mul(0x06));
+    if (word & UPPER) | (with_6 & UPPER) >> 4 != LOW.wrapping_mul(0x33) {
+        return None;
+    }
+    // The first digit is the lowest byte: two digits, four and eight are put together.
+    let ones = word & LOW.wrapping_mul(0x0f);
+    let twos = ones.wrapping_mul(10 << 8 | 1) >> 8 & 0x00ff_00ff_00ff_00ff;
+    let fours = twos.wrapping_mul(100 << 16 | 1) >> 16 & 0x0000_ffff_0000_ffff;
+    Some(fours.wrapping_mul(10_000 << 32 | 1) >> 32)
 }
 
 #[cfg(test)]
@@ -298,11 +276,24 @@ mod tests {
         }
 
         #[test]
-        fn a_name_has_the_word_of_its_first_eight_bytes(name in "[a-z\0é]{0,20}", behind in "[ -~]{0,20}") {
+        fn eight_digits_are_read_at_once(digits in proptest::array::uniform8(any::<u8>()), number in 0..100_000_000_u64) {
+            let all: [u8; 8] = format!("{number:08}").into_bytes().try_into().unwrap();
+            prop_assert_eq!(eight_digits(all), Some(number));
+            for at in 0..8 {
+                let mut one_replaced = all;
+                one_replaced[at] = digits[at];
+                let is_number = one_replaced.iter().all(u8::is_ascii_digit);
+                prop_assert_eq!(eight_digits(one_replaced).is_some(), is_number);
+            }
+            prop_assert_eq!(eight_digits(digits).is_some(), digits.iter().all(u8::is_ascii_digit));
+        }
+
+        #[test]
+        fn a_name_has_the_word_of_its_first_eight_bytes(name in "[a-z\0é]{0,20}", behind in "[ -~]{8,20}") {
             let json = format!("{{\"{name}\":{behind}");
             let mut cursor = Cursor::new(&json);
             cursor.take(b'{').unwrap();
-            let read = cursor.name();
+            let read = cursor.name().map(|(name, _)| name);
             if name.contains('\0') {
                 prop_assert!(read.is_none());
             } else {

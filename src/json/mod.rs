@@ -7,5 +7,5 @@ mod span;
 
 pub(crate) use cursor::{Cursor, Name, word};
 pub(crate) use names::Names;
-pub(crate) use reader::{Reader, WrongType};
+pub(crate) use reader::{Reader, Value, WrongType};
 pub(crate) use span::Span;

@@ -4,16 +4,16 @@ use std::hash::BuildHasher;
 
 use foldhash::quality::RandomState;
 
-use super::{reader::Reader, span::Span};
+use super::{cursor::Name, reader::Reader, span::Span};
 
 /// The names of an object's unknown members.
 ///
-/// Up to eight names are compared with each other. Of more, all are hashed, and the hashes sorted at
+/// Up to 16 names are compared with each other. Of more, all are hashed, and the hashes sorted at
 /// the end: equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for each
 /// pair.
 #[derive(Default)]
 pub(crate) struct Names {
-    first: [Option<Span>; 8],
+    first: [Option<Name>; 16],
     hashes: Vec<u64>,
     random: Option<RandomState>,
 }
@@ -23,13 +23,16 @@ impl Names {
         self.first[0].is_none()
     }
 
-    /// Adds a name; `None` if it is one of up to eight before.
-    #[inline]
-    pub(crate) fn add(&mut self, name: Span, reader: &mut Reader<'_>) -> Option<()> {
+    /// Adds a name; `None` if it is one of up to 16 before.
+    #[inline(never)]
+    pub(crate) fn add(&mut self, name: Name, reader: &mut Reader<'_>) -> Option<()> {
+        let is_same = |known: Name, reader: &Reader<'_>| {
+            known.word == name.word && reader.text(known.span) == reader.text(name.span)
+        };
         if self.hashes.is_empty() {
             for place in &mut self.first {
                 match *place {
-                    Some(known) if reader.text(known) == reader.text(name) => {
+                    Some(known) if is_same(known, reader) => {
                         return reader.fail(Reader::DUPLICATE);
                     }
                     Some(_) => {}
@@ -40,7 +43,7 @@ impl Names {
                 }
             }
         }
-        self.add_hash(name, reader);
+        self.add_hash(name.span, reader);
         Some(())
     }
 
@@ -50,13 +53,13 @@ impl Names {
         if self.hashes.is_empty() {
             let first = self.first.iter().flatten();
             self.hashes
-                .extend(first.map(|first| random.hash_one(reader.text(*first))));
+                .extend(first.map(|first| random.hash_one(reader.text(first.span))));
         }
         reader.push(&mut self.hashes, random.hash_one(reader.text(name)));
     }
 
     /// `None` if two of the hashed names are equal.
-    pub(crate) fn check(mut self, reader: &mut Reader<'_>) -> Option<()> {
+    pub(crate) fn check(&mut self, reader: &mut Reader<'_>) -> Option<()> {
         self.hashes.sort_unstable();
         if self.hashes.is_sorted_by(|a, b| a < b) {
             Some(())

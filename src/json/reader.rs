@@ -1,5 +1,7 @@
 //! Strict reader of JSON in any spelling, with a reason for each rejection.
 
+use std::mem;
+
 use memchr::memchr_iter;
 
 use super::{
@@ -24,24 +26,30 @@ pub(crate) struct Reader<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum WrongType {
     Reject(SessionError),
-    /// Skips the value, which may be nested `levels` deep, as if it were absent.
-    Ignore {
-        levels: usize,
-    },
+    /// Skips the value, which may be nested so many levels deep, as if it were absent.
+    Ignore(usize),
 }
+
+/// What is read of a claim: `None` if the text is rejected, `Some(None)` if the claim counts as absent.
+pub(crate) type Value<T> = Option<Option<T>>;
 
 impl<'a> Reader<'a> {
     pub(crate) const DUPLICATE: SessionError = SessionError::malformed("a member occurs twice");
     const SYNTAX: SessionError = SessionError::malformed("a part is not a JSON object");
     const NESTING: SessionError = SessionError::malformed("JSON is nested too deeply");
 
-    /// Creates a reader of `json`, which has at most [`Span::MAX`] bytes.
-    pub(crate) fn new(json: &'a str) -> Self {
-        Self {
+    /// Creates a reader of `json`, and returns it with the levels left inside its object.
+    pub(crate) fn new(json: &'a str, nesting: usize) -> Result<(Self, usize), SessionError> {
+        if json.len() > Span::MAX {
+            return Err(SessionError::malformed("a part is too long"));
+        }
+        let reader = Self {
             json,
             unescaped: String::new(),
             reason: Self::SYNTAX,
-        }
+        };
+        let levels = nesting.checked_sub(1).ok_or(Self::NESTING)?;
+        Ok((reader, levels))
     }
 
     pub(crate) fn cursor(&self) -> Cursor<'a> {
@@ -56,15 +64,6 @@ impl<'a> Reader<'a> {
     /// The unescaped strings, for [`Span::of`].
     pub(crate) fn into_unescaped(self) -> String {
         self.unescaped
-    }
-
-    pub(crate) fn unescaped_len(&self) -> usize {
-        self.unescaped.len()
-    }
-
-    /// Drops the strings that were unescaped since [`unescaped_len`](Self::unescaped_len) was `len`.
-    pub(crate) fn forget_unescaped(&mut self, len: usize) {
-        self.unescaped.truncate(len);
     }
 
     pub(crate) fn text(&self, span: Span) -> &str {
@@ -110,47 +109,69 @@ impl<'a> Reader<'a> {
         cursor: &mut Cursor<'a>,
         mut member: impl FnMut(&mut Self, &mut Cursor<'a>, Name) -> Option<()>,
     ) -> Option<()> {
-        cursor.take(b'{')?;
-        cursor.skip_space();
-        if cursor.peek() != Some(b'}') {
-            loop {
-                let name = self.name(cursor)?;
-                member(self, cursor, name)?;
-                if cursor.take(b',').is_none() {
-                    break;
-                }
-            }
+        let mut before = b'{';
+        while let Some(name) = self.next_name(cursor, &mut before)? {
+            member(self, cursor, name)?;
         }
-        cursor.take(b'}')
+        Some(())
     }
 
-    /// Takes a member's name, up to the start of its value.
+    /// Takes the name of an object's next member, up to the start of the value; `Some(None)` for the
+    /// end of the object. `before` is the byte before the name: a brace at first, then a comma.
     #[inline(always)]
-    fn name(&mut self, cursor: &mut Cursor<'a>) -> Option<Name> {
-        match cursor.name() {
-            Some(name) => Some(name),
-            None => self.any_name(cursor),
+    pub(crate) fn next_name(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        before: &mut u8,
+    ) -> Option<Option<Name>> {
+        let has_next = if mem::replace(before, b',') == b'{' {
+            cursor.take(b'{')?;
+            cursor.skip_space();
+            !cursor.is_at(b'}')
+        } else {
+            cursor.take(b',').is_some()
+        };
+        if has_next {
+            if let Some((name, rest)) = cursor.name() {
+                *cursor = rest;
+                return Some(Some(name));
+            }
+            return self.slowly(cursor, Self::any_name).map(Some);
         }
+        cursor.take(b'}').map(|()| None)
     }
 
-    /// Takes a string of at most `max` bytes; `Some(None)` for an ignored value.
+    /// Takes a token by an out-of-line step. The step is passed the address of a copy, so that `cursor`
+    /// stays in registers.
+    #[inline(always)]
+    fn slowly<T>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        step: impl FnOnce(&mut Self, &mut Cursor<'a>) -> Option<T>,
+    ) -> Option<T> {
+        let mut ahead = *cursor;
+        let value = step(self, &mut ahead)?;
+        *cursor = ahead;
+        Some(value)
+    }
+
+    /// Takes a string of at most `max` bytes.
     #[inline(always)]
     pub(crate) fn string(
         &mut self,
         cursor: &mut Cursor<'a>,
         max: usize,
         wrong: WrongType,
-    ) -> Option<Option<Span>> {
-        let mut ahead = *cursor;
-        if let Some(span) = ahead.string()
+    ) -> Value<Span> {
+        if let Some((span, rest)) = cursor.string()
             && span.len() <= max
         {
-            *cursor = ahead;
+            *cursor = rest;
             return Some(Some(span));
         }
-        let (span, next) = self.any_string_or(*cursor, max, wrong)?;
-        *cursor = next;
-        Some(span)
+        self.slowly(cursor, |reader, cursor| {
+            reader.any_string_or(cursor, max, wrong)
+        })
     }
 
     /// Takes a NumericDate (RFC 7519 §2), an integer or a fraction.
@@ -160,28 +181,44 @@ impl<'a> Reader<'a> {
         cursor: &mut Cursor<'a>,
         wrong: SessionError,
     ) -> Option<NumericDate> {
-        let mut ahead = *cursor;
-        if let Some((seconds, nanos)) = ahead.decimal(9)
-            && let Some(date) = NumericDate::new(seconds, nanos)
+        if let Some((seconds, rest)) = cursor.natural()
+            && let Some(date) = NumericDate::new(seconds, 0)
         {
-            *cursor = ahead;
+            *cursor = rest;
             return Some(date);
         }
-        let (date, next) = self.any_date(*cursor, wrong)?;
-        *cursor = next;
-        Some(date)
+        self.slowly(cursor, |reader, cursor| reader.any_date(cursor, wrong))
     }
 
     /// Skips a value, which may be nested `levels` deep.
     #[inline(always)]
     pub(crate) fn skip(&mut self, cursor: &mut Cursor<'a>, levels: usize) -> Option<()> {
-        if cursor.scalar().is_none() {
-            *cursor = self.skip_any(*cursor, levels)?;
+        if let Some(rest) = cursor.scalar() {
+            *cursor = rest;
+            return Some(());
         }
-        Some(())
+        self.slowly(cursor, |reader, cursor| reader.skip_any(cursor, levels))
     }
 
     // All methods below are out of line.
+
+    /// Takes an object, and returns where the value of its member `name` is.
+    pub(crate) fn find(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        name: &str,
+        levels: usize,
+    ) -> Option<Option<Cursor<'a>>> {
+        let (mut found, before) = (None, self.unescaped.len());
+        self.object(cursor, |reader, cursor, member| {
+            if reader.text(member.span) == name && found.replace(*cursor).is_some() {
+                return reader.fail(Self::DUPLICATE);
+            }
+            reader.skip(cursor, levels)
+        })?;
+        self.unescaped.truncate(before);
+        Some(found)
+    }
 
     #[cold]
     #[inline(never)]
@@ -198,106 +235,93 @@ impl<'a> Reader<'a> {
     #[inline(never)]
     fn any_string_or(
         &mut self,
-        mut cursor: Cursor<'a>,
+        cursor: &mut Cursor<'a>,
         max: usize,
         wrong: WrongType,
-    ) -> Option<(Option<Span>, Cursor<'a>)> {
-        if cursor.peek() == Some(b'"') {
-            let span = self.any_string(&mut cursor)?;
-            if span.len() <= max {
-                return Some((Some(span), cursor));
-            }
-            return match wrong {
-                WrongType::Reject(reason) => self.fail(reason),
-                WrongType::Ignore { .. } => Some((None, cursor)),
-            };
+    ) -> Value<Span> {
+        if !cursor.is_at(b'"') {
+            return self.wrong_type(cursor, wrong).map(|()| None);
         }
-        let next = self.wrong_type(cursor, wrong)?;
-        Some((None, next))
+        let span = self.any_string(cursor)?;
+        if span.len() <= max {
+            return Some(Some(span));
+        }
+        match wrong {
+            WrongType::Reject(reason) => self.fail(reason),
+            WrongType::Ignore(_) => Some(None),
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn any_date(
-        &mut self,
-        mut cursor: Cursor<'a>,
-        wrong: SessionError,
-    ) -> Option<(NumericDate, Cursor<'a>)> {
+    fn any_date(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Option<NumericDate> {
         if !matches!(cursor.peek(), Some(b'-' | b'0'..=b'9')) {
             self.wrong_type(cursor, WrongType::Reject(wrong))?;
         }
-        match NumericDate::from_double(self.number(&mut cursor)?.parse().ok()?) {
-            Some(date) => Some((date, cursor)),
-            None => self.fail(wrong),
-        }
+        let number = self.number(cursor)?;
+        let double = || NumericDate::from_double(number.parse().ok()?);
+        let date = exact_date(number).or_else(double);
+        date.or_else(|| self.fail(wrong))
     }
 
-    /// Takes an integer (no fraction, no exponent, not `-0`); `Some(None)` for an ignored value.
-    #[inline]
-    pub(crate) fn integer(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: WrongType,
-    ) -> Option<Option<i64>> {
+    /// Takes an integer (no fraction, no exponent, not `-0`).
+    pub(crate) fn integer(&mut self, cursor: &mut Cursor<'a>, wrong: WrongType) -> Value<i64> {
         let mut ahead = *cursor;
-        let is_negative = ahead.take_exactly(b'-').is_some();
-        let number = ahead
-            .natural()
-            .and_then(|number| i64::try_from(number).ok());
-        if let Some(number) = number.filter(|number| !(is_negative && *number == 0)) {
-            *cursor = ahead;
-            return Some(number.checked_mul(if is_negative { -1 } else { 1 }));
+        let sign = ahead.take_exactly(b'-').map_or(1, |()| -1);
+        if let Some((number, rest)) = ahead.natural()
+            && let Ok(number) = i64::try_from(number)
+            && (sign, number) != (-1, 0)
+        {
+            *cursor = rest;
+            return Some(number.checked_mul(sign));
         }
-        *cursor = self.wrong_type(*cursor, wrong)?;
-        Some(None)
+        self.wrong_type(cursor, wrong).map(|()| None)
     }
 
     /// Takes a value of the wrong type. A malformed scalar is rejected for its syntax, not its type.
     #[cold]
     #[inline(never)]
-    pub(crate) fn wrong_type(
-        &mut self,
-        cursor: Cursor<'a>,
-        wrong: WrongType,
-    ) -> Option<Cursor<'a>> {
+    pub(crate) fn wrong_type(&mut self, cursor: &mut Cursor<'a>, wrong: WrongType) -> Option<()> {
         match wrong {
             WrongType::Reject(reason) => {
                 match cursor.peek() {
                     Some(b'[' | b'{') => {}
-                    Some(b'-' | b'0'..=b'9') => _ = self.number(&mut cursor.clone())?,
-                    _ => _ = self.skip_any(cursor, 0)?,
+                    Some(b'-' | b'0'..=b'9') => _ = self.number(cursor)?,
+                    _ => self.skip_any(cursor, 0)?,
                 }
                 self.fail(reason)
             }
-            WrongType::Ignore { levels } => self.skip_any(cursor, levels),
+            WrongType::Ignore(levels) => self.skip_any(cursor, levels),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn skip_any(&mut self, mut cursor: Cursor<'a>, levels: usize) -> Option<Cursor<'a>> {
+    fn skip_any(&mut self, cursor: &mut Cursor<'a>, levels: usize) -> Option<()> {
         let before = self.unescaped.len();
-        match cursor.peek()? {
-            b'"' => _ = self.any_string(&mut cursor)?,
+        let mut ahead = *cursor;
+        match ahead.peek()? {
+            b'"' => _ = self.any_string(&mut ahead)?,
             b'{' => {
                 let levels = self.deeper(levels)?;
-                self.object(&mut cursor, |reader, cursor, _| reader.skip(cursor, levels))?;
+                self.object(&mut ahead, |reader, cursor, _| reader.skip(cursor, levels))?;
             }
             b'[' => {
                 let levels = self.deeper(levels)?;
-                self.items(&mut cursor, |reader, cursor| reader.skip(cursor, levels))?;
+                self.items(&mut ahead, |reader, cursor| reader.skip(cursor, levels))?;
             }
-            b't' => cursor.word(b"true")?,
-            b'f' => cursor.word(b"false")?,
-            b'n' => cursor.word(b"null")?,
+            b't' => ahead.word(b"true")?,
+            b'f' => ahead.word(b"false")?,
+            b'n' => ahead.word(b"null")?,
             _ => {
                 // serde_json, which reads the application's own claims, rejects infinity too.
-                let number: f64 = self.number(&mut cursor)?.parse().ok()?;
+                let number: f64 = self.number(&mut ahead)?.parse().ok()?;
                 number.is_finite().then_some(())?;
             }
         }
+        *cursor = ahead;
         self.unescaped.truncate(before);
-        Some(cursor)
+        Some(())
     }
 
     /// Takes an array, calling `item` to take each item.
@@ -308,7 +332,7 @@ impl<'a> Reader<'a> {
     ) -> Option<()> {
         cursor.take(b'[')?;
         cursor.skip_space();
-        if cursor.peek() != Some(b']') {
+        if !cursor.is_at(b']') {
             loop {
                 cursor.skip_space();
                 item(self, cursor)?;
@@ -339,14 +363,15 @@ impl<'a> Reader<'a> {
 
     /// Takes a string with or without escapes (RFC 8259 §7).
     fn any_string(&mut self, cursor: &mut Cursor<'a>) -> Option<Span> {
-        if let Some(span) = cursor.string() {
+        if let Some((span, rest)) = cursor.string() {
+            *cursor = rest;
             return Some(span);
         }
         cursor.take_exactly(b'"')?;
         let start = self.unescaped.len();
         loop {
             let from = cursor.at();
-            cursor.advance(plain_len(cursor.rest())?);
+            cursor.advance(plain_len(cursor.rest())?)?;
             self.unescaped.push_str(self.json.get(from..cursor.at())?);
             if cursor.take_exactly(b'"').is_some() {
                 break;
@@ -360,10 +385,21 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The date of a number without sign and exponent, to the nanosecond.
+fn exact_date(number: &str) -> Option<NumericDate> {
+    let (seconds, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let missing = 9_u32.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let nanos = fraction
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10_u32.pow(missing))?;
+    NumericDate::new(seconds.parse().ok()?, nanos)
+}
+
 /// Takes the rest of an escape after its backslash.
 fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
     let byte = cursor.peek()?;
-    cursor.advance(1);
+    cursor.advance(1)?;
     Some(match byte {
         b'"' | b'\\' | b'/' => char::from(byte),
         b'b' => '\u{8}',
@@ -389,7 +425,7 @@ fn escaped(cursor: &mut Cursor<'_>) -> Option<char> {
 /// Takes four hexadecimal digits.
 fn code_unit(cursor: &mut Cursor<'_>) -> Option<u16> {
     let digits: &[u8; 4] = cursor.rest().first_chunk()?;
-    cursor.advance(4);
+    cursor.advance(4)?;
     digits.iter().try_fold(0, |unit: u16, digit| {
         let digit = char::from(*digit).to_digit(16)?;
         Some(unit << 4 | u16::try_from(digit).ok()?)
@@ -410,15 +446,14 @@ mod tests {
 
     /// The members whose values are strings, and the number of other members.
     fn read(json: &str, levels: usize) -> Result<(Vec<(String, String)>, usize), SessionError> {
-        let mut reader = Reader::new(json);
+        let (mut reader, levels) = Reader::new(json, levels)?;
         let mut read = || {
-            let levels = reader.deeper(levels)?;
             let mut cursor = reader.cursor();
             let (mut strings, mut others) = (Vec::new(), 0);
             let mut names = Names::default();
             reader.object(&mut cursor, |reader, cursor, name| {
-                names.add(name.span, reader)?;
-                let ignore = WrongType::Ignore { levels };
+                names.add(name, reader)?;
+                let ignore = WrongType::Ignore(levels);
                 match reader.string(cursor, usize::MAX, ignore)? {
                     Some(value) => {
                         let [name, value] =

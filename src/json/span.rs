@@ -17,15 +17,16 @@ impl Span {
     pub(crate) const MAX: usize = 1 << 31;
 
     #[expect(
+        clippy::as_conversions,
         clippy::expect_used,
-        reason = "no text is longer than `MAX`, and a quote precedes each string"
+        reason = "no text that is read is longer than `MAX`"
     )]
+    #[inline(always)]
     pub(super) fn new(start: usize, len: usize) -> Self {
-        let in_range = "a span is within a text and its unescaped strings";
-        let start = u32::try_from(start).ok().and_then(NonZeroU32::new);
+        let start = NonZeroU32::new(start as u32);
         Self {
-            start: start.expect(in_range),
-            len: u32::try_from(len).expect(in_range),
+            start: start.expect("a quote precedes each string"),
+            len: len as u32,
         }
     }
 

@@ -24,8 +24,8 @@ pub(super) fn with_header<T>(
     with_decoded(encoded, |bytes| {
         let json = std::str::from_utf8(bytes)
             .map_err(|_| SessionError::malformed("the JOSE header is not UTF-8"))?;
-        let mut reader = Reader::new(json);
-        let Some(members) = members(&mut reader, limits) else {
+        let (mut reader, levels) = Reader::new(json, limits.nesting())?;
+        let Some(members) = members(&mut reader, levels) else {
             return Err(reader.into_reason());
         };
         let text = |span: Option<Span>| span.map(|span| reader.text(span));
@@ -47,13 +47,12 @@ struct Members {
     is_plain: bool,
 }
 
-fn members(reader: &mut Reader<'_>, limits: &Limits) -> Option<Members> {
+fn members(reader: &mut Reader<'_>, levels: usize) -> Option<Members> {
     const WRONG_TYPE: SessionError =
         SessionError::malformed("a member of the JOSE header has the wrong type");
     const EXTENSION: SessionError =
         SessionError::malformed("the JOSE header asks for an extension");
 
-    let levels = reader.deeper(limits.nesting())?;
     let mut cursor = reader.cursor();
     let mut members = Members::default();
     let mut others = Names::default();
@@ -66,7 +65,7 @@ fn members(reader: &mut Reader<'_>, limits: &Limits) -> Option<Members> {
             // (RFC 7797 §7).
             "crit" | "b64" => return reader.fail(EXTENSION),
             _ => {
-                others.add(name.span, reader)?;
+                others.add(name, reader)?;
                 return reader.skip(cursor, levels);
             }
         };

@@ -2,7 +2,7 @@
 
 use crate::{
     error::SessionError,
-    json::{Cursor, Names, Reader, Span, WrongType},
+    json::{Cursor, Names, Reader, WrongType},
     limits::Limits,
     time::NumericDate,
 };
@@ -27,21 +27,17 @@ pub(super) struct LogoutClaims {
 
 impl LogoutClaims {
     pub(super) fn read(json: &str, limits: &Limits) -> Result<Self, SessionError> {
-        if json.len() > Span::MAX {
-            return Err(SessionError::malformed("the payload is too long"));
-        }
-        let mut reader = Reader::new(json);
-        read(&mut reader, limits).ok_or_else(|| reader.into_reason())
+        let (mut reader, levels) = Reader::new(json, limits.nesting())?;
+        read(&mut reader, levels, limits).ok_or_else(|| reader.into_reason())
     }
 }
 
-fn read(reader: &mut Reader<'_>, limits: &Limits) -> Option<LogoutClaims> {
+fn read(reader: &mut Reader<'_>, levels: usize, limits: &Limits) -> Option<LogoutClaims> {
     let (mut claims, mut names) = (LogoutClaims::default(), Names::default());
-    let levels = reader.deeper(limits.nesting())?;
     let max = limits.claim_bytes();
     let mut cursor = reader.cursor();
     reader.object(&mut cursor, |reader, cursor, name| {
-        names.add(name.span, reader)?;
+        names.add(name, reader)?;
         let name = reader.text(name.span);
         let (text, name) = match name {
             "iss" => (&mut claims.iss, "iss"),
@@ -100,7 +96,7 @@ fn audience<'a>(
 ) -> Option<Vec<String>> {
     let wrong = SessionError::claim("aud");
     let mut audience = Vec::new();
-    if !cursor.is_array() {
+    if !cursor.is_at(b'[') {
         audience.push(string(reader, cursor, max, wrong)?);
         return Some(audience);
     }
@@ -114,13 +110,13 @@ fn audience<'a>(
 /// Takes the object of events, each of which is an object (RFC 8417 §2.2).
 fn has_event<'a>(reader: &mut Reader<'a>, cursor: &mut Cursor<'a>, levels: usize) -> Option<bool> {
     let (mut has_event, mut names) = (false, Names::default());
-    if !cursor.is_object() {
-        reader.wrong_type(*cursor, WrongType::Reject(EVENTS))?;
+    if !cursor.is_at(b'{') {
+        reader.wrong_type(cursor, WrongType::Reject(EVENTS))?;
     }
     let levels = reader.deeper(levels)?;
     reader.object(cursor, |reader, cursor, name| {
-        names.add(name.span, reader)?;
-        if !cursor.is_object() {
+        names.add(name, reader)?;
+        if !cursor.is_at(b'{') {
             return reader.fail(EVENTS);
         }
         has_event |= reader.text(name.span) == EVENT;

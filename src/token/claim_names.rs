@@ -178,6 +178,12 @@ impl ClaimNames {
         self
     }
 
+    /// The paths of the named claims, then those of the required ones.
+    pub(super) fn all_paths(&self) -> impl Iterator<Item = &ClaimPath> {
+        let named = self.paths.iter().map(|(_, path)| path);
+        named.chain(self.required.iter().map(|(path, _)| path))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.required.is_empty()
     }

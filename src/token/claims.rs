@@ -39,15 +39,6 @@ macro_rules! claims {
                 }
             }
 
-            /// The claim whose name begins with these eight bytes. The compiler makes a search tree.
-            #[inline(always)]
-            fn of_word(word: u64) -> Option<Self> {
-                match word {
-                    $(word if word == const { json::word(stringify!($name)) } => Some(Self::$name),)*
-                    _ => None,
-                }
-            }
-
             /// The claims that a token of this type must have, as bits.
             pub(super) const fn required_in(token_type: TokenType) -> u32 {
                 let mut bits = 0;
@@ -60,13 +51,17 @@ macro_rules! claims {
             }
         }
 
-        /// Reads the value of `$claim` into `$claims`.
+        /// Reads the value of `$claim` at `$cursor` into `$claims`. Each claim has its own copy of the
+        /// cursor, since out-of-line code is passed its address.
         macro_rules! read_claim {
-            ($claims:expr, $claim:expr, $reader:expr, $limits:expr) => {
+            ($claims:expr, $claim:expr, $values:expr, $cursor:expr) => {
                 match $claim {
                     $(Claim::$name => {
                         let wrong = SessionError::claim(stringify!($name));
-                        $claims.$name = $reader.$read(wrong $(, $limits.$limit())?)?;
+                        let mut ahead = *$cursor;
+                        let value = $values.$read(&mut ahead, wrong $(, $values.limits.$limit())?)?;
+                        $claims.$name = value;
+                        *$cursor = ahead;
                     })*
                 }
             };
@@ -116,11 +111,11 @@ impl Claims {
 impl Claim {
     /// Finds the claim of this name; `text` returns the whole name.
     #[inline(always)]
+    #[expect(clippy::indexing_slicing, reason = "a slot is below 64")]
     pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let claim = Self::of_word(name.word)?;
-        let own = claim.as_str();
-        let is_same = name.span.len() == own.len() && (own.len() <= 8 || text() == own);
-        is_same.then_some(claim)
+        let (word, own, claim) = SLOTS.slots[slot(name.word, SLOTS.multiplier)].as_ref()?;
+        let is_same = *word == name.word && own.len() == name.span.len();
+        (is_same && (own.len() <= 8 || text() == *own)).then_some(*claim)
     }
 
     pub(super) fn is_name(name: &str) -> bool {
@@ -137,6 +132,51 @@ impl Claim {
     pub(super) const fn bit(self) -> u32 {
         1 << self as u32
     }
+}
+
+/// A hash table of the claims by the first eight bytes of their names, the word.
+struct Slots {
+    /// A multiplier by which no two claims have the same slot.
+    multiplier: u64,
+    slots: [Option<(u64, &'static str, Claim)>; 64],
+}
+
+static SLOTS: Slots = {
+    let mut multiplier = u64::MAX / 3;
+    loop {
+        if let Some(slots) = Slots::new(multiplier) {
+            break slots;
+        }
+        multiplier = multiplier.wrapping_mul(3);
+    }
+};
+
+impl Slots {
+    /// `None` if two claims have the same slot.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "`at` is within the list, and a slot below 64"
+    )]
+    const fn new(multiplier: u64) -> Option<Self> {
+        let (mut slots, mut at) = ([None; 64], 0);
+        while at < Claim::ALL.len() {
+            let claim = Claim::ALL[at];
+            let word = json::word(claim.as_str());
+            let slot = &mut slots[slot(word, multiplier)];
+            if slot.replace((word, claim.as_str(), claim)).is_some() {
+                return None;
+            }
+            at += 1;
+        }
+        Some(Self { multiplier, slots })
+    }
+}
+
+#[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
+#[inline(always)]
+const fn slot(word: u64, multiplier: u64) -> usize {
+    (word.wrapping_mul(multiplier) >> 58) as usize
 }
 
 /// Records that a nested session has a higher access level than its parent.
@@ -192,12 +232,15 @@ mod tests {
         }
     }
 
-    /// Names that begin with the same eight bytes would hide each other.
     #[test]
-    fn each_claim_is_found_by_the_first_eight_bytes_of_its_name() {
+    fn each_claim_is_found_by_its_name() {
         for claim in Claim::ALL {
-            let found = Claim::of_word(json::word(claim.as_str()));
-            assert_eq!(found.map(Claim::as_str), Some(claim.as_str()));
+            let own = claim.as_str();
+            let json = format!("{{\"{own}\":1}}");
+            let (mut reader, _) = json::Reader::new(&json, 1).unwrap();
+            let name = reader.next_name(&mut reader.cursor(), &mut b'{').unwrap();
+            let found = Claim::find(name.unwrap(), || own).map(Claim::as_str);
+            assert_eq!(found, Some(own));
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The reader of a claims set (RFC 7519 §4).
 
-use std::mem;
-
 use super::{
     claim_names::{ClaimNames, ClaimPath},
     claims::{Claim, Claims, Strings, is_subject, read_claim},
@@ -9,7 +7,7 @@ use super::{
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
-    json::{Cursor, Names, Reader, Span, WrongType},
+    json::{Cursor, Name, Names, Reader, Span, Value, WrongType},
     limits::Limits,
     time::NumericDate,
 };
@@ -31,13 +29,11 @@ pub(super) fn read_claims(
     others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Result<String, SessionError> {
-    if json.len() > Span::MAX {
-        return Err(SessionError::malformed("the payload is too long"));
-    }
-    let mut reader = Reader::new(json);
-    match read(&mut reader, claims, others, limits) {
-        Some(()) => Ok(reader.into_unescaped()),
-        None => Err(reader.into_reason()),
+    let mut values = Values::new(json, limits)?;
+    values.is_ours = others.is_none();
+    match values.read(claims, others.filter(|names| !names.is_empty())) {
+        Some(()) => Ok(values.json.into_unescaped()),
+        None => Err(values.json.into_reason()),
     }
 }
 
@@ -45,293 +41,301 @@ pub(super) fn read_claims(
 pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, SessionError> {
     const MISSING: SessionError = SessionError::claim("iss");
 
-    if json.len() > Span::MAX {
-        return Err(SessionError::malformed("the payload is too long"));
-    }
-    let mut reader = Reader::new(json);
+    let mut values = Values::new(json, limits)?;
     let mut read = || {
-        let mut value = Value {
-            cursor: &mut reader.cursor(),
-            form: Form {
-                limits,
-                levels: reader.deeper(limits.nesting())?,
-                is_ours: true,
-                is_named: false,
-            },
-            reader: &mut reader,
-        };
-        let mut issuer = None;
-        let names = value.members(
-            |claim| matches!(claim, Claim::iss),
-            |value, _| {
-                issuer = value.string(MISSING, limits.claim_bytes())?;
-                Some(())
-            },
-        )?;
-        value.cursor.end()?;
-        names.check(value.reader)?;
+        let (mut cursor, mut issuer) = (values.json.cursor(), None);
+        let iss = Claim::iss.bit();
+        values.members(&mut cursor, iss, None, |values, cursor, _| {
+            issuer = values.string(cursor, MISSING, limits.claim_bytes())?;
+            Some(())
+        })?;
+        cursor.end()?;
         match issuer {
-            Some(issuer) => Some(reader.text(issuer).to_owned()),
-            None => reader.fail(MISSING),
+            Some(issuer) => Some(values.json.text(issuer).to_owned()),
+            None => values.json.fail(MISSING),
         }
     };
-    read().ok_or_else(|| reader.into_reason())
+    read().ok_or_else(|| values.json.into_reason())
 }
 
-fn read(
-    reader: &mut Reader<'_>,
-    claims: &mut Claims,
-    others: Option<&ClaimNames>,
-    limits: &Limits,
-) -> Option<()> {
-    let form = Form {
-        limits,
-        levels: reader.deeper(limits.nesting())?,
-        is_ours: others.is_none(),
-        is_named: false,
-    };
-    let mut value = Value {
-        cursor: &mut reader.cursor(),
-        reader,
-        form,
-    };
-    let renamed = others.map_or(0, |names| names.replaced);
-    let names = value.members(
-        |claim| claim.bit() & renamed == 0,
-        |value, claim| {
-            claims.present |= claim.bit();
-            read_claim!(claims, claim, value, limits);
-            Some(())
-        },
-    )?;
-    value.cursor.end()?;
-    names.check(value.reader)?;
-    match others {
-        Some(names) if !names.is_empty() => value.read_named(claims, names),
-        _ => Some(()),
-    }
-}
-
-/// The value at the cursor. Each method returns `None` where the token is rejected, and
-/// `Some(None)` where the claim counts as absent.
-struct Value<'v, 'a> {
-    reader: &'v mut Reader<'a>,
-    cursor: &'v mut Cursor<'a>,
-    form: Form<'v>,
-}
-
-/// How a value is read.
-#[derive(Clone, Copy)]
-struct Form<'l> {
+/// The reader of the claims' values.
+struct Values<'a, 'l> {
+    json: Reader<'a>,
     limits: &'l Limits,
+    /// The levels left inside the object that is read.
     levels: usize,
     is_ours: bool,
     /// Whether the claim is renamed by [`ClaimNames`].
     is_named: bool,
 }
 
-impl<'a> Value<'_, 'a> {
-    /// Reads an object: `read` reads the claims that `is_known` picks, and the names of the other
-    /// members are returned for the caller to check.
+/// The claims with other names, and where the values of the first names of their paths are.
+type Starts<'n, 'a> = (&'n ClaimNames, Vec<Option<Cursor<'a>>>);
+
+impl<'a, 'l> Values<'a, 'l> {
+    fn new(json: &'a str, limits: &'l Limits) -> Result<Self, SessionError> {
+        let (json, levels) = Reader::new(json, limits.nesting())?;
+        Ok(Self {
+            json,
+            limits,
+            levels,
+            is_ours: true,
+            is_named: false,
+        })
+    }
+
+    fn read(&mut self, claims: &mut Claims, names: Option<&ClaimNames>) -> Option<()> {
+        let mut starts = names.map(|names| self.starts(names));
+        let mut cursor = self.json.cursor();
+        let known = !names.map_or(0, |names| names.replaced);
+        claims.present = self.members(
+            &mut cursor,
+            known,
+            starts.as_mut(),
+            |values, cursor, claim| {
+                read_claim!(claims, claim, values, cursor);
+                Some(())
+            },
+        )?;
+        cursor.end()?;
+        match starts {
+            Some((names, starts)) => self.read_named(claims, names, &starts),
+            None => Some(()),
+        }
+    }
+
+    #[cold]
+    fn starts<'n>(&self, names: &'n ClaimNames) -> Starts<'n, 'a> {
+        // The empty path is that of the whole object.
+        let whole = |path: &ClaimPath| path.0.is_empty().then_some(self.json.cursor());
+        (names, names.all_paths().map(whole).collect())
+    }
+
+    /// Reads an object: `read` reads the `known` claims, other members are skipped, and no name may
+    /// occur twice. Returns the claims that it has, as bits.
     #[inline(always)]
     fn members(
         &mut self,
-        is_known: impl Fn(Claim) -> bool,
-        mut read: impl FnMut(&mut Value<'_, 'a>, Claim) -> Option<()>,
-    ) -> Option<Names> {
-        let mut names = Names::default();
-        let mut seen = 0;
-        let form = self.form;
-        self.reader.object(self.cursor, |reader, cursor, name| {
-            let claim = Claim::find(name, || reader.text(name.span));
-            let Some(claim) = claim.filter(|claim| is_known(*claim)) else {
-                names.add(name.span, reader)?;
-                return reader.skip(cursor, form.levels);
+        cursor: &mut Cursor<'a>,
+        known: u32,
+        mut starts: Option<&mut Starts<'_, 'a>>,
+        mut read: impl FnMut(&mut Self, &mut Cursor<'a>, Claim) -> Option<()>,
+    ) -> Option<u32> {
+        let (mut names, mut seen) = (Names::default(), 0);
+        let mut before = b'{';
+        while let Some(name) = self.json.next_name(cursor, &mut before)? {
+            if let Some(starts) = &mut starts {
+                self.note(name, *cursor, starts);
+            }
+            let claim = Claim::find(name, || self.json.text(name.span));
+            let Some(claim) = claim.filter(|claim| claim.bit() & known != 0) else {
+                names.add(name, &mut self.json)?;
+                self.json.skip(cursor, self.levels)?;
+                continue;
             };
             if seen & claim.bit() != 0 {
-                return reader.fail(Reader::DUPLICATE);
+                return self.json.fail(Reader::DUPLICATE);
             }
             seen |= claim.bit();
-            let mut value = Value {
-                reader,
-                cursor,
-                form,
-            };
-            read(&mut value, claim)
-        })?;
-        Some(names)
+            read(self, cursor, claim)?;
+        }
+        names.check(&mut self.json)?;
+        Some(seen)
+    }
+
+    #[cold]
+    fn note(&self, name: Name, value: Cursor<'a>, (names, starts): &mut Starts<'_, 'a>) {
+        let name = self.json.text(name.span);
+        for (path, start) in names.all_paths().zip(starts) {
+            if path.0.first().is_some_and(|first| first == name) {
+                *start = Some(value);
+            }
+        }
     }
 
     /// Reads the claims that `names` renames, and checks those that it requires.
     #[cold]
-    fn read_named(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
+    fn read_named(
+        &mut self,
+        claims: &mut Claims,
+        names: &ClaimNames,
+        starts: &[Option<Cursor<'a>>],
+    ) -> Option<()> {
         const REQUIRED: SessionError =
             SessionError::claim("one that this service requires of the issuer's tokens");
 
-        self.form.is_named = true;
-        let limits = self.form.limits;
-        for (claim, path) in &names.paths {
-            if !self.seek(path, SessionError::claim(claim.as_str()))? {
+        self.is_named = true;
+        let mut starts = starts.iter().copied();
+        for ((claim, path), start) in names.paths.iter().zip(&mut starts) {
+            let wrong = SessionError::claim(claim.as_str());
+            let Some(mut cursor) = self.seek(path, start, wrong)? else {
                 continue;
-            }
+            };
             // Several claims of scope, or of roles, count together.
             let (scope, roles) = (claims.scope.take(), claims.roles.take());
             claims.present |= claim.bit();
-            read_claim!(claims, *claim, self, limits);
+            read_claim!(claims, *claim, self, &mut cursor);
             claims.scope = Strings::joined(scope, claims.scope.take());
             claims.roles = Strings::joined(roles, claims.roles.take());
         }
         let roles = claims.roles.as_ref();
         if roles.is_some_and(|roles| roles.spans().len() > MAX_ROLES) {
-            return self.reader.fail(SessionError::claim("roles"));
+            return self.json.fail(SessionError::claim("roles"));
         }
-        for (path, required) in &names.required {
-            let span = if self.seek(path, REQUIRED)? {
-                self.string(REQUIRED, usize::MAX)?
-            } else {
-                None
+        for ((path, required), start) in names.required.iter().zip(starts) {
+            let span = match self.seek(path, start, REQUIRED)? {
+                Some(mut cursor) => self.string(&mut cursor, REQUIRED, usize::MAX)?,
+                None => None,
             };
-            if span.is_none_or(|span| self.reader.text(span) != required) {
-                return self.reader.fail(REQUIRED);
+            if span.is_none_or(|span| self.json.text(span) != required) {
+                return self.json.fail(REQUIRED);
             }
         }
         Some(())
     }
 
-    /// Moves the cursor to the value at a path, and returns whether there is one.
-    fn seek(&mut self, path: &ClaimPath, wrong: SessionError) -> Option<bool> {
-        *self.cursor = self.reader.cursor();
-        let mut levels = self.form.levels;
-        for (depth, name) in path.0.iter().enumerate() {
-            if depth > 0 {
-                self.require(self.cursor.is_object(), wrong)?;
-                levels = self.reader.deeper(levels)?;
-            }
-            let mut found = None;
-            let before = self.reader.unescaped_len();
-            self.reader.object(self.cursor, |reader, cursor, member| {
-                if reader.text(member.span) == name && found.replace(*cursor).is_some() {
-                    return reader.fail(Reader::DUPLICATE);
-                }
-                reader.skip(cursor, levels)
-            })?;
-            self.reader.forget_unescaped(before);
-            match found {
-                Some(value) => *self.cursor = value,
-                None => return Some(false),
-            }
+    /// The value at a path, of which `start` is the value of the first name.
+    fn seek(
+        &mut self,
+        path: &ClaimPath,
+        start: Option<Cursor<'a>>,
+        wrong: SessionError,
+    ) -> Value<Cursor<'a>> {
+        let (mut value, mut levels) = (start, self.levels);
+        for name in path.0.iter().skip(1) {
+            let Some(mut object) = value else {
+                break;
+            };
+            self.require(b'{', &mut object, wrong)?;
+            levels = self.json.deeper(levels)?;
+            value = self.json.find(&mut object, name, levels)?;
         }
-        Some(true)
+        Some(value)
     }
 
     #[inline(always)]
-    fn string(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
-        self.reader
-            .string(self.cursor, max, WrongType::Reject(wrong))
+    fn string(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
+        self.json.string(cursor, max, WrongType::Reject(wrong))
     }
 
     #[inline(always)]
-    fn date(&mut self, wrong: SessionError) -> Option<Option<NumericDate>> {
-        self.reader.date(self.cursor, wrong).map(Some)
+    fn date(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<NumericDate> {
+        self.json.date(cursor, wrong).map(Some)
     }
 
     /// The treatment of a display claim of the wrong type, which another issuer's token may have.
+    #[inline(always)]
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
-        if self.form.is_ours {
+        if self.is_ours {
             return WrongType::Reject(wrong);
         }
-        WrongType::Ignore {
-            levels: self.form.levels,
-        }
+        WrongType::Ignore(self.levels)
     }
 
     #[inline(always)]
-    fn display(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
+    fn display(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
         let wrong = self.if_displayed(wrong);
-        self.reader.string(self.cursor, max, wrong)
+        self.json.string(cursor, max, wrong)
     }
 
     #[inline(always)]
-    fn display_name(&mut self, wrong: SessionError, max: usize) -> Option<Option<Span>> {
-        self.display(
-            wrong,
-            if self.form.is_ours {
-                max
-            } else {
-                OTHERS_NAME_BYTES
-            },
-        )
+    fn display_name(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: SessionError,
+        max: usize,
+    ) -> Value<Span> {
+        let max = if self.is_ours { max } else { OTHERS_NAME_BYTES };
+        self.display(cursor, wrong, max)
     }
 
-    fn zone(&mut self, wrong: SessionError) -> Option<Option<Span>> {
-        self.display(wrong, ZONE_BYTES)
+    fn zone(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Span> {
+        self.display(cursor, wrong, ZONE_BYTES)
     }
 
-    fn display_integer(&mut self, wrong: SessionError) -> Option<Option<i64>> {
+    fn display_integer(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<i64> {
         let wrong = self.if_displayed(wrong);
-        self.reader.integer(self.cursor, wrong)
+        self.json.integer(cursor, wrong)
     }
 
     /// A string, or an array of strings (RFC 7519 §4.1.3).
-    fn audience(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.cursor.is_array() {
-            return self.strings(wrong, max, usize::MAX);
+    #[inline(always)]
+    fn audience(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: SessionError,
+        max: usize,
+    ) -> Value<Strings> {
+        if cursor.is_at(b'[') {
+            return self.strings(cursor, wrong, max, usize::MAX);
         }
-        let span = self.string(wrong, max)?;
+        let span = self.string(cursor, wrong, max)?;
         Some(span.map(Strings::One))
     }
 
     /// A string of space-separated scope tokens (RFC 8693 §4.2), or another issuer's array of them.
-    fn scope(&mut self, wrong: SessionError, max: usize) -> Option<Option<Strings>> {
-        if self.form.is_ours || !self.cursor.is_array() {
-            let span = self.string(wrong, max)?;
+    fn scope(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: SessionError,
+        max: usize,
+    ) -> Value<Strings> {
+        if self.is_ours || !cursor.is_at(b'[') {
+            let span = self.string(cursor, wrong, max)?;
             return Some(span.map(|span| {
-                if self.form.is_named {
+                if self.is_named {
                     // So that it can be joined with others.
-                    Strings::Many(self.reader.words(span))
+                    Strings::Many(self.json.words(span))
                 } else {
                     Strings::One(span)
                 }
             }));
         }
-        let words = self.strings(wrong, max, usize::MAX)?;
+        let words = self.strings(cursor, wrong, max, usize::MAX)?;
         // The limit is that of one string, with a space after each scope token.
         let spans = words.iter().flat_map(Strings::spans);
         let bytes: usize = spans.map(|word| word.len().saturating_add(1)).sum();
         if bytes > max.saturating_add(1) {
-            return self.reader.fail(wrong);
+            return self.json.fail(wrong);
         }
         // Some issuers write the whole scope as one item of the standard claim. A claim of another
         // name may hold other things than scope tokens, such as groups, with spaces in their names.
-        let has_space = |word: &&Span| self.reader.text(**word).contains(' ');
+        let has_space = |word: &&Span| self.json.text(**word).contains(' ');
         let mut spans = words.iter().flat_map(Strings::spans);
-        if self.form.is_named || spans.find(has_space).is_none() {
+        if self.is_named || spans.find(has_space).is_none() {
             return Some(words);
         }
         let spans = words.iter().flat_map(Strings::spans);
-        let split = spans.flat_map(|word| self.reader.words(*word)).collect();
+        let split = spans.flat_map(|word| self.json.words(*word)).collect();
         Some(Some(Strings::Many(split)))
     }
 
     /// An array of strings, or in a renamed claim a string of roles separated by spaces.
-    fn roles(&mut self, wrong: SessionError) -> Option<Option<Strings>> {
-        if self.form.is_named && self.cursor.is_string() {
+    fn roles(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Strings> {
+        if self.is_named && cursor.is_at(b'"') {
             let max = MAX_ROLES.saturating_mul(ROLE_BYTES);
-            let roles = self.string(wrong, max)?;
-            let roles = roles.map_or_else(Vec::new, |roles| self.reader.words(roles));
+            let roles = self.string(cursor, wrong, max)?;
+            let roles = roles.map_or_else(Vec::new, |roles| self.json.words(roles));
             if roles.iter().any(|role| role.len() > ROLE_BYTES) {
-                return self.reader.fail(wrong);
+                return self.json.fail(wrong);
             }
             return Some(Some(Strings::Many(roles)));
         }
-        self.require(self.cursor.is_array(), wrong)?;
-        self.strings(wrong, ROLE_BYTES, MAX_ROLES)
+        self.require(b'[', cursor, wrong)?;
+        self.strings(cursor, wrong, ROLE_BYTES, MAX_ROLES)
     }
 
     /// An array of at most `most` strings, each of at most `max` bytes.
-    fn strings(&mut self, wrong: SessionError, max: usize, most: usize) -> Option<Option<Strings>> {
+    #[inline(never)]
+    fn strings(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        wrong: SessionError,
+        max: usize,
+        most: usize,
+    ) -> Value<Strings> {
         let mut spans = Vec::new();
-        self.reader.items(self.cursor, |reader, cursor| {
+        self.json.items(cursor, |reader, cursor| {
             let span = reader.string(cursor, max, WrongType::Reject(wrong))??;
             if spans.len() >= most {
                 return reader.fail(wrong);
@@ -342,59 +346,59 @@ impl<'a> Value<'_, 'a> {
         Some(Some(Strings::Many(spans)))
     }
 
-    /// Rejects the token unless the value is of the right type.
-    fn require(&mut self, is_right_type: bool, wrong: SessionError) -> Option<()> {
-        if is_right_type {
+    /// Rejects the token unless the value begins with this byte.
+    fn require(&mut self, byte: u8, cursor: &mut Cursor<'a>, wrong: SessionError) -> Option<()> {
+        if cursor.is_at(byte) {
             return Some(());
         }
-        let wrong = WrongType::Reject(wrong);
-        self.reader.wrong_type(*self.cursor, wrong).map(|_| ())
+        self.json.wrong_type(cursor, WrongType::Reject(wrong))
     }
 
-    fn presence(&mut self, _: SessionError) -> Option<Option<()>> {
-        self.reader.skip(self.cursor, self.form.levels)?;
+    fn presence(&mut self, cursor: &mut Cursor<'a>, _: SessionError) -> Value<()> {
+        self.json.skip(cursor, self.levels)?;
         Some(Some(()))
     }
 
-    fn actor(&mut self, wrong: SessionError) -> Option<Option<Box<Actor>>> {
-        let actor = self.actor_in(self.form.levels, self.form.limits.actors(), wrong)?;
+    fn actor(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Box<Actor>> {
+        let actor = self.actor_in(cursor, self.limits.actors(), wrong)?;
         Some(Some(Box::new(actor)))
     }
 
-    /// An actor and those nested in it, at most `actors` (RFC 8693 §4.1), in an object that is
-    /// nested at most `levels` deep.
-    fn actor_in(&mut self, levels: usize, actors: usize, wrong: SessionError) -> Option<Actor> {
-        self.require(self.cursor.is_object(), wrong)?;
-        let levels = self.reader.deeper(levels)?;
+    /// An actor and those nested in it, at most `actors` (RFC 8693 §4.1).
+    fn actor_in(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        actors: usize,
+        wrong: SessionError,
+    ) -> Option<Actor> {
+        const KNOWN: u32 = Claim::sub.bit()
+            | Claim::sid.bit()
+            | Claim::client_id.bit()
+            | Claim::auth_time.bit()
+            | Claim::act.bit();
+
+        self.require(b'{', cursor, wrong)?;
+        let outer = self.levels;
+        self.levels = self.json.deeper(outer)?;
         let Some(actors) = actors.checked_sub(1) else {
-            return self.reader.fail(wrong);
+            return self.json.fail(wrong);
         };
-        let outer = mem::replace(&mut self.form.levels, levels);
-        let max = self.form.limits.claim_bytes();
+        let max = self.limits.claim_bytes();
         let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = Default::default();
-        let names = self.members(
-            |claim| {
-                matches!(
-                    claim,
-                    Claim::sub | Claim::sid | Claim::client_id | Claim::auth_time | Claim::act
-                )
-            },
-            |value, claim| {
-                match claim {
-                    Claim::sub => sub = value.string(wrong, max)?,
-                    Claim::sid => sid = value.string(wrong, max)?,
-                    Claim::client_id => client_id = value.string(wrong, max)?,
-                    Claim::auth_time => auth_time = value.date(wrong)?,
-                    _ => act = Some(Box::new(value.actor_in(levels, actors, wrong)?)),
-                }
-                Some(())
-            },
-        )?;
-        self.form.levels = outer;
-        names.check(self.reader)?;
-        let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
+        self.members(cursor, KNOWN, None, |values, cursor, claim| {
+            match claim {
+                Claim::sub => sub = values.string(cursor, wrong, max)?,
+                Claim::sid => sid = values.string(cursor, wrong, max)?,
+                Claim::client_id => client_id = values.string(cursor, wrong, max)?,
+                Claim::auth_time => auth_time = values.date(cursor, wrong)?,
+                _ => act = Some(Box::new(values.actor_in(cursor, actors, wrong)?)),
+            }
+            Some(())
+        })?;
+        self.levels = outer;
+        let text = |span: Option<Span>| span.map(|span| self.json.text(span));
         let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
-            return self.reader.fail(wrong);
+            return self.json.fail(wrong);
         };
         Some(Actor {
             user_id: UserId::from(sub),
