@@ -38,8 +38,9 @@ use crate::{
 const NEW: usize = 16;
 /// Clients with tokens of unknown keys: more than may wait.
 const WAITING: usize = 1200;
-/// How long a request is under way before it counts as one that waits.
-const LONG: Duration = Duration::from_secs(2);
+/// How long a request is under way before it counts as one that waits: longer than a busy machine
+/// delays an answer, and shorter than a request waits while the provider hangs.
+const LONG: Duration = Duration::from_secs(4);
 /// The interval at which these are counted.
 const TICK: Duration = Duration::from_millis(100);
 

@@ -31,15 +31,26 @@ pub struct Log {
     pub faults: BTreeMap<&'static str, u64>,
     /// Requests whose fault is not over.
     pub open_faults: usize,
-    next_fault: usize,
+    faults_begun: usize,
+    seed: usize,
 }
 
 impl Log {
-    /// A log of a provider whose first fault is the one of this number.
-    pub fn new(next_fault: usize) -> Self {
+    pub fn new(seed: usize) -> Self {
         Self {
-            next_fault,
+            seed,
             ..Self::default()
+        }
+    }
+
+    /// The number of the next fault: 0 at first, which hangs, and then all in turn from any one on.
+    fn next_fault(&mut self) -> usize {
+        self.faults_begun += 1;
+        self.open_faults += 1;
+        if self.faults_begun == 1 {
+            0
+        } else {
+            self.seed + self.faults_begun
         }
     }
 }
@@ -108,9 +119,7 @@ impl Provider {
         let fault = {
             let mut log = self.log.borrow_mut();
             let mut faults = fault::all(&set);
-            let fault = faults.swap_remove(log.next_fault % faults.len());
-            log.next_fault += 1;
-            log.open_faults += 1;
+            let fault = faults.swap_remove(log.next_fault() % faults.len());
             *log.faults.entry(fault.name).or_default() += 1;
             fault
         };

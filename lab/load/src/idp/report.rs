@@ -24,7 +24,7 @@ pub struct Report {
     pub rotations: u32,
     /// From the rotation to the first accepted token of the new key.
     pub found_after: Vec<Duration>,
-    /// The most requests that were under way for two seconds at once.
+    /// The most requests that were under way for four seconds at once.
     pub waiting: usize,
     /// Sockets of the server before, at most, and after.
     pub sockets: [usize; 3],
@@ -100,8 +100,8 @@ impl Report {
                 .unwrap_or(&Duration::ZERO),
             found_after.last().unwrap_or(&Duration::ZERO)
         );
-        let most = most_requests(elapsed);
         let faults: u64 = log.faults.values().sum();
+        let most = most_requests(elapsed, faults);
         println!(
             "the provider had {} requests, at most {most} allowed; {faults} had a fault:",
             log.requests
@@ -110,7 +110,7 @@ impl Report {
             println!("  {name:<25} {count:>3}");
         }
         println!(
-            "requests under way for two seconds: {} at most",
+            "requests under way for four seconds: {} at most",
             self.waiting
         );
         let is_flat = memory::print(&self.memory);
@@ -138,9 +138,10 @@ impl Report {
     }
 }
 
-/// The most requests of one server: two demands and one more each 5 seconds, of three reads each; a
-/// read after each failure, no sooner than 4 seconds later; one a minute for invalid signatures; and
-/// the first.
-fn most_requests(seconds: f64) -> u64 {
-    (3.0 * (2.0 + seconds / 5.0) + seconds / 4.0 + seconds / 60.0 + 2.0) as u64
+/// The most requests of one server: two demands and one more each 5 seconds, of three reads each; one
+/// more read after each fault and each time that no connection is accepted; one a minute for invalid
+/// signatures; and those by schedule.
+fn most_requests(seconds: f64, faults: u64) -> u64 {
+    let each = |pause: f64| 1.0 + seconds / pause;
+    (3.0 * (1.0 + each(5.0)) + each(30.0) + each(60.0) + each(210.0)) as u64 + faults
 }
