@@ -564,16 +564,18 @@ fn no_request_waits_for_a_read_that_is_too_late_for_it() {
     assert_eq!(world.machine.ask(world.now, 13), KeyAnswer::Absent);
 }
 
-/// With `PROPTEST_CASES=150000` it simulates a million days.
+/// Some eight days a case: `PROPTEST_CASES=150000` simulates a million.
 #[test]
 fn the_bounds_hold_whatever_happens() {
     let days = Cell::new(0);
-    let mut runner = TestRunner::new(ProptestConfig::with_source_file(file!()));
+    let config = ProptestConfig::with_source_file(file!());
+    let cases = u64::from(config.cases);
+    let mut runner = TestRunner::new(config);
     let events = proptest::collection::vec(any::<(u8, u16)>(), 1..200);
     let result = runner.run(&(any::<u8>(), events), |(choice, events)| {
         days.set(days.get() + Simulation::run(choice, events, Duration::MAX).as_secs() / 86_400);
         Ok(())
     });
-    println!("{} simulated days", days.get());
     assert_eq!(result, Ok(()));
+    assert!(days.get() > 4 * cases, "{} days are simulated", days.get());
 }
