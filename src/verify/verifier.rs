@@ -354,6 +354,7 @@ impl Rules {
         })
     }
 
+    #[inline]
     fn check_revocation(&self, session: &Session) -> Result<(), SessionError> {
         let Some(check) = &self.revocation else {
             return Ok(());

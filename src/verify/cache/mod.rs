@@ -99,14 +99,16 @@ impl TokenCache {
         let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
             let is_own = |owner: &Weak<CacheInner>| ptr::eq(owner.as_ptr(), &*self.inner);
-            if !matches!(&**tables, [(owner, _)] if is_own(owner)) {
-                // Frees the tables of dropped verifiers.
-                tables.retain(|(owner, _)| owner.strong_count() > 0);
-                if !tables.iter().any(|(owner, _)| is_own(owner)) {
-                    let table =
-                        Table::new(self.inner.quota, self.inner.issuers, &self.inner.seats)?;
-                    tables.push((Arc::downgrade(&self.inner), table));
-                }
+            if let [(owner, table)] = &mut **tables
+                && is_own(owner)
+            {
+                return Some(f(table, hash));
+            }
+            // Frees the tables of dropped verifiers.
+            tables.retain(|(owner, _)| owner.strong_count() > 0);
+            if !tables.iter().any(|(owner, _)| is_own(owner)) {
+                let table = Table::new(self.inner.quota, self.inner.issuers, &self.inner.seats)?;
+                tables.push((Arc::downgrade(&self.inner), table));
             }
             let (_, table) = tables.iter_mut().find(|(owner, _)| is_own(owner))?;
             Some(f(table, hash))
