@@ -262,11 +262,14 @@ fn in_situ(scale: &Scale) {
 
     let points = [1, 100, 1_000, 10_000, 100_000];
     let mut results = Vec::new();
-    for sessions in points.into_iter().filter(|it| *it <= scale.sessions) {
+    for sessions in points
+        .into_iter()
+        .filter(|sessions| *sessions <= scale.sessions)
+    {
         let tokens: Vec<_> = (0..sessions)
             .map(|_| format!("Bearer {}", token(Algorithm::HS256)))
             .collect();
-        let case = |name: &str, mut serve: Box<dyn FnMut(Request<()>) -> Response<()>>| {
+        let case = |name: &str, serve: Box<dyn FnMut(Request<()>) -> Response<()>>| {
             let (mut any, tokens) = (any_of(sessions), &tokens);
             let (mut written, mut null) = (vec![0_u8; 64 * 1024], fs::File::create("/dev/null"));
             let receive = move || {
@@ -276,7 +279,7 @@ fn in_situ(scale: &Scale) {
                 }
                 request(Some(&tokens[any()]))
             };
-            case_in_batches(1, name, receive, move |request| serve(request))
+            case_in_batches(1, name, receive, serve)
         };
         let layered = |verifier: SessionVerifier| {
             let layer = SessionLayer::new(verifier);
@@ -285,7 +288,7 @@ fn in_situ(scale: &Scale) {
                 let response = run(warm.call(request(Some(token))));
                 assert_session(response.extensions().get().expect("it is accepted"));
             }
-            let mut service = layer.layer(service_fn(async |it| reading(it).await));
+            let mut service = layer.layer(service_fn(reading));
             Box::new(move |request| run(service.call(request)))
         };
         let mut cases = vec![

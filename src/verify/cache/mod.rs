@@ -93,9 +93,9 @@ impl TokenCache {
         // 96 bits of the signature, which nobody without the key can choose.
         let tail = u128::from_ne_bytes(*token.last_chunk()?);
         let hash = self.hasher.hash_one(tail);
-        let visit = |tables: &RefCell<Vec<(Weak<TokenCache>, Table)>>| {
+        let visit = |tables: &RefCell<Vec<(Weak<Self>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
-            let is_own = |owner: &Weak<TokenCache>| ptr::eq(owner.as_ptr(), &**self);
+            let is_own = |owner: &Weak<Self>| ptr::eq(owner.as_ptr(), &**self);
             if let [(owner, table)] = &mut **tables
                 && is_own(owner)
             {
