@@ -12,6 +12,7 @@ use std::{
     cell::RefCell,
     fs,
     hint::black_box,
+    io::Write,
     rc::Rc,
     sync::{
         Arc, Mutex,
@@ -20,19 +21,24 @@ use std::{
     thread,
 };
 
+use http::{Request, Response};
 use serde_json::json;
+use tower::{Layer, Service, service_fn};
 use tower_session_token::{
-    Algorithm, CacheStats, KeySet, SessionVerifier, SessionVerifierBuilder, SigningKey,
+    Algorithm, CacheStats, KeySet, Session, SessionLayer, SessionVerifier, SessionVerifierBuilder,
+    SigningKey,
 };
 
 mod support {
     pub(crate) mod raw;
     pub(crate) mod sample;
+    pub(crate) mod service;
     pub(crate) mod tokens;
 }
 use support::{
     raw::raw_check,
-    sample::{Case, case, report, turns, write_results},
+    sample::{Case, case, case_in_batches, report, turns, write_results},
+    service::{Answer, idle, looking, request, run},
     tokens::{
         AUDIENCE, HS256_SECRET, ISSUER, assert_session, new_token, signing_key, token, verifier,
     },
@@ -71,11 +77,12 @@ fn main() {
         .filter(|argument| !argument.starts_with('-'))
         .collect();
     type Part = (&'static str, fn(&Scale));
-    let parts: [Part; 7] = [
+    let parts: [Part; 8] = [
         ("keys", number_of_keys),
         ("audiences", number_of_audiences),
         ("token size", size_of_token),
         ("live sessions", live_sessions),
+        ("in situ", in_situ),
         ("flood", tokens_seen_once),
         ("threads", threads_with_one_token),
         ("soak", soak),
@@ -98,6 +105,13 @@ fn curve(title: &str, mut points: Vec<Case<'_>>, rounds: u64) {
 
 fn builder() -> SessionVerifierBuilder {
     SessionVerifier::builder().issuer(ISSUER)
+}
+
+/// A verifier with the default budget of the cache.
+fn default_verifier() -> SessionVerifier {
+    let key = signing_key(Algorithm::HS256).verifying_key();
+    let verifier = builder().key(key).audience(AUDIENCE);
+    verifier.build().expect("a verifier")
 }
 
 fn verifying<'a>(name: &str, verifier: SessionVerifier, token: String) -> Case<'a> {
@@ -184,12 +198,8 @@ fn live_sessions(scale: &Scale) {
             for token in tokens.iter().cycle().take(3 * sessions) {
                 assert!(verifier.verify(token.as_bytes()).is_ok());
             }
-            let (tokens, of_case, mut at) = (Arc::clone(&tokens), verifier.clone(), 1_u64);
-            let mut any = move || {
-                // A linear congruential generator (Knuth's).
-                at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                usize::try_from(at >> 33).unwrap_or_default() % sessions
-            };
+            let (tokens, of_case) = (Arc::clone(&tokens), verifier.clone());
+            let mut any = any_of(sessions);
             // A server has just read the token from its socket, so that its bytes are near.
             let received = [const { RefCell::new(String::new()) }; RECEIVED];
             let received = Rc::new(received);
@@ -226,6 +236,77 @@ fn live_sessions(scale: &Scale) {
     }
     report("scale/live sessions", &costs, |_| None);
     write_results("scale/cache", &json!(sizes));
+}
+
+/// Positions below `len` in random order.
+fn any_of(len: usize) -> impl FnMut() -> usize {
+    let mut at = 1_u64;
+    move || {
+        // A linear congruential generator (Knuth's).
+        at = at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(at >> 33).unwrap_or_default() % len
+    }
+}
+
+/// Live sessions through the layer, with a handler that reads the user, as in a server: it has just
+/// read the request, and between two requests 64 KiB were written and the system called once.
+fn in_situ(scale: &Scale) {
+    fn reading(request: Request<()>) -> Answer {
+        let session = request
+            .extensions()
+            .get::<Session>()
+            .expect("it is accepted");
+        black_box(session.user().name().map(str::len));
+        idle(request)
+    }
+
+    let points = [1, 100, 1_000, 10_000, 100_000];
+    let mut results = Vec::new();
+    for sessions in points
+        .into_iter()
+        .filter(|sessions| *sessions <= scale.sessions)
+    {
+        let tokens: Vec<_> = (0..sessions)
+            .map(|_| format!("Bearer {}", token(Algorithm::HS256)))
+            .collect();
+        let case = |name: &str, serve: Box<dyn FnMut(Request<()>) -> Response<()>>| {
+            let (mut any, tokens) = (any_of(sessions), &tokens);
+            let (mut written, mut null) = (vec![0_u8; 64 * 1024], fs::File::create("/dev/null"));
+            let receive = move || {
+                black_box(&mut written).fill(1);
+                if let Ok(null) = &mut null {
+                    null.write_all(b"x").expect("it takes all");
+                }
+                request(Some(&tokens[any()]))
+            };
+            case_in_batches(1, name, receive, serve)
+        };
+        let layered = |verifier: SessionVerifier| {
+            let layer = SessionLayer::new(verifier);
+            let mut warm = layer.layer(service_fn(looking));
+            for token in tokens.iter().cycle().take(3 * sessions) {
+                let response = run(warm.call(request(Some(token))));
+                assert_session(response.extensions().get().expect("it is accepted"));
+            }
+            let mut service = layer.layer(service_fn(reading));
+            Box::new(move |request| run(service.call(request)))
+        };
+        let mut cases = vec![
+            case("no layer", Box::new(|request| run(idle(request)))),
+            case("no cache", layered(verifier(Algorithm::HS256, 0))),
+            case("cache", layered(default_verifier())),
+        ];
+        cases.iter_mut().for_each(Case::calibrate);
+        (0..5 * scale.rounds).for_each(|round| _ = turns(&mut cases, round));
+        let [no_layer, no_cache, cache] = [0, 1, 2].map(|at: usize| cases[at].median());
+        let ratio = (cache - no_layer) / (no_cache - no_layer);
+        report(&format!("scale/in situ {sessions}"), &cases, |name| {
+            (name != "no layer").then_some("no layer")
+        });
+        println!("  with the cache / without it: {ratio:.2}");
+        results.push(json!({ "live": sessions, "ratio": ratio }));
+    }
+    write_results("scale/in situ", &json!(results));
 }
 
 /// A flood of distinct valid tokens, against the same without a cache.

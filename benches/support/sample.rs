@@ -21,20 +21,30 @@ pub(crate) struct Case<'a> {
     samples: Vec<f64>,
 }
 
+/// Inputs that are made at once: few, so that they are in the processor's cache as a real request is.
+const BATCH: u64 = 64;
+
 /// A case that times `f` on inputs of `make`, whose own time is not counted.
 pub(crate) fn case<'a, I: 'a, T>(
+    name: &str,
+    make: impl FnMut() -> I + 'a,
+    f: impl FnMut(I) -> T + 'a,
+) -> Case<'a> {
+    case_in_batches(BATCH, name, make, f)
+}
+
+/// As [`case`], with `batch` inputs made at once. The clock is read for each batch.
+pub(crate) fn case_in_batches<'a, I: 'a, T>(
+    batch: u64,
     name: &str,
     mut make: impl FnMut() -> I + 'a,
     mut f: impl FnMut(I) -> T + 'a,
 ) -> Case<'a> {
-    /// Inputs per batch: few, so that they are in the processor's cache as a real request is.
-    const BATCH: u64 = 64;
-
     let mut inputs = Vec::new();
     let run = move |times: u64| {
         let (mut left, mut took) = (times, Duration::ZERO);
         while left > 0 {
-            let batch = left.min(BATCH);
+            let batch = left.min(batch);
             inputs.extend((0..batch).map(|_| make()));
             let start = Instant::now();
             for input in inputs.drain(..) {
@@ -71,7 +81,7 @@ impl Case<'_> {
         took
     }
 
-    fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let mut samples = self.samples.clone();
         samples.sort_by(f64::total_cmp);
         samples[samples.len() / 2]

@@ -1,5 +1,7 @@
 //! The request headers that describe the client at a call.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
@@ -29,15 +31,16 @@ const MAX_BYTES: usize = 64;
 /// let names: Vec<_> = clock.names().collect();
 /// assert_eq!(names, ["client-utc-offset", "client-time-zone"]);
 /// ```
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct ClientHeaders(
-    /// Culture, UI culture, offset, zone and `Accept-Language`.
-    [Option<&'static HeaderName>; 5],
+    /// A bit for each of [`NAMES`].
+    u8,
 );
 
 /// Defines the headers, with the method that turns each on.
 macro_rules! client_headers {
     ($($(#[$doc:meta])* $method:ident $index:literal = $name:expr;)*) => {
+        /// Culture, UI culture, offset, zone and `Accept-Language`.
         static NAMES: [HeaderName; 5] = [$($name),*];
 
         impl ClientHeaders {
@@ -52,14 +55,14 @@ macro_rules! client_headers {
             /// ```
             #[must_use]
             pub const fn all() -> Self {
-                Self([$(Some(&NAMES[$index])),*])
+                Self($(1 << $index)|*)
             }
 
             $(
                 $(#[$doc])*
                 #[must_use]
                 pub const fn $method(mut self) -> Self {
-                    self.0[$index] = Some(&NAMES[$index]);
+                    self.0 |= 1 << $index;
                     self
                 }
             )*
@@ -104,7 +107,7 @@ impl ClientHeaders {
     /// The empty set.
     #[must_use]
     pub const fn none() -> Self {
-        Self([None; 5])
+        Self(0)
     }
 
     /// The names of the headers that are turned on, for the allow list of a CORS layer.
@@ -113,11 +116,21 @@ impl ClientHeaders {
     }
 
     pub(super) fn enabled(self) -> impl Iterator<Item = &'static HeaderName> {
-        self.0.into_iter().flatten()
+        self.slots().into_iter().flatten()
+    }
+
+    fn slots(self) -> [Option<&'static HeaderName>; 5] {
+        let mut bits = self.0;
+        NAMES.each_ref().map(|name| {
+            let is_on = bits & 1 == 1;
+            bits >>= 1;
+            is_on.then_some(name)
+        })
     }
 
     /// Applies a request's headers to `base`, which the token or the defaults made; `None` where
     /// no header is turned on and present.
+    #[inline]
     pub(super) fn resolve(
         self,
         headers: &HeaderMap,
@@ -125,10 +138,10 @@ impl ClientHeaders {
         base: &ClientContext,
         now: impl FnOnce() -> DateTime<Utc>,
     ) -> Option<ClientContext> {
-        if !self.enabled().any(|name| headers.contains_key(name)) {
+        if self == Self::none() || !self.enabled().any(|name| headers.contains_key(name)) {
             return None;
         }
-        let [culture, ui_culture, utc_offset, time_zone, accept_language] = self.0;
+        let [culture, ui_culture, utc_offset, time_zone, accept_language] = self.slots();
         let mut reader = Reader {
             headers,
             ignored_values: 0,
@@ -142,6 +155,12 @@ impl ClientHeaders {
         let languages = reader.read(accept_language, languages);
         let ignored_values = reader.ignored_values;
         Some(defaults.resolve_call(base, &hints, languages.as_ref(), ignored_values, now()))
+    }
+}
+
+impl fmt::Debug for ClientHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.enabled()).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Response, StatusCode,
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     request::Parts,
 };
@@ -124,7 +124,10 @@ where
         error: &SessionError,
     ) -> Response<B> {
         let request = request.expect("the head is kept for a form that reads it");
-        (self.0)(request, head, error)
+        let mut response = (self.0)(request, head, error);
+        // It may be another one.
+        response.extensions_mut().insert(*error);
+        response
     }
 }
 
@@ -178,10 +181,10 @@ pub(super) fn unformed<B: Default + 'static>(
 ) -> Response<B> {
     static DEFAULT: LazyLock<Rejecter<EmptyBody>> =
         LazyLock::new(|| Rejecter::new(&ChallengeParameters::default(), Arc::new(EmptyBody)));
-    let unformed = Unformed { error, scope };
-    let mut response = DEFAULT.finish(Response::new(()), &unformed, None, None);
-    response.extensions_mut().insert(unformed);
-    response
+    let mut head = Response::new(());
+    DEFAULT.set_head(&mut head, error, scope.as_deref(), None);
+    head.extensions_mut().insert(Unformed { error, scope });
+    DEFAULT.body.respond(None, head, &error)
 }
 
 /// The parameters of a layer's challenges (RFC 6750 §3, RFC 9728 §5.1).
@@ -266,73 +269,92 @@ impl<R> Rejecter<R> {
 
     /// Rejects a request in front of the inner service. A form that does not read the request
     /// reuses the memory of its headers and extensions, since rejecting has to be cheap.
-    pub(super) fn reject<B>(&self, mut request: Parts, error: SessionError) -> Response<B>
+    pub(super) fn reject<A, B>(&self, request: &mut Request<A>, error: SessionError) -> Response<B>
     where
         R: RejectionBody<B>,
     {
-        let grpc_type = grpc_type(&request);
+        let grpc_type = grpc_type(request);
         let mut head = Response::new(());
-        if !R::READS_REQUEST {
-            request.headers.clear();
-            request.extensions.clear();
-            mem::swap(head.headers_mut(), &mut request.headers);
-            mem::swap(head.extensions_mut(), &mut request.extensions);
+        if R::READS_REQUEST {
+            let headers = mem::take(request.headers_mut());
+            let extensions = mem::take(request.extensions_mut());
+            let request = head_of(request, headers, extensions);
+            self.set_head(&mut head, error, None, grpc_type);
+            return self.body.respond(Some(&request), head, &error);
         }
-        let unformed = Unformed { error, scope: None };
-        self.finish(head, &unformed, grpc_type, Some(&request))
+        mem::swap(head.headers_mut(), request.headers_mut());
+        mem::swap(head.extensions_mut(), request.extensions_mut());
+        head.headers_mut().clear();
+        head.extensions_mut().clear();
+        self.set_head(&mut head, error, None, grpc_type);
+        self.body.respond(None, head, &error)
     }
 
     /// Keeps what the form of a later rejection depends on.
-    pub(super) fn keep(&self, request: &Parts) -> KeptRequest
+    pub(super) fn keep<A>(&self, request: &Request<A>) -> KeptRequest
     where
         R: sealed::Sealed,
     {
         KeptRequest {
             grpc_type: grpc_type(request),
-            head: R::READS_REQUEST.then(|| Box::new(request.clone())),
+            head: R::READS_REQUEST.then(|| {
+                let (headers, extensions) = (request.headers(), request.extensions());
+                Box::new(head_of(request, headers.clone(), extensions.clone()))
+            }),
         }
     }
 
     /// Formats a rejection by a service behind the layer. Any other response is returned unchanged:
     /// one whose status is not the rejection's is the application's own.
+    #[inline]
     pub(super) fn form<B>(&self, mut response: Response<B>, request: &KeptRequest) -> Response<B>
     where
         R: RejectionBody<B>,
     {
-        let unformed = match response.extensions_mut().remove::<Unformed>() {
-            Some(unformed) if response.status() == unformed.error.status() => unformed,
-            _ => return response,
-        };
-        let mut head = response.map(|_| ());
-        for name in [CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, RETRY_AFTER] {
-            head.headers_mut().remove(name);
+        match response.extensions_mut().remove::<Unformed>() {
+            Some(unformed) if response.status() == unformed.error.status() => {
+                self.replace(response, &unformed, request)
+            }
+            _ => response,
         }
-        self.finish(head, &unformed, request.grpc_type, request.head.as_deref())
     }
 
-    fn finish<B>(
+    fn replace<B>(
         &self,
-        mut head: Response<()>,
+        response: Response<B>,
         Unformed { error, scope }: &Unformed,
-        grpc_type: Option<&'static str>,
-        request: Option<&Parts>,
+        request: &KeptRequest,
     ) -> Response<B>
     where
         R: RejectionBody<B>,
     {
+        let mut head = response.map(|_| ());
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, RETRY_AFTER] {
+            head.headers_mut().remove(name);
+        }
+        self.set_head(&mut head, *error, scope.as_deref(), request.grpc_type);
+        self.body.respond(request.head.as_deref(), head, error)
+    }
+
+    /// Sets the status and the fields, of which the head has none yet.
+    fn set_head(
+        &self,
+        head: &mut Response<()>,
+        error: SessionError,
+        scope: Option<&str>,
+        grpc_type: Option<&'static str>,
+    ) {
         if let Some(content_type) = grpc_type {
-            grpc_head(content_type, error, &mut head);
+            grpc_head(content_type, &error, head);
         } else {
             *head.status_mut() = error.status();
-            if let Some(challenge) = self.challenge(error.kind(), scope.as_deref()) {
-                head.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            if let Some(challenge) = self.challenge(error.kind(), scope) {
+                head.headers_mut().append(WWW_AUTHENTICATE, challenge);
             } else if error.status() == StatusCode::SERVICE_UNAVAILABLE {
                 head.headers_mut().insert(RETRY_AFTER, 1.into());
             }
         }
-        let mut response = self.body.respond(request, head, error);
-        response.extensions_mut().insert(*error);
-        response
+        head.extensions_mut().insert(error);
     }
 }
 
@@ -344,6 +366,17 @@ pub(super) struct KeptRequest {
     head: Option<Box<Parts>>,
 }
 
+/// The head of a request, with these headers and extensions.
+fn head_of<A>(request: &Request<A>, headers: HeaderMap, extensions: Extensions) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.version = request.version();
+    head.headers = headers;
+    head.extensions = extensions;
+    head
+}
+
 #[expect(clippy::expect_used, reason = "it is independent of the request")]
 fn header_value(text: impl Into<Bytes>) -> HeaderValue {
     HeaderValue::from_maybe_shared(text.into()).expect("realm and scope are printable ASCII")
@@ -353,16 +386,17 @@ fn header_value(text: impl Into<Bytes>) -> HeaderValue {
 ///
 /// A gRPC request is always a `POST`. A proxy that asks this service whether to forward a request
 /// sends `GET` with that request's headers and goes by the status, which must not be 200 then.
-fn grpc_type(request: &Parts) -> Option<&'static str> {
+#[inline]
+fn grpc_type<A>(request: &Request<A>) -> Option<&'static str> {
     const TYPES: [&str; 3] = [
         "application/grpc-web-text",
         "application/grpc-web",
         "application/grpc",
     ];
-    if request.method != Method::POST {
+    if *request.method() != Method::POST {
         return None;
     }
-    let content_type = request.headers.get(CONTENT_TYPE)?.as_bytes();
+    let content_type = request.headers().get(CONTENT_TYPE)?.as_bytes();
     // The format of messages, or a parameter, may follow.
     let media_type = content_type.split(|byte| b"+; \t".contains(byte)).next()?;
     TYPES

@@ -5,10 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{
-    Extensions, HeaderMap, HeaderName, Request, Response, StatusCode, header::COOKIE,
-    request::Parts,
-};
+use http::{Extensions, HeaderMap, HeaderName, Request, Response, StatusCode, header::COOKIE};
 use tower::Service;
 
 use super::{
@@ -55,7 +52,7 @@ pub(super) use inner_accessors;
 /// Calls the inner service in the scope of the session, or rejects the request. A function would copy
 /// the request.
 macro_rules! respond {
-    ($inner:ident, $config:ident, $rejecter:ident, $admitted:ident, $head:ident, $body:ident) => {{
+    ($inner:ident, $config:ident, $rejecter:ident, $admitted:ident, $request:ident) => {{
         use $crate::{
             middleware::{
                 future::{ResponseFuture, State},
@@ -63,21 +60,23 @@ macro_rules! respond {
             },
             session::{Entered, SessionScope},
         };
-        token_source::remove_subprotocols(&$config.sources, &mut $head.headers);
+        if !token_source::is_bearer_alone(&$config.sources) {
+            token_source::remove_subprotocols(&$config.sources, $request.headers_mut());
+        }
         match $admitted {
             Err(error) => {
-                let response = Some(Ok($rejecter.reject($head, error)));
+                let response = Some(Ok($rejecter.reject(&mut $request, error)));
                 ResponseFuture::from(State::Rejected { response })
             }
             Ok((mut session, headers)) => {
-                let request = $rejecter.keep(&$head);
+                let kept = $rejecter.keep(&$request);
                 let entered = Entered::new(&mut session);
-                let future = $inner.call(Request::from_parts($head, $body));
+                let future = $inner.call($request);
                 drop(entered);
                 ResponseFuture::from(State::Session {
                     future: SessionScope::new(session, future),
                     rejecter: Arc::clone($rejecter),
-                    request,
+                    request: kept,
                     headers,
                 })
             }
@@ -120,15 +119,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let Self {
             inner,
             config,
             rejecter,
         } = self;
-        let (mut head, body) = request.into_parts();
-        let admitted = config.admit(&mut head);
-        respond!(inner, config, rejecter, admitted, head, body)
+        let admitted = config.admit(&mut request);
+        respond!(inner, config, rejecter, admitted, request)
     }
 }
 
@@ -140,9 +138,6 @@ where
 /// A session that is also the ambient one was verified by an outer layer of this stack. This layer
 /// would hide it.
 fn remove_stale(extensions: &mut Extensions) -> Result<(), SessionError> {
-    if extensions.is_empty() {
-        return Ok(());
-    }
     let stale = extensions.remove::<Session>();
     extensions.remove::<ClientContext>();
     extensions.remove::<SessionError>();
@@ -231,19 +226,25 @@ impl LayerConfig {
 
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
     /// is none the client context, and the error of a cookie that made the request anonymous.
-    pub(super) fn admit(&self, request: &mut Parts) -> Result<Admitted, SessionError> {
-        let explicit = token_source::explicit(&self.sources, &mut request.headers);
-        remove_stale(&mut request.extensions)?;
+    pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Result<Admitted, SessionError> {
+        let stale_removed = if request.extensions().is_empty() {
+            Ok(())
+        } else {
+            remove_stale(request.extensions_mut())
+        };
+        // The fields of tokens are marked as sensitive in a rejected request too.
+        let explicit = token_source::explicit(&self.sources, request.headers_mut());
+        stale_removed?;
         let (session, token_field) = match explicit? {
             Some(explicit) => match self.verifier.verify(explicit.token) {
                 Ok(session) => (Some(session), explicit.own_header),
                 Err(error) => return Err(explicit.rejection(error)),
             },
-            None => match self.find_cookie_session(&request.headers) {
+            None => match self.find_cookie_session(request.headers()) {
                 Ok(session) => (Some(session), Some(&COOKIE_FIELD)),
                 Err(error) if self.optional && !is_unavailable(error) => {
                     if error != NO_TOKEN {
-                        request.extensions.insert(error);
+                        request.extensions_mut().insert(error);
                     }
                     (None, None)
                 }
@@ -252,27 +253,31 @@ impl LayerConfig {
         };
         let (clients, of_call) = (self.verifier.clients(), self.client_headers);
         let now = || self.verifier.now();
-        let resolve = |base: &_| of_call.resolve(&request.headers, clients, base, now);
+        let resolve = |base: &_| of_call.resolve(request.headers(), clients, base, now);
         let negotiate =
             |context: &_| NegotiationHeaders::of(of_call, clients, context, token_field);
         let Some(mut session) = session else {
             let context = self.verifier.default_context();
             let context = resolve(&context).unwrap_or(context);
             let headers = negotiate(&context);
-            request.extensions.insert(context);
+            request.extensions_mut().insert(context);
             return Ok((None, headers));
         };
         if let Some(context) = resolve(session.client_context()) {
             session = session.with_call_context(context);
         }
         let headers = negotiate(session.client_context());
-        request.extensions.insert(session.clone());
+        request.extensions_mut().insert(session.clone());
         Ok((Some(session), headers))
     }
 
     /// Verifies the cookies, and returns the session of the only one that verifies.
+    #[inline]
     fn find_cookie_session(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let mut found = Err(NO_TOKEN);
+        if token_source::is_bearer_alone(&self.sources) {
+            return found;
+        }
         for token in token_source::cookies(&self.sources, headers)? {
             match (self.verifier.verify(token), &found) {
                 (Ok(_), Ok(_)) => return Err(token_source::TWO_COOKIES),

@@ -168,6 +168,7 @@ fn is_token_byte(byte: u8) -> bool {
 }
 
 const NO_CREDENTIAL: SessionError = invalid("`Bearer` is not followed by one credential");
+const TWO_AUTHORIZATIONS: SessionError = invalid("there are two `Authorization` fields");
 pub(super) const TWO_COOKIES: SessionError = invalid("two session cookies are valid");
 
 const fn invalid(detail: &'static str) -> SessionError {
@@ -197,9 +198,26 @@ impl Credential<'_, '_> {
     }
 }
 
+/// Whether tokens are looked for in `Authorization` alone, which is the usual case.
+#[inline]
+pub(super) fn is_bearer_alone(sources: &[TokenSource]) -> bool {
+    matches!(sources, [source] if source.form == Form::Bearer)
+}
+
 /// Finds the one explicit credential of the request. Marks all fields that may contain a token as
 /// sensitive, so that `Debug` does not show it.
+#[inline]
 pub(super) fn explicit<'h, 's>(
+    sources: &'s [TokenSource],
+    headers: &'h mut HeaderMap,
+) -> Result<Option<Credential<'h, 's>>, SessionError> {
+    if is_bearer_alone(sources) {
+        return bearer(headers);
+    }
+    of_sources(sources, headers)
+}
+
+fn of_sources<'h, 's>(
     sources: &'s [TokenSource],
     headers: &'h mut HeaderMap,
 ) -> Result<Option<Credential<'h, 's>>, SessionError> {
@@ -211,13 +229,11 @@ pub(super) fn explicit<'h, 's>(
         if next.is_none() {
             continue;
         }
-        field.set_sensitive(true);
-        let field = field.as_bytes();
-        if field.trim_ascii().is_empty() {
+        let Some(field) = read(field) else {
             continue;
-        }
+        };
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
-            found = Err(invalid("there are two `Authorization` fields"));
+            found = Err(TWO_AUTHORIZATIONS);
         }
         while let Some(source) = next {
             found = found.and_then(|found| source.find(field, found));
@@ -225,6 +241,36 @@ pub(super) fn explicit<'h, 's>(
         }
     }
     found
+}
+
+/// As [`of_sources`], for `Authorization: Bearer` alone: nothing else is asked of a field.
+#[inline]
+fn bearer(headers: &mut HeaderMap) -> Result<Option<Credential<'_, 'static>>, SessionError> {
+    let mut found = None;
+    let mut is_second = false;
+    for (name, field) in headers.iter_mut() {
+        if *name == AUTHORIZATION
+            && let Some(field) = read(field)
+        {
+            is_second |= found.replace(field).is_some();
+        }
+    }
+    if is_second {
+        return Err(TWO_AUTHORIZATIONS);
+    }
+    let token = found.map_or(Ok(None), bearer_token)?;
+    Ok(token.map(|token| Credential {
+        token,
+        own_header: None,
+        is_bearer: true,
+    }))
+}
+
+/// The bytes of a field that may contain a token, which it marks as sensitive; `None` if it is empty.
+fn read(field: &mut HeaderValue) -> Option<&[u8]> {
+    field.set_sensitive(true);
+    let field = field.as_bytes();
+    (!field.iter().all(u8::is_ascii_whitespace)).then_some(field)
 }
 
 impl TokenSource {
@@ -299,12 +345,13 @@ fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
     let Some((scheme, rest)) = field.split_first_chunk::<6>() else {
         return Ok(None);
     };
-    let is_longer = rest.first().is_some_and(|byte| is_token_byte(*byte));
-    if is_longer || !b"bearer".eq_ignore_ascii_case(scheme) {
+    if scheme != b"Bearer" && !scheme.eq_ignore_ascii_case(b"bearer") {
         return Ok(None);
     }
     match rest.iter().position(|byte| *byte != b' ') {
         Some(start @ 1..) => Ok(rest.get(start..)),
+        // A longer scheme.
+        Some(0) if rest.first().copied().is_some_and(is_token_byte) => Ok(None),
         _ => Err(NO_CREDENTIAL),
     }
 }

@@ -31,14 +31,14 @@ impl NegotiationHeaders {
         token_field: Option<&HeaderName>,
     ) -> Option<Box<Self>> {
         let has_list = defaults.has_supported_list();
-        let sources = [context.culture_source(), context.ui_culture_source()];
         let is_negotiated = has_list || client_headers != ClientHeaders::none();
-        let token_field =
-            token_field.filter(|_| is_negotiated || sources.contains(&ClientSource::Token));
         if !is_negotiated && token_field.is_none() {
             return None;
         }
-        let [_, ui_source] = sources;
+        let sources @ [_, ui_source] = [context.culture_source(), context.ui_culture_source()];
+        if !is_negotiated && !sources.contains(&ClientSource::Token) {
+            return None;
+        }
         let by_request = matches!(ui_source, ClientSource::Call | ClientSource::AcceptLanguage);
         let ui_culture = context.ui_culture();
         let language = (has_list || by_request) && !ui_culture.is_invariant();

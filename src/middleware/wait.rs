@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, request::Parts};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
@@ -107,16 +107,15 @@ where
         self.service.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let SessionService {
             inner,
             config,
             rejecter,
         } = &mut self.service;
-        let (mut head, body) = request.into_parts();
-        let admitted = config.admit(&mut head);
+        let admitted = config.admit(&mut request);
         if matches!(admitted, Err(KEYS_AWAITED))
-            && let Some(wait) = config.wait_for_keys(&mut head.headers)
+            && let Some(wait) = config.wait_for_keys(request.headers_mut())
         {
             // The ready service is dropped, and with it a permit that it holds.
             let service = self.service.clone();
@@ -124,12 +123,12 @@ where
             let parked = Box::new(Parked {
                 wait,
                 is_in_time: true,
-                request: Some((head, body)),
+                request: Some(request),
                 service,
             });
             return State::Parked { parked }.into();
         }
-        let future = respond!(inner, config, rejecter, admitted, head, body);
+        let future = respond!(inner, config, rejecter, admitted, request);
         State::Answered { future }.into()
     }
 }
@@ -161,7 +160,7 @@ struct Parked<S, R, B> {
     wait: Box<dyn KeyWait>,
     is_in_time: bool,
     /// `None` once the request has been passed on.
-    request: Option<(Parts, B)>,
+    request: Option<Request<B>>,
     service: SessionService<S, R>,
 }
 
@@ -178,11 +177,11 @@ impl<S, R, B> Parked<S, R, B> {
             config,
             rejecter,
         } = &mut self.service;
-        let Some((head, _)) = &mut self.request else {
+        let Some(request) = &mut self.request else {
             return Poll::Pending;
         };
         let admitted = loop {
-            match config.admit(head) {
+            match config.admit(request) {
                 Err(KEYS_AWAITED) if self.is_in_time => {
                     self.is_in_time = ready!(self.wait.poll_read(cx));
                 }
@@ -192,10 +191,10 @@ impl<S, R, B> Parked<S, R, B> {
         if admitted.is_ok() {
             ready!(inner.poll_ready(cx))?;
         }
-        let Some((mut head, body)) = self.request.take() else {
+        let Some(mut request) = self.request.take() else {
             return Poll::Pending;
         };
-        let future = respond!(inner, config, rejecter, admitted, head, body);
+        let future = respond!(inner, config, rejecter, admitted, request);
         Poll::Ready(Ok(State::Answered { future }))
     }
 }

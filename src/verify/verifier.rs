@@ -45,7 +45,7 @@ struct VerifierInner {
     issuers: Vec<Arc<TrustedIssuer>>,
     cache_bytes: usize,
     /// `None`: it is turned off.
-    cache: Option<TokenCache>,
+    cache: Option<Arc<TokenCache>>,
 }
 
 /// An issuer with its keys, and the rules for its tokens.
@@ -81,7 +81,8 @@ const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 impl SessionVerifier {
     pub(super) fn new(issuers: Vec<Arc<TrustedIssuer>>, cache_bytes: usize) -> Self {
-        let cache = (cache_bytes > 0).then(|| TokenCache::new(cache_bytes, issuers.len()));
+        let cache =
+            (cache_bytes > 0).then(|| Arc::new(TokenCache::new(cache_bytes, issuers.len())));
         Self {
             inner: Arc::new(VerifierInner {
                 issuers,
@@ -260,7 +261,7 @@ impl SessionVerifier {
     #[must_use]
     pub fn cache_stats(&self) -> CacheStats {
         let cache = self.inner.cache.as_ref();
-        cache.map_or_else(CacheStats::default, TokenCache::stats)
+        cache.map_or_else(CacheStats::default, |cache| cache.stats())
     }
 
     /// The context of a call that carries no token.
@@ -379,6 +380,7 @@ impl Rules {
         })
     }
 
+    #[inline]
     fn check_revocation(&self, session: &Session) -> Result<(), SessionError> {
         let Some(check) = &self.revocation else {
             return Ok(());

@@ -22,7 +22,7 @@ use self::table::{Seat, Table};
 use crate::{session::Session, time::NumericDate};
 
 thread_local! {
-    static TABLES: RefCell<Vec<(Weak<CacheInner>, Table)>> = const { RefCell::new(Vec::new()) };
+    static TABLES: RefCell<Vec<(Weak<TokenCache>, Table)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Hit, miss and eviction counts of a verifier's token cache, and its current size; from
@@ -46,10 +46,6 @@ pub struct CacheStats {
 
 /// The cache of one verifier, in all threads.
 pub(super) struct TokenCache {
-    inner: Arc<CacheInner>,
-}
-
-struct CacheInner {
     /// Bytes for the table of one thread.
     quota: usize,
     issuers: usize,
@@ -62,22 +58,19 @@ impl TokenCache {
     /// A cache of `max_bytes` for the sessions of this many issuers, divided among as many threads as
     /// the machine runs at once.
     pub(super) fn new(max_bytes: usize, issuers: usize) -> Self {
-        let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-        let inner = CacheInner {
+        let threads = threads();
+        Self {
             quota: max_bytes / threads,
             issuers,
             hasher: RandomState::default(),
             seats: (0..threads.get()).map(|_| Arc::default()).collect(),
-        };
-        Self {
-            inner: Arc::new(inner),
         }
     }
 
     /// The session of this token, if the current keys of its issuer verified it and the verifier would
     /// make the same one `now`. `generation` is that of an issuer's current key set.
     pub(super) fn get(
-        &self,
+        self: &Arc<Self>,
         token: &[u8],
         now: NumericDate,
         generation: impl Fn(usize) -> u64,
@@ -86,27 +79,33 @@ impl TokenCache {
     }
 
     /// Notes that this token was verified, and caches its session the second time.
-    pub(super) fn note(&self, token: &[u8], session: &Session, now: NumericDate) {
+    pub(super) fn note(self: &Arc<Self>, token: &[u8], session: &Session, now: NumericDate) {
         self.with_table(token, |table, hash| table.note(hash, token, session, now));
     }
 
     /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
     /// `None` for a token that is too short to be signed, and in a thread that gets no table.
-    fn with_table<T>(&self, token: &[u8], f: impl FnOnce(&mut Table, u64) -> T) -> Option<T> {
+    fn with_table<T>(
+        self: &Arc<Self>,
+        token: &[u8],
+        f: impl FnOnce(&mut Table, u64) -> T,
+    ) -> Option<T> {
         // 96 bits of the signature, which nobody without the key can choose.
         let tail = u128::from_ne_bytes(*token.last_chunk()?);
-        let hash = self.inner.hasher.hash_one(tail);
-        let visit = |tables: &RefCell<Vec<(Weak<CacheInner>, Table)>>| {
+        let hash = self.hasher.hash_one(tail);
+        let visit = |tables: &RefCell<Vec<(Weak<Self>, Table)>>| {
             let mut tables = tables.try_borrow_mut().ok()?;
-            let is_own = |owner: &Weak<CacheInner>| ptr::eq(owner.as_ptr(), &*self.inner);
-            if !matches!(&**tables, [(owner, _)] if is_own(owner)) {
-                // Frees the tables of dropped verifiers.
-                tables.retain(|(owner, _)| owner.strong_count() > 0);
-                if !tables.iter().any(|(owner, _)| is_own(owner)) {
-                    let table =
-                        Table::new(self.inner.quota, self.inner.issuers, &self.inner.seats)?;
-                    tables.push((Arc::downgrade(&self.inner), table));
-                }
+            let is_own = |owner: &Weak<Self>| ptr::eq(owner.as_ptr(), &**self);
+            if let [(owner, table)] = &mut **tables
+                && is_own(owner)
+            {
+                return Some(f(table, hash));
+            }
+            // Frees the tables of dropped verifiers.
+            tables.retain(|(owner, _)| owner.strong_count() > 0);
+            if !tables.iter().any(|(owner, _)| is_own(owner)) {
+                let table = Table::new(self.quota, self.issuers, &self.seats)?;
+                tables.push((Arc::downgrade(self), table));
             }
             let (_, table) = tables.iter_mut().find(|(owner, _)| is_own(owner))?;
             Some(f(table, hash))
@@ -117,7 +116,7 @@ impl TokenCache {
     #[expect(clippy::arithmetic_side_effects, reason = "no sum reaches 2^64")]
     pub(super) fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
-        for seat in &self.inner.seats {
+        for seat in &self.seats {
             stats.hits += seat.hits.load(Relaxed);
             stats.misses += seat.misses.load(Relaxed);
             stats.evictions += seat.evictions.load(Relaxed);
@@ -126,4 +125,9 @@ impl TokenCache {
         }
         stats
     }
+}
+
+/// Threads that the machine runs at once.
+pub(super) fn threads() -> NonZero<usize> {
+    thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }

@@ -85,8 +85,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn bytes(&self) -> usize {
-        self.token.len() + self.session.heap_bytes()
+    /// Bytes of the entry of this token.
+    fn bytes(token: &[u8], session: &SessionInner) -> usize {
+        token.len() + session.heap_bytes()
     }
 }
 
@@ -178,11 +179,7 @@ impl Table {
         self.keep_generation(session.inner().verified_by);
         self.seat.misses.fetch_add(1, Relaxed);
         if self.see(hash) {
-            let entry = Entry {
-                token: Zeroizing::new(token.into()),
-                session: Arc::clone(session.inner()),
-            };
-            self.insert(fold(hash), entry, now);
+            self.insert(fold(hash), token, session.inner(), now);
         }
     }
 
@@ -204,10 +201,14 @@ impl Table {
         is_known
     }
 
-    fn insert(&mut self, hash: u32, entry: Entry, now: NumericDate) {
+    fn insert(&mut self, hash: u32, token: &[u8], session: &Arc<SessionInner>, now: NumericDate) {
         self.grow();
-        let bytes = entry.bytes();
+        let bytes = Entry::bytes(token, session);
         if self.make_room(bytes, now) {
+            let entry = Entry {
+                token: Zeroizing::new(token.into()),
+                session: Arc::clone(session),
+            };
             self.place(hash, entry);
             self.seat.sessions.fetch_add(1, Relaxed);
             self.seat.bytes.fetch_add(bytes, Relaxed);
@@ -301,7 +302,8 @@ impl Table {
         set.referenced[way] = false;
         if let Some(entry) = set.entries[way].take() {
             self.seat.sessions.fetch_sub(1, Relaxed);
-            self.seat.bytes.fetch_sub(entry.bytes(), Relaxed);
+            let bytes = Entry::bytes(&entry.token, &entry.session);
+            self.seat.bytes.fetch_sub(bytes, Relaxed);
         }
     }
 }
@@ -370,11 +372,20 @@ mod tests {
         }
     }
 
+    fn bytes(entry: &Entry) -> usize {
+        Entry::bytes(&entry.token, &entry.session)
+    }
+
+    fn insert(table: &mut Table, hash: u32) {
+        let entry = entry(NOW + 60);
+        table.insert(hash, &entry.token, &entry.session, at(NOW));
+    }
+
     /// Inserts without growth and without a bound.
     fn put(table: &mut Table, hash: u32) {
         let entry = entry(NOW + 60);
         table.seat.sessions.fetch_add(1, Relaxed);
-        table.seat.bytes.fetch_add(entry.bytes(), Relaxed);
+        table.seat.bytes.fetch_add(bytes(&entry), Relaxed);
         table.place(hash, entry);
     }
 
@@ -435,7 +446,7 @@ mod tests {
         let mut inserted = Vec::new();
         for number in 1..=300_u32 {
             let hash = number.wrapping_mul(0x9e37_79b9);
-            table.insert(hash, entry(NOW + 60), at(NOW));
+            insert(&mut table, hash);
             inserted.push(hash);
             assert!((inserted.len() - 1) * 2 < table.sets.len() * WAYS);
         }
@@ -443,8 +454,8 @@ mod tests {
         inserted.sort_unstable();
         assert_eq!(hashes(&table), inserted);
         let fixed = Table::empty_bytes(table.seen.len(), 1) + 254 * size_of::<Set>();
-        let bytes = table.seat.bytes.load(Relaxed);
-        assert_eq!(bytes, fixed + 300 * entry(NOW).bytes());
+        let counted = table.seat.bytes.load(Relaxed);
+        assert_eq!(counted, fixed + 300 * bytes(&entry(NOW)));
     }
 
     #[test]
@@ -452,7 +463,7 @@ mod tests {
         let mut table = table(100_000);
         let mut admitted = Vec::new();
         for hash in 1..=80 {
-            table.insert(hash, entry(NOW + 60), at(NOW));
+            insert(&mut table, hash);
             if hashes(&table).contains(&hash) {
                 admitted.push(hash);
             }
@@ -567,7 +578,7 @@ mod tests {
         assert!(Table::new(least - 1, 1, &seats).is_none());
         let mut table = Table::new(least, 1, &seats).unwrap();
         for hash in 1..100 {
-            table.insert(hash, entry(NOW + 60), at(NOW));
+            insert(&mut table, hash);
         }
         assert!(hashes(&table).is_empty());
     }
