@@ -9,7 +9,6 @@
 use std::{
     cell::LazyCell,
     collections::{BTreeSet, VecDeque},
-    future::Future,
     sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
@@ -154,17 +153,15 @@ fn good(number: u8) -> String {
     )
 }
 
-fn connect(
+async fn connect(
     engine: Arc<Mutex<Engine>>,
     is_over: Arc<Notify>,
-) -> impl Future<Output = Result<MultiplexedConnection, RedisError>> + Send {
-    async move {
-        let (client, server) = duplex(8192);
-        tokio::spawn(serve(server, engine, is_over));
-        let (connection, driver) = MultiplexedConnection::new(&INFO, client).await?;
-        tokio::spawn(driver);
-        Ok(connection)
-    }
+) -> Result<MultiplexedConnection, RedisError> {
+    let (client, server) = duplex(8192);
+    tokio::spawn(serve(server, engine, is_over));
+    let (connection, driver) = MultiplexedConnection::new(&INFO, client).await?;
+    tokio::spawn(driver);
+    Ok(connection)
 }
 
 /// Answers the commands of a connection, until there are no more pages.
