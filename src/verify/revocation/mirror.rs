@@ -285,6 +285,18 @@ mod tests {
     }
 
     #[test]
+    fn a_read_counts_once_the_steady_clock_has_moved() {
+        let time = Time::default();
+        let (mirror, feed) = time.mirror();
+        feed.complete(feed.asking());
+        for (seconds, age) in [([0, 61], 61), ([1, 0], 0)] {
+            time.advance(seconds);
+            feed.complete(feed.asking());
+            assert_eq!(mirror.age(), Some(Duration::from_secs(age)));
+        }
+    }
+
+    #[test]
     fn what_is_revoked_stays_so_however_stale_the_mirror() {
         let time = Time::default();
         let (mirror, feed) = time.mirror();
