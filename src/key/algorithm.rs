@@ -74,6 +74,7 @@ impl Family {
 
 impl Algorithm {
     /// Whether it verifies with a public key.
+    #[cfg(feature = "remote_keys")]
     pub(crate) const fn is_public(self) -> bool {
         !matches!(self.family(), Family::Hmac)
     }

@@ -308,12 +308,6 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Whether there are keys, all of them secrets (HMAC).
-    pub(crate) fn is_symmetric(&self) -> bool {
-        let mut keys = self.keys.iter();
-        !self.is_empty() && keys.all(|key| !key.algorithm().is_public())
-    }
-
     /// The set of no key.
     #[cfg(feature = "remote_keys")]
     pub(crate) fn none() -> Self {

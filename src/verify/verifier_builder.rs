@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, FixedOffset, Utc};
 
 use super::{
-    cache,
     revocation::RevocationCheck,
     verifier::{Rules, SessionVerifier, TrustedIssuer},
 };
@@ -22,10 +21,6 @@ use crate::{
 };
 
 const DEFAULT_CACHE_BYTES: usize = 64 << 20;
-
-/// The default of a thread where all keys are HMAC's, some 400 sessions: what stays near the processor.
-/// A session from farther away costs as much as an HMAC.
-const HMAC_CACHE_BYTES: usize = 1 << 20;
 
 impl SessionVerifier {
     /// Begins a verifier. A key, an issuer and an audience have to be set.
@@ -385,9 +380,6 @@ impl SessionVerifierBuilder {
     /// Sets the memory budget of the verified-token cache, in bytes: 64 MiB by default, some 25,000
     /// sessions; 0 turns the cache off.
     ///
-    /// If all keys are HMAC's at `build`, the default is 1 MiB for each thread, some 400 sessions, which
-    /// stay near the processor: fetching a session from memory costs about as much as an HMAC.
-    ///
     /// Each thread has a table of its own, so that no thread waits for another: it verifies a token
     /// the first two times, and finds its session from the third time on. The whole token has to be
     /// the same; its times, the generation of the key set and [revocation](Self::revocation) are
@@ -489,14 +481,7 @@ impl SessionVerifierBuilder {
         if self.rules.accepted.is_empty() {
             self.rules.accepted.push(TokenType::Session);
         }
-        let default_bytes = || {
-            if keys.current().is_symmetric() {
-                cache::threads().get().saturating_mul(HMAC_CACHE_BYTES)
-            } else {
-                DEFAULT_CACHE_BYTES
-            }
-        };
-        let cache_bytes = self.cache_bytes.unwrap_or_else(default_bytes);
+        let cache_bytes = self.cache_bytes.unwrap_or(DEFAULT_CACHE_BYTES);
         let rules = self.rules;
         let issuer = Arc::new(TrustedIssuer { rules, keys });
         Ok(SessionVerifier::new(vec![issuer], cache_bytes))

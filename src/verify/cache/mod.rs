@@ -58,7 +58,7 @@ impl TokenCache {
     /// A cache of `max_bytes` for the sessions of this many issuers, divided among as many threads as
     /// the machine runs at once.
     pub(super) fn new(max_bytes: usize, issuers: usize) -> Self {
-        let threads = threads();
+        let threads = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         Self {
             quota: max_bytes / threads,
             issuers,
@@ -125,9 +125,4 @@ impl TokenCache {
         }
         stats
     }
-}
-
-/// Threads that the machine runs at once.
-pub(super) fn threads() -> NonZero<usize> {
-    thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
 }
