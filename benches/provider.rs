@@ -137,6 +137,7 @@ fn main() {
         ("seen before", 1 << 20, 20_000),
         ("not seen before", 0, 4_000),
     ] {
+        let requests = if is_measured { requests } else { 10 };
         let mut turns = Vec::new();
         for _ in 0..rounds {
             let layer = layer(cache_bytes);
@@ -160,7 +161,6 @@ fn main() {
             }
             // Until each waits.
             sleep(Duration::from_millis(100));
-            assert_eq!(waiting.len(), WAITING);
             let hanging = turn(requests, &mut send, &bearer);
             assert!(waiting.try_join_next().is_none(), "all of them wait");
             hangs.store(false, Ordering::SeqCst);

@@ -4,7 +4,7 @@ use super::span::Span;
 
 /// What is left of a JSON text.
 ///
-/// Methods by value read one token in its plain spelling, and return what is left behind it, or `None`;
+/// Methods by value read one token in its plain spelling, and return what follows it, or `None`;
 /// then [`Reader`](super::Reader) reads any spelling. They are inlined, and no out-of-line code is
 /// passed the address of the fast path's cursor, so that it stays in registers.
 #[derive(Clone, Copy)]
@@ -210,8 +210,9 @@ const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 /// backslash, a control character), and no lower bit.
 #[inline(always)]
 const fn specials(word: u64) -> u64 {
-    // A subtraction borrows from a byte's high bit exactly if the byte is smaller, or behind such a
-    // byte. Quote and space change places, so that quotes are next to the control characters.
+    // A byte below 0x80 gets its high bit set if it is smaller than what is subtracted; else only by a
+    // borrow, which comes from such a byte before it. Quote and space change places, so that quotes are
+    // next to the control characters.
     let quotes = (word ^ LOW.wrapping_mul(0x02)).wrapping_sub(LOW.wrapping_mul(0x21));
     let backslashes = (word ^ LOW.wrapping_mul(0x5c)).wrapping_sub(LOW);
     (quotes | backslashes) & !word & HIGH

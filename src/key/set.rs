@@ -231,7 +231,7 @@ impl KeySet {
         for (position, value) in (1..).zip(values) {
             if position > max {
                 // One entry for all, so that a large set keeps no long list.
-                let reason = "it and the keys after it are too many".into();
+                let reason = format!("no more than {max} keys of a set are used").into();
                 skipped.push(SkippedKey { position, reason });
                 break;
             }

@@ -125,7 +125,7 @@ where
     ) -> Response<B> {
         let request = request.expect("the head is kept for a form that reads it");
         let mut response = (self.0)(request, head, error);
-        // It may be another one.
+        // The closure may return another response than `head`, which has the extension.
         response.extensions_mut().insert(*error);
         response
     }

@@ -229,7 +229,7 @@ fn of_sources<'h, 's>(
         if next.is_none() {
             continue;
         }
-        let Some(field) = read(field) else {
+        let Some(field) = sensitive_bytes(field) else {
             continue;
         };
         if *name == AUTHORIZATION && mem::replace(&mut has_authorization, true) {
@@ -250,7 +250,7 @@ fn bearer(headers: &mut HeaderMap) -> Result<Option<Credential<'_, 'static>>, Se
     let mut is_second = false;
     for (name, field) in headers.iter_mut() {
         if *name == AUTHORIZATION
-            && let Some(field) = read(field)
+            && let Some(field) = sensitive_bytes(field)
         {
             is_second |= found.replace(field).is_some();
         }
@@ -267,7 +267,7 @@ fn bearer(headers: &mut HeaderMap) -> Result<Option<Credential<'_, 'static>>, Se
 }
 
 /// The bytes of a field that may contain a token, which it marks as sensitive; `None` if it is empty.
-fn read(field: &mut HeaderValue) -> Option<&[u8]> {
+fn sensitive_bytes(field: &mut HeaderValue) -> Option<&[u8]> {
     field.set_sensitive(true);
     let field = field.as_bytes();
     (!field.iter().all(u8::is_ascii_whitespace)).then_some(field)
@@ -407,6 +407,36 @@ pub(super) fn remove_subprotocols(sources: &[TokenSource], headers: &mut HeaderM
             list.set_sensitive(true);
             // It fits: there was one. Should it not, no subprotocol is offered.
             let _ = headers.try_insert(SEC_WEBSOCKET_PROTOCOL, list);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    type Found = Result<Option<(Vec<u8>, bool, bool)>, SessionError>;
+
+    fn found(result: Result<Option<Credential<'_, '_>>, SessionError>) -> Found {
+        let credential = result?;
+        Ok(credential.map(|it| (it.token.to_vec(), it.own_header.is_some(), it.is_bearer)))
+    }
+
+    proptest! {
+        #[test]
+        fn bearer_alone_is_found_as_one_of_several_sources_is(
+            fields in vec((select(vec!["authorization", "cookie"]), "(Bearer|bEARER|Basic|Bearerx)?[ \t]{0,2}[a-z.é]{0,3}"), 0..4),
+        ) {
+            let mut headers = HeaderMap::new();
+            for (name, field) in &fields {
+                headers.append(*name, HeaderValue::from_bytes(field.as_bytes()).unwrap());
+            }
+            let mut others = headers.clone();
+            prop_assert_eq!(found(bearer(&mut headers)), found(of_sources(&[TokenSource::bearer()], &mut others)));
+            let are_sensitive = |headers: &HeaderMap| headers.values().map(HeaderValue::is_sensitive).collect::<Vec<_>>();
+            prop_assert_eq!(are_sensitive(&headers), are_sensitive(&others));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
 
@@ -285,11 +285,19 @@ impl Driver {
     async fn read(&self, fetcher: &mut Fetcher, now: Duration) {
         let failures = self.shared.with(|state, _| state.machine.failures());
         let read = time::timeout(self.fetch_timeout, fetcher.read(failures, now));
-        let mut read = pin!(read);
+        let mut read = pin!(Some(read));
         // The client is not this crate's: its panic is a failed read, and does not end the task.
         let read = poll_fn(|cx| {
-            let poll = catch_unwind(AssertUnwindSafe(|| read.as_mut().poll(cx)));
-            poll.unwrap_or(Poll::Ready(Ok(Err(FetchErrorKind::Client.into()))))
+            let poll = AssertUnwindSafe(|| {
+                let Some(open) = read.as_mut().as_pin_mut() else {
+                    return Poll::Pending;
+                };
+                let result = ready!(open.poll(cx));
+                // Here, since this may panic too.
+                read.set(None);
+                Poll::Ready(result)
+            });
+            catch_unwind(poll).unwrap_or(Poll::Ready(Ok(Err(FetchErrorKind::Client.into()))))
         });
         let read = read.await.unwrap_or(Err(FetchErrorKind::Timeout.into()));
         let (result, event) = match read {

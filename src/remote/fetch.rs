@@ -183,10 +183,13 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         let is_max_age = name.eq_ignore_ascii_case("max-age");
         delta_seconds(value.trim_matches('"')).filter(|_| is_max_age)
     });
-    let age = || seconds(headers.get(AGE)).unwrap_or_default();
-    max_age
-        .map(|max_age| max_age.saturating_sub(age()))
-        .or_else(|| until(headers, EXPIRES))
+    if let Some(max_age) = max_age {
+        let age = seconds(headers.get(AGE)).unwrap_or_default();
+        return Some(max_age.saturating_sub(age));
+    }
+    // What is no date is in the past (RFC 9111 §5.3).
+    let expires = || until(headers, EXPIRES).unwrap_or_default();
+    headers.contains_key(EXPIRES).then(expires)
 }
 
 /// The time from the response's `Date` to the date in another field (RFC 9110 §5.6.7).

@@ -18,8 +18,9 @@ use crate::{debug::partial_debug, jws::KeyStore};
 /// rarely:
 ///
 /// - **By schedule**, at a random 70 to 90 % of the lifetime of the set, so that the processes of a
-///   fleet do not read at once. The lifetime is the `max-age` of the response, or the time until its
-///   `Expires`, raised or lowered to between 5 minutes and an hour; without one it is 10 minutes.
+///   fleet do not read at once. The lifetime is the `max-age` of the response, or else the time from its
+///   `Date` to its `Expires`, raised or lowered to between 5 minutes and an hour; without one it is 10
+///   minutes.
 /// - **On demand**, for a token with an unknown key: at once, and 1 and 3 seconds later while the key
 ///   is not there. All requests share these reads. Two demands may follow each other at once, and
 ///   after them one every 5 seconds, or every 30 under a flood of invented keys. A
@@ -42,9 +43,9 @@ use crate::{debug::partial_debug, jws::KeyStore};
 ///
 /// Whoever controls the provider's set controls who can sign in, and so does whoever controls its
 /// metadata, or its DNS name and a trusted certificate authority. Addresses come from the
-/// configuration and the issuer's metadata, and never from a token. Of a set the public keys among its
-/// first 64 are used, and JSON with a member twice is a failed read. A client of your own should not
-/// follow redirects.
+/// configuration and the issuer's metadata, and never from a token. Of a set
+/// the public keys among its first 64 are used. A response in which an object has a member twice is a
+/// failed read. A client of your own should not follow redirects.
 ///
 /// # Examples
 ///

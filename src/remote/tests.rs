@@ -577,5 +577,6 @@ fn the_bounds_hold_whatever_happens() {
         Ok(())
     });
     assert_eq!(result, Ok(()));
-    assert!(days.get() > 4 * cases, "{} days are simulated", days.get());
+    let is_typical = cases < 256 || days.get() > 4 * cases;
+    assert!(is_typical, "{} days are simulated", days.get());
 }

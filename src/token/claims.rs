@@ -136,7 +136,8 @@ impl Claim {
 
 /// A hash table of the claims by the first eight bytes of their names, the word.
 struct Slots {
-    /// A multiplier by which no two claims have the same slot.
+    /// A multiplier by which no two claims have the same slot. Without one, as where two names begin with
+    /// the same eight bytes, this does not compile.
     multiplier: u64,
     slots: [Option<(u64, &'static str, Claim)>; 64],
 }

@@ -32,8 +32,8 @@ pub(super) fn read_claims(
     let mut values = Values::new(json, limits)?;
     values.is_ours = others.is_none();
     match values.read(claims, others.filter(|names| !names.is_empty())) {
-        Some(()) => Ok(values.json.into_unescaped()),
-        None => Err(values.json.into_reason()),
+        Some(()) => Ok(values.reader.into_unescaped()),
+        None => Err(values.reader.into_reason()),
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, S
 
     let mut values = Values::new(json, limits)?;
     let mut read = || {
-        let (mut cursor, mut issuer) = (values.json.cursor(), None);
+        let (mut cursor, mut issuer) = (values.reader.cursor(), None);
         let iss = Claim::iss.bit();
         values.members(&mut cursor, iss, None, |values, cursor, _| {
             issuer = values.string(cursor, MISSING, limits.claim_bytes())?;
@@ -51,16 +51,16 @@ pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, S
         })?;
         cursor.end()?;
         match issuer {
-            Some(issuer) => Some(values.json.text(issuer).to_owned()),
-            None => values.json.fail(MISSING),
+            Some(issuer) => Some(values.reader.text(issuer).to_owned()),
+            None => values.reader.fail(MISSING),
         }
     };
-    read().ok_or_else(|| values.json.into_reason())
+    read().ok_or_else(|| values.reader.into_reason())
 }
 
 /// The reader of the claims' values.
 struct Values<'a, 'l> {
-    json: Reader<'a>,
+    reader: Reader<'a>,
     limits: &'l Limits,
     /// The levels left inside the object that is read.
     levels: usize,
@@ -74,9 +74,9 @@ type Starts<'n, 'a> = (&'n ClaimNames, Vec<Option<Cursor<'a>>>);
 
 impl<'a, 'l> Values<'a, 'l> {
     fn new(json: &'a str, limits: &'l Limits) -> Result<Self, SessionError> {
-        let (json, levels) = Reader::new(json, limits.nesting())?;
+        let (reader, levels) = Reader::new(json, limits.nesting())?;
         Ok(Self {
-            json,
+            reader,
             limits,
             levels,
             is_ours: true,
@@ -86,7 +86,7 @@ impl<'a, 'l> Values<'a, 'l> {
 
     fn read(&mut self, claims: &mut Claims, names: Option<&ClaimNames>) -> Option<()> {
         let mut starts = names.map(|names| self.starts(names));
-        let mut cursor = self.json.cursor();
+        let mut cursor = self.reader.cursor();
         let known = !names.map_or(0, |names| names.replaced);
         claims.present = self.members(
             &mut cursor,
@@ -107,7 +107,7 @@ impl<'a, 'l> Values<'a, 'l> {
     #[cold]
     fn starts<'n>(&self, names: &'n ClaimNames) -> Starts<'n, 'a> {
         // The empty path is that of the whole object.
-        let whole = |path: &ClaimPath| path.0.is_empty().then_some(self.json.cursor());
+        let whole = |path: &ClaimPath| path.0.is_empty().then_some(self.reader.cursor());
         (names, names.all_paths().map(whole).collect())
     }
 
@@ -123,29 +123,29 @@ impl<'a, 'l> Values<'a, 'l> {
     ) -> Option<u32> {
         let (mut names, mut seen) = (Names::default(), 0);
         let mut before = b'{';
-        while let Some(name) = self.json.next_name(cursor, &mut before)? {
+        while let Some(name) = self.reader.next_name(cursor, &mut before)? {
             if let Some(starts) = &mut starts {
                 self.note(name, *cursor, starts);
             }
-            let claim = Claim::find(name, || self.json.text(name.span));
+            let claim = Claim::find(name, || self.reader.text(name.span));
             let Some(claim) = claim.filter(|claim| claim.bit() & known != 0) else {
-                names.add(name, &mut self.json)?;
-                self.json.skip(cursor, self.levels)?;
+                names.add(name, &mut self.reader)?;
+                self.reader.skip(cursor, self.levels)?;
                 continue;
             };
             if seen & claim.bit() != 0 {
-                return self.json.fail(Reader::DUPLICATE);
+                return self.reader.fail(Reader::DUPLICATE);
             }
             seen |= claim.bit();
             read(self, cursor, claim)?;
         }
-        names.check(&mut self.json)?;
+        names.check(&mut self.reader)?;
         Some(seen)
     }
 
     #[cold]
     fn note(&self, name: Name, value: Cursor<'a>, (names, starts): &mut Starts<'_, 'a>) {
-        let name = self.json.text(name.span);
+        let name = self.reader.text(name.span);
         for (path, start) in names.all_paths().zip(starts) {
             if path.0.first().is_some_and(|first| first == name) {
                 *start = Some(value);
@@ -180,15 +180,15 @@ impl<'a, 'l> Values<'a, 'l> {
         }
         let roles = claims.roles.as_ref();
         if roles.is_some_and(|roles| roles.spans().len() > MAX_ROLES) {
-            return self.json.fail(SessionError::claim("roles"));
+            return self.reader.fail(SessionError::claim("roles"));
         }
         for ((path, required), start) in names.required.iter().zip(starts) {
             let span = match self.seek(path, start, REQUIRED)? {
                 Some(mut cursor) => self.string(&mut cursor, REQUIRED, usize::MAX)?,
                 None => None,
             };
-            if span.is_none_or(|span| self.json.text(span) != required) {
-                return self.json.fail(REQUIRED);
+            if span.is_none_or(|span| self.reader.text(span) != required) {
+                return self.reader.fail(REQUIRED);
             }
         }
         Some(())
@@ -207,20 +207,20 @@ impl<'a, 'l> Values<'a, 'l> {
                 break;
             };
             self.require(b'{', &mut object, wrong)?;
-            levels = self.json.deeper(levels)?;
-            value = self.json.find(&mut object, name, levels)?;
+            levels = self.reader.deeper(levels)?;
+            value = self.reader.find(&mut object, name, levels)?;
         }
         Some(value)
     }
 
     #[inline(always)]
     fn string(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
-        self.json.string(cursor, max, WrongType::Reject(wrong))
+        self.reader.string(cursor, max, WrongType::Reject(wrong))
     }
 
     #[inline(always)]
     fn date(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<NumericDate> {
-        self.json.date(cursor, wrong).map(Some)
+        self.reader.date(cursor, wrong).map(Some)
     }
 
     /// The treatment of a display claim of the wrong type, which another issuer's token may have.
@@ -235,7 +235,7 @@ impl<'a, 'l> Values<'a, 'l> {
     #[inline(always)]
     fn display(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
         let wrong = self.if_displayed(wrong);
-        self.json.string(cursor, max, wrong)
+        self.reader.string(cursor, max, wrong)
     }
 
     #[inline(always)]
@@ -255,7 +255,7 @@ impl<'a, 'l> Values<'a, 'l> {
 
     fn display_integer(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<i64> {
         let wrong = self.if_displayed(wrong);
-        self.json.integer(cursor, wrong)
+        self.reader.integer(cursor, wrong)
     }
 
     /// A string, or an array of strings (RFC 7519 §4.1.3).
@@ -285,7 +285,7 @@ impl<'a, 'l> Values<'a, 'l> {
             return Some(span.map(|span| {
                 if self.is_named {
                     // So that it can be joined with others.
-                    Strings::Many(self.json.words(span))
+                    Strings::Many(self.reader.words(span))
                 } else {
                     Strings::One(span)
                 }
@@ -296,17 +296,17 @@ impl<'a, 'l> Values<'a, 'l> {
         let spans = words.iter().flat_map(Strings::spans);
         let bytes: usize = spans.map(|word| word.len().saturating_add(1)).sum();
         if bytes > max.saturating_add(1) {
-            return self.json.fail(wrong);
+            return self.reader.fail(wrong);
         }
         // Some issuers write the whole scope as one item of the standard claim. A claim of another
         // name may hold other things than scope tokens, such as groups, with spaces in their names.
-        let has_space = |word: &&Span| self.json.text(**word).contains(' ');
+        let has_space = |word: &&Span| self.reader.text(**word).contains(' ');
         let mut spans = words.iter().flat_map(Strings::spans);
         if self.is_named || spans.find(has_space).is_none() {
             return Some(words);
         }
         let spans = words.iter().flat_map(Strings::spans);
-        let split = spans.flat_map(|word| self.json.words(*word)).collect();
+        let split = spans.flat_map(|word| self.reader.words(*word)).collect();
         Some(Some(Strings::Many(split)))
     }
 
@@ -315,9 +315,9 @@ impl<'a, 'l> Values<'a, 'l> {
         if self.is_named && cursor.is_at(b'"') {
             let max = MAX_ROLES.saturating_mul(ROLE_BYTES);
             let roles = self.string(cursor, wrong, max)?;
-            let roles = roles.map_or_else(Vec::new, |roles| self.json.words(roles));
+            let roles = roles.map_or_else(Vec::new, |roles| self.reader.words(roles));
             if roles.iter().any(|role| role.len() > ROLE_BYTES) {
-                return self.json.fail(wrong);
+                return self.reader.fail(wrong);
             }
             return Some(Some(Strings::Many(roles)));
         }
@@ -335,7 +335,7 @@ impl<'a, 'l> Values<'a, 'l> {
         most: usize,
     ) -> Value<Strings> {
         let mut spans = Vec::new();
-        self.json.items(cursor, |reader, cursor| {
+        self.reader.items(cursor, |reader, cursor| {
             let span = reader.string(cursor, max, WrongType::Reject(wrong))??;
             if spans.len() >= most {
                 return reader.fail(wrong);
@@ -351,11 +351,11 @@ impl<'a, 'l> Values<'a, 'l> {
         if cursor.is_at(byte) {
             return Some(());
         }
-        self.json.wrong_type(cursor, WrongType::Reject(wrong))
+        self.reader.wrong_type(cursor, WrongType::Reject(wrong))
     }
 
     fn presence(&mut self, cursor: &mut Cursor<'a>, _: SessionError) -> Value<()> {
-        self.json.skip(cursor, self.levels)?;
+        self.reader.skip(cursor, self.levels)?;
         Some(Some(()))
     }
 
@@ -379,9 +379,9 @@ impl<'a, 'l> Values<'a, 'l> {
 
         self.require(b'{', cursor, wrong)?;
         let outer = self.levels;
-        self.levels = self.json.deeper(outer)?;
+        self.levels = self.reader.deeper(outer)?;
         let Some(actors) = actors.checked_sub(1) else {
-            return self.json.fail(wrong);
+            return self.reader.fail(wrong);
         };
         let max = self.limits.claim_bytes();
         let (mut sub, mut sid, mut client_id, mut auth_time, mut act) = Default::default();
@@ -396,9 +396,9 @@ impl<'a, 'l> Values<'a, 'l> {
             Some(())
         })?;
         self.levels = outer;
-        let text = |span: Option<Span>| span.map(|span| self.json.text(span));
+        let text = |span: Option<Span>| span.map(|span| self.reader.text(span));
         let Some(sub) = text(sub).filter(|sub| is_subject(sub)) else {
-            return self.json.fail(wrong);
+            return self.reader.fail(wrong);
         };
         Some(Actor {
             user_id: UserId::from(sub),
@@ -430,7 +430,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few names are sorted, and many are hashed. In either case, and with or without escapes,
+        /// Few names are compared, and many are hashed. In either case, and with or without escapes,
         /// the result is that of a set.
         #[test]
         fn a_duplicate_name_is_found(

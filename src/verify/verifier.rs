@@ -205,6 +205,8 @@ impl SessionVerifier {
         Ok(session)
     }
 
+    /// The result of the issuer that the token names, which is tried first if it is the likely one. At
+    /// worst two signatures are checked.
     fn verify_of_several(&self, token: &[u8], now: NumericDate) -> Result<Session, SessionError> {
         let likely = self.likely_issuer(token);
         let at = likely.map_or_else(|| self.choose(token), Ok)?;

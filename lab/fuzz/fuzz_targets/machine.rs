@@ -33,6 +33,6 @@ fuzz_target!(|data: &[u8]| {
     };
     let events = rest.chunks_exact(3);
     let events = events.map(|event| (event[0], u16::from_le_bytes([event[1], event[2]])));
-    // Keys expire after a day at most.
+    // By then keys have expired, but where `max_stale` has no end.
     Simulation::run(*choice, events.take(200), Duration::from_secs(2 * 86_400));
 });

@@ -43,7 +43,7 @@ use request::Requests;
 use server::Server;
 
 const HELP: &str = "\
-  --idp             with keys of a provider that rotates and fails; --server is built with its feature https
+  --idp              with keys of a provider that rotates and fails; --server is built with its feature https
   --server PATH      the built example server
   --seconds N        how long, 300
   --connections N    each sends its next request when it has its answer, 32

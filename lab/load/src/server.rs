@@ -130,8 +130,8 @@ impl Server {
         Ok(sockets)
     }
 
-    /// Number of open sockets once it had time to close those of departed clients, of which `wanted`
-    /// are none.
+    /// Number of open sockets, once there are no more than `wanted` or it had time to close those of
+    /// departed clients.
     pub async fn sockets_left(&self, wanted: usize) -> Result<usize, Failure> {
         let closed = async {
             while self.sockets()? > wanted {

@@ -21,8 +21,8 @@ use crate::{
 /// A clone shares the list: one clone goes to the verifier, another to the code that logs users
 /// out. Once [`revoke`](Self::revoke) has returned, the sessions concerned are rejected. As the list
 /// grows, it drops entries five minutes (the largest leeway) after their tokens have expired.
-/// Issuers are never dropped: each takes 16 KiB from its first revoked session on, 16 KiB from its first
-/// token on, and as much from the first instant before which sessions are revoked.
+/// Issuers are never dropped: each takes 16 KiB for each kind of revocation that it has had: of one
+/// session, of one token, and of all sessions before an instant.
 ///
 /// # Examples
 ///

@@ -103,9 +103,14 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
         }
     }
 
+    /// None before the first entry.
+    fn made_shards(&self) -> impl Iterator<Item = &RwLock<Shard<K, V>>> {
+        self.shards.get().into_iter().flat_map(|shards| &**shards)
+    }
+
     /// Calls `f` with key, value and expiry of each entry, without a lock held.
     pub(super) fn for_each(&self, mut f: impl FnMut(K, V, NumericDate)) {
-        for shard in self.shards.get().into_iter().flat_map(|shards| &**shards) {
+        for shard in self.made_shards() {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             let entries = shard.entries.iter();
             let entries: Vec<_> = entries
@@ -119,7 +124,7 @@ impl<K: Clone + Eq + Hash, V: Copy + Ord> Table<K, V> {
     }
 
     pub(super) fn len(&self, now: NumericDate) -> usize {
-        for shard in self.shards.get().into_iter().flat_map(|shards| &**shards) {
+        for shard in self.made_shards() {
             self.sweep(&mut self.write(shard), now);
         }
         self.len.load(Ordering::SeqCst)

@@ -149,9 +149,9 @@ impl Revocation {
     /// and `nested-session+jwt`, and at `iat` in those of other types, since single sign-on opens new
     /// sessions by an old authentication. A session without `iat` is revoked. Where the issuer writes
     /// `iat` in milliseconds, as [`SessionIssuer`](crate::SessionIssuer) does, a sign-in right after
-    /// `before` is accepted, and so is any other in the millisecond of `before`: a millisecond more
-    /// revokes these too. Where it writes whole seconds, tokens that are issued within the second of
-    /// `before` are rejected.
+    /// `before` is accepted, and so is an earlier one in the same millisecond: add a millisecond to
+    /// `before` to revoke that too. Where it writes whole seconds, tokens that are issued within the
+    /// second of `before` are rejected.
     ///
     /// # Examples
     ///

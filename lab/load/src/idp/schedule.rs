@@ -26,12 +26,11 @@ impl Schedule {
     pub fn phase(self) -> Phase {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (period, within) = (millis / PERIOD, millis % PERIOD);
-        let is_in = |(from, to): &(u64, u64)| (*from..*to).contains(&within);
-        match BROKEN.iter().position(is_in) {
+        let mut broken = (2 * period..).zip(BROKEN);
+        match broken.find(|(_, (from, to))| (*from..*to).contains(&within)) {
             None => Phase::Healthy,
             // Every third time.
-            Some(0) if period * 2 % 3 == 2 => Phase::Down,
-            Some(1) if (period * 2 + 1) % 3 == 2 => Phase::Down,
+            Some((number, _)) if number % 3 == 2 => Phase::Down,
             Some(_) => Phase::Faulty,
         }
     }
