@@ -421,7 +421,13 @@ mod tests {
 
     fn found(result: Result<Option<Credential<'_, '_>>, SessionError>) -> Found {
         let credential = result?;
-        Ok(credential.map(|it| (it.token.to_vec(), it.own_header.is_some(), it.is_bearer)))
+        Ok(credential.map(|found| {
+            (
+                found.token.to_vec(),
+                found.own_header.is_some(),
+                found.is_bearer,
+            )
+        }))
     }
 
     proptest! {

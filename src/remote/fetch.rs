@@ -187,7 +187,7 @@ fn lifetime(headers: &HeaderMap) -> Option<Duration> {
         let age = seconds(headers.get(AGE)).unwrap_or_default();
         return Some(max_age.saturating_sub(age));
     }
-    // What is no date is in the past (RFC 9111 §5.3).
+    // An invalid date is in the past (RFC 9111 §5.3).
     let expires = || until(headers, EXPIRES).unwrap_or_default();
     headers.contains_key(EXPIRES).then(expires)
 }
