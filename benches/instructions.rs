@@ -240,13 +240,13 @@ fn of_provider(is_fetched: bool, cache_bytes: usize) -> (SessionVerifier, String
 }
 
 #[library_benchmark]
-#[bench::cached(args = [], setup = remembered, config = at_most(687))]
-#[bench::cached_of_8_issuers(args = [8, CACHE_BYTES], setup = of_issuers, config = at_most(687))]
-#[bench::uncached(args = [1, 0], setup = of_issuers, config = at_most_beside(HMAC, 46_060))]
-#[bench::uncached_of_8_issuers(args = [8, 0], setup = of_issuers, config = at_most_beside(HMAC, 46_885))]
-#[bench::uncached_of_one_header(args = [8, 0], setup = of_one_header, config = at_most_beside(HMAC, 58_823))]
-#[bench::given_key_cached(args = [false, CACHE_BYTES], setup = of_provider, config = at_most(653))]
-#[bench::fetched_key_cached(args = [true, CACHE_BYTES], setup = of_provider, config = within_1_percent(653))]
+#[bench::cached(args = [], setup = remembered, config = at_most(595))]
+#[bench::cached_of_8_issuers(args = [8, CACHE_BYTES], setup = of_issuers, config = at_most(595))]
+#[bench::uncached(args = [1, 0], setup = of_issuers, config = at_most_beside(HMAC, 45_515))]
+#[bench::uncached_of_8_issuers(args = [8, 0], setup = of_issuers, config = at_most_beside(HMAC, 46_333))]
+#[bench::uncached_of_one_header(args = [8, 0], setup = of_one_header, config = at_most_beside(HMAC, 53_803))]
+#[bench::given_key_cached(args = [false, CACHE_BYTES], setup = of_provider, config = at_most(606))]
+#[bench::fetched_key_cached(args = [true, CACHE_BYTES], setup = of_provider, config = within_1_percent(606))]
 #[bench::given_key(args = [false, 0], setup = of_provider, config = at_most(499_725))]
 #[bench::fetched_key(args = [true, 0], setup = of_provider, config = within_1_percent(499_725))]
 fn verify((verifier, token): (SessionVerifier, String)) -> (SessionVerifier, String, Session) {
@@ -356,7 +356,7 @@ fn around_a_good_token(name: &'static str, value: &'static str) -> (Idle, Reques
 // The slowest known inputs of 64 KiB, none of which may take a millisecond: the first, by far the
 // slowest, takes 0.4 ms where `layer` and `verify` are measured.
 #[library_benchmark]
-#[bench::members(args = [], setup = many_members, config = at_most(2_727_433))]
+#[bench::members(args = [], setup = many_members, config = at_most(2_550_961))]
 #[bench::cookies(args = ["cookie", ""], setup = around_a_good_token, config = at_most(506_376))]
 #[bench::cultures(args = ["client-culture", ""], setup = around_a_good_token, config = at_most(412_062))]
 fn worst((mut service, request): (Idle, Request<()>)) -> (Idle, Response<()>) {

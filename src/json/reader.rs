@@ -88,6 +88,7 @@ impl<'a> Reader<'a> {
 
     /// Appends to a list of which each item is from a string of the JSON. A list of 64 reserves
     /// room for all remaining strings at once: doubling would allocate several times as much.
+    #[inline]
     pub(crate) fn push<T>(&self, list: &mut Vec<T>, item: T) {
         const LONG: usize = 64;
         if list.len() == LONG {
@@ -380,7 +381,9 @@ impl<'a> Reader<'a> {
             let char = escaped(cursor)?;
             self.unescaped.push(char);
         }
-        let len = self.unescaped.len().checked_sub(start)?;
+        let end = self.unescaped.len();
+        // So that offsets fit 32 bits.
+        let len = end.checked_sub(start).filter(|_| end < Span::MAX)?;
         Some(Span::new(self.json.len().checked_add(start)?, len))
     }
 }

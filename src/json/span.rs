@@ -19,7 +19,7 @@ impl Span {
     #[expect(
         clippy::as_conversions,
         clippy::expect_used,
-        reason = "no text that is read is longer than `MAX`"
+        reason = "neither the text nor what is unescaped is longer than `MAX`"
     )]
     #[inline(always)]
     pub(super) fn new(start: usize, len: usize) -> Self {

@@ -3,7 +3,7 @@
 use super::compact::with_decoded;
 use crate::{
     error::SessionError,
-    json::{Names, Reader, Span, WrongType},
+    json::{self, Names, Reader, Span, WrongType},
     limits::Limits,
 };
 
@@ -52,18 +52,23 @@ fn members(reader: &mut Reader<'_>, levels: usize) -> Option<Members> {
         SessionError::malformed("a member of the JOSE header has the wrong type");
     const EXTENSION: SessionError =
         SessionError::malformed("the JOSE header asks for an extension");
+    const ALG: u64 = json::word("alg");
+    const KID: u64 = json::word("kid");
+    const TYP: u64 = json::word("typ");
+    const CRIT: u64 = json::word("crit");
+    const B64: u64 = json::word("b64");
 
     let mut cursor = reader.cursor();
     let mut members = Members::default();
     let mut others = Names::default();
     reader.object(&mut cursor, |reader, cursor, name| {
-        let place = match reader.text(name.span) {
-            "alg" => &mut members.alg,
-            "kid" => &mut members.kid,
-            "typ" => &mut members.typ,
+        let place = match (name.word, name.span.len()) {
+            (ALG, 3) => &mut members.alg,
+            (KID, 3) => &mut members.kid,
+            (TYP, 3) => &mut members.typ,
             // No extension is supported (RFC 7515 §4.1.11), nor an unencoded payload
             // (RFC 7797 §7).
-            "crit" | "b64" => return reader.fail(EXTENSION),
+            (CRIT, 4) | (B64, 3) => return reader.fail(EXTENSION),
             _ => {
                 others.add(name, reader)?;
                 return reader.skip(cursor, levels);

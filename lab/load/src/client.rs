@@ -59,10 +59,7 @@ impl Client {
         connection: &mut Option<Connection>,
         request: &Request,
     ) -> Result<Answer, Failure> {
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => Connection::open(self.address).await?,
-        };
+        let mut open = Connection::kept_or_open(connection, self.address).await?;
         let answer = timeout(PATIENCE, open.exchange(&request.bytes)).await??;
         match request.expected {
             Expected::Closed(_) => timeout(PATIENCE, open.until_closed()).await?,
@@ -105,6 +102,17 @@ pub struct Answer {
 }
 
 impl Connection {
+    /// The connection that was kept, or a new one.
+    pub async fn kept_or_open(
+        kept: &mut Option<Self>,
+        address: SocketAddr,
+    ) -> Result<Self, Failure> {
+        match kept.take() {
+            Some(open) => Ok(open),
+            None => Self::open(address).await,
+        }
+    }
+
     pub async fn open(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;

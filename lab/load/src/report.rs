@@ -1,7 +1,5 @@
 //! Right and wrong answers, their latencies, and the memory of the server.
 
-#![expect(clippy::as_conversions, reason = "counts are far below 2^52")]
-
 use std::{collections::BTreeMap, fmt::Display, time::Duration};
 
 use crate::{memory, server::Effort, times::Times};
@@ -61,17 +59,7 @@ impl Report {
             "{} more could be accepted or rejected, since their sessions ended meanwhile",
             self.either
         );
-        let Effort {
-            elapsed,
-            server,
-            idle,
-        } = self.effort;
-        println!(
-            "{:.0} answers a second; the server had {:.2} CPUs, and {:.2} were idle",
-            all as f64 / elapsed,
-            server / elapsed,
-            idle / elapsed
-        );
+        self.effort.print(all);
         println!("{}", Times::HEAD);
         for (name, times) in [("accepted", &self.good), ("hostile", &self.hostile)] {
             println!("{}", times.line(name));

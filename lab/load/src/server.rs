@@ -38,6 +38,25 @@ pub struct Effort {
 }
 
 impl Effort {
+    /// Prints what was done meanwhile.
+    #[expect(
+        clippy::as_conversions,
+        reason = "a count of answers is far below 2^52"
+    )]
+    pub fn print(self, answers: u64) {
+        let Self {
+            elapsed,
+            server,
+            idle,
+        } = self;
+        println!(
+            "{:.0} answers a second; the server had {:.2} CPUs, and {:.2} were idle",
+            answers as f64 / elapsed,
+            server / elapsed,
+            idle / elapsed
+        );
+    }
+
     pub fn since(self, earlier: Self) -> Self {
         Self {
             elapsed: self.elapsed - earlier.elapsed,

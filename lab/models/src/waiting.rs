@@ -140,6 +140,16 @@ impl Request {
         request
     }
 
+    /// In a thread of its own: the request, once it is pending or over.
+    fn spawn(keys: &Arc<Keys>) -> thread::JoinHandle<Self> {
+        let keys = keys.clone();
+        thread::spawn(move || {
+            let mut request = Self::new(&keys);
+            while request.poll() {}
+            request
+        })
+    }
+
     fn look(&mut self) {
         let before = self.keys.listen();
         self.answer = self.keys.verify();
@@ -177,6 +187,14 @@ struct Task {
 }
 
 impl Task {
+    fn new(keys: &Arc<Keys>, reads: &'static [bool]) -> Self {
+        Self {
+            keys: keys.clone(),
+            reads,
+            is_asleep: false,
+        }
+    }
+
     /// `false` if it is pending, or over.
     fn poll(&mut self) -> bool {
         let keys = &*self.keys;
@@ -212,19 +230,8 @@ impl Task {
 fn wait_for_a_key(protocol: Protocol, reads: &'static [bool]) {
     model(move || {
         let keys = Keys::new(protocol, 1);
-        let mut task = Task {
-            keys: keys.clone(),
-            reads,
-            is_asleep: false,
-        };
-        let request = {
-            let keys = keys.clone();
-            thread::spawn(move || {
-                let mut request = Request::new(&keys);
-                while request.poll() {}
-                request
-            })
-        };
+        let mut task = Task::new(&keys, reads);
+        let request = Request::spawn(&keys);
         while task.poll() {}
         let mut request = request.join().unwrap();
         while task.poll() || request.poll() {}
@@ -273,14 +280,7 @@ fn a_call_that_only_wakes_a_sleeping_task_would_not_do() {
 fn task_ends(protocol: Protocol) {
     model(move || {
         let keys = Keys::new(protocol, 1);
-        let request = {
-            let keys = keys.clone();
-            thread::spawn(move || {
-                let mut request = Request::new(&keys);
-                while request.poll() {}
-                request
-            })
-        };
+        let request = Request::spawn(&keys);
         keys.end();
         assert_eq!(keys.verify(), Answer::Unavailable);
         let mut request = request.join().unwrap();
@@ -320,11 +320,7 @@ fn drop_while_waiting(protocol: Protocol) {
         let mut request = Request::new(&keys);
         let has_place = request.wait.is_some();
         dropped.join().unwrap();
-        let mut task = Task {
-            keys: keys.clone(),
-            reads: &[true],
-            is_asleep: false,
-        };
+        let mut task = Task::new(&keys, &[true]);
         while task.poll() || request.poll() {}
         // Without a place it was answered at once.
         assert!(!has_place || request.answer == Answer::Accepted);

@@ -69,17 +69,7 @@ impl Report {
         for ((kind, code), count) in &self.counts {
             println!("  {:<10} {code:<18} {count:>10}", format!("{kind:?}"));
         }
-        let Effort {
-            elapsed,
-            server,
-            idle,
-        } = self.effort;
-        println!(
-            "{:.0} answers a second; the server had {:.2} CPUs, and {:.2} were idle",
-            all as f64 / elapsed,
-            server / elapsed,
-            idle / elapsed
-        );
+        self.effort.print(all);
         println!("{}", Times::HEAD);
         for (name, times) in [
             ("known, healthy", &self.known[0]),
@@ -101,7 +91,7 @@ impl Report {
             found_after.last().unwrap_or(&Duration::ZERO)
         );
         let faults: u64 = log.faults.values().sum();
-        let most = most_requests(elapsed, faults);
+        let most = most_requests(self.effort.elapsed, faults);
         println!(
             "the provider had {} requests, at most {most} allowed; {faults} had a fault:",
             log.requests

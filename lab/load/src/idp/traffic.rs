@@ -185,10 +185,7 @@ impl Client {
         connection: &mut Option<Connection>,
         request: &Request,
     ) -> Result<Answer, Failure> {
-        let mut open = match connection.take() {
-            Some(open) => open,
-            None => Connection::open(self.address).await?,
-        };
+        let mut open = Connection::kept_or_open(connection, self.address).await?;
         let field = format!("Bearer {}", request.token);
         let bytes = get(&[("Authorization", field.as_bytes())]);
         let answer = timeout(PATIENCE, open.exchange(&bytes)).await??;
