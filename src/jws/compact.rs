@@ -19,14 +19,12 @@ pub(crate) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// Splits at the two dots. The base64url of a part is checked when it is decoded.
+    /// Splits at the first dot and the last. Another dot, or a part that is not base64url, shows when the
+    /// part is decoded.
     pub(crate) fn split(token: &'a [u8]) -> Result<Self, SessionError> {
         // The payload is the longest part, so the dots are searched from both ends.
         let (header, rest) = split_at_dot(token, memchr(b'.', token)).ok_or(PARTS)?;
         let (payload, signature) = split_at_dot(rest, memrchr(b'.', rest)).ok_or(PARTS)?;
-        if memchr(b'.', payload).is_some() {
-            return Err(PARTS);
-        }
         #[expect(
             clippy::arithmetic_side_effects,
             clippy::indexing_slicing,
@@ -41,12 +39,17 @@ impl<'a> Compact<'a> {
         })
     }
 
-    /// The error of a token that is rejected before all parts are decoded: the base64url of payload
-    /// and signature comes first.
+    /// The error of a token that is rejected before all parts are decoded: the form of payload and
+    /// signature comes first.
     pub(crate) fn rejection(&self, error: SessionError) -> SessionError {
         let mut parts = [self.payload, self.signature].into_iter();
-        let is_encoded = parts.all(|part| URL_SAFE_NO_PAD.check(part).is_ok());
-        if is_encoded { error } else { BASE64 }
+        if parts.all(|part| URL_SAFE_NO_PAD.check(part).is_ok()) {
+            error
+        } else if self.payload.contains(&b'.') {
+            PARTS
+        } else {
+            BASE64
+        }
     }
 }
 
@@ -183,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_three_parts() {
+    fn a_token_has_at_least_three_parts() {
         for (text, ok) in [
             ("", false),
             ("YQ", false),
@@ -191,9 +194,9 @@ mod tests {
             ("YQ.YQ.YQ", true),
             ("..", true),
             (".", false),
-            ("YQ.YQ.YQ.", false),
-            ("YQ.YQ.YQ.YQ", false),
-            ("....", false),
+            // A dot in the payload shows when it is decoded.
+            ("YQ.YQ.YQ.", true),
+            ("....", true),
         ] {
             assert_eq!(Compact::split(text.as_bytes()).is_ok(), ok, "{text:?}");
         }
@@ -206,6 +209,8 @@ mod tests {
             ("YQ.YQ.YQ", other),
             ("YQ.Y!.YQ", BASE64),
             ("YQ.YQ.Y Q", BASE64),
+            ("YQ.YQ.YQ.YQ", PARTS),
+            ("....", PARTS),
         ] {
             let parts = Compact::split(text.as_bytes()).unwrap();
             assert_eq!(parts.rejection(other), want, "{text:?}");
