@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 /// Whether both are equal, in a time that depends on their lengths alone.
+#[inline]
 pub(crate) fn is_same(a: &[u8], b: &[u8]) -> bool {
     // The folds visit every byte, eight at once.
     let ((words, rest), (other_words, other_rest)) = (a.as_chunks(), b.as_chunks());

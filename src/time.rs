@@ -12,6 +12,7 @@ impl NumericDate {
     /// 9999-12-31T23:59:59Z, in seconds.
     const MAX_SECONDS: u64 = 253_402_300_799;
 
+    pub(crate) const MIN: Self = Self(Duration::ZERO);
     pub(crate) const MAX: Self = Self(Duration::from_secs(Self::MAX_SECONDS));
 
     /// The date of `seconds` and `nanos`, up to [`MAX`](Self::MAX).
@@ -100,6 +101,11 @@ pub(crate) struct Validity {
 }
 
 impl Validity {
+    pub(crate) const NEVER: Self = Self {
+        from: NumericDate::MIN,
+        until: NumericDate::MIN,
+    };
+
     pub(crate) fn contains(&self, now: NumericDate) -> bool {
         self.from <= now && !self.is_over(now)
     }
@@ -121,6 +127,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    #[inline]
     pub(crate) fn now(&self) -> NumericDate {
         match self {
             Self::System => NumericDate(system_time()),
@@ -170,6 +177,7 @@ fn steady_time() -> Duration {
 }
 
 #[cfg(target_os = "linux")]
+#[inline]
 fn coarse_time(clock: rustix::time::ClockId) -> Duration {
     let time = rustix::time::clock_gettime(clock);
     Duration::try_from(time).unwrap_or_default()

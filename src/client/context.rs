@@ -1,6 +1,6 @@
 //! The cultures, offset and zone of one request.
 
-use chrono::{DateTime, FixedOffset, Offset, Utc};
+use chrono::{DateTime, FixedOffset};
 
 use super::{culture::Culture, zone::ClientTimeZone};
 use crate::serde_text::{named_enum, text_enum};
@@ -23,7 +23,7 @@ use crate::serde_text::{named_enum, text_enum};
 /// assert_eq!(nothing_known.culture_source(), ClientSource::Default);
 /// assert_eq!(nothing_known.utc_offset().to_string(), "+00:00");
 /// ```
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ClientContext {
     pub(super) culture: Culture,
     pub(super) ui_culture: Culture,
@@ -34,7 +34,26 @@ pub struct ClientContext {
     pub(super) ignored_values: u8,
 }
 
+impl Default for ClientContext {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl ClientContext {
+    pub(crate) const DEFAULT: Self = Self {
+        culture: Culture::INVARIANT,
+        ui_culture: Culture::INVARIANT,
+        clock: ClientClock {
+            utc_offset: UTC,
+            time_zone: None,
+        },
+        culture_source: ClientSource::Default,
+        ui_culture_source: ClientSource::Default,
+        clock_source: ClientSource::Default,
+        ignored_values: 0,
+    };
+
     /// The client's culture, which determines the format of dates and numbers.
     #[doc(alias = "locale")]
     #[must_use]
@@ -152,15 +171,7 @@ pub(super) struct ClientClock {
     pub(super) time_zone: Option<ClientTimeZone>,
 }
 
-/// The offset +00:00, without a zone.
-impl Default for ClientClock {
-    fn default() -> Self {
-        Self {
-            utc_offset: Utc.fix(),
-            time_zone: None,
-        }
-    }
-}
+const UTC: FixedOffset = FixedOffset::east_opt(0).unwrap();
 
 named_enum! {
     /// The source of a value of a [`ClientContext`].
@@ -194,6 +205,8 @@ text_enum!(ClientSource, "call, token, accept-language and default");
 
 #[cfg(test)]
 mod tests {
+    use chrono::Utc;
+
     use super::*;
 
     fn fixed(seconds: i32) -> ClientContext {

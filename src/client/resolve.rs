@@ -52,12 +52,14 @@ impl ClientDefaults {
     /// Resolves the hints of a token, then the defaults.
     pub(crate) fn resolve_token(
         &self,
-        token: &ClientHints,
+        token: ClientHints,
         now: impl Fn() -> DateTime<Utc>,
     ) -> ClientContext {
         let mut context = ClientContext::default();
-        let (any, source) = (Supported::default(), ClientSource::Default);
-        context.apply(&self.defaults, source, &any, &now);
+        if self.defaults != ClientHints::default() {
+            let (any, source) = (Supported::default(), ClientSource::Default);
+            context.apply(self.defaults.clone(), source, &any, &now);
+        }
         context.apply(token, ClientSource::Token, &self.supported, now);
         context
     }
@@ -75,7 +77,7 @@ impl ClientDefaults {
     pub(crate) fn resolve_call(
         &self,
         base: &ClientContext,
-        call: &ClientHints,
+        call: ClientHints,
         languages: Option<&AcceptLanguage>,
         ignored_values: u8,
         now: DateTime<Utc>,
@@ -105,35 +107,34 @@ impl ClientContext {
     /// source replaces a UI culture that is absent or not supported.
     fn apply(
         &mut self,
-        hints: &ClientHints,
+        hints: ClientHints,
         source: ClientSource,
         supported: &Supported,
         now: impl Fn() -> DateTime<Utc>,
     ) {
-        let nearest = |culture: &Option<Culture>| supported.lookup(culture.as_ref()?);
-        let culture = nearest(&hints.culture);
-        if let Some(ui_culture) = nearest(&hints.ui_culture).or_else(|| culture.clone()) {
+        let ClientHints {
+            culture,
+            ui_culture,
+            utc_offset,
+            time_zone,
+        } = hints;
+        let nearest = |culture: Option<Culture>| supported.lookup(culture?);
+        let culture = nearest(culture);
+        if let Some(ui_culture) = nearest(ui_culture).or_else(|| culture.clone()) {
             (self.ui_culture, self.ui_culture_source) = (ui_culture, source);
         }
         if let Some(culture) = culture {
             (self.culture, self.culture_source) = (culture, source);
         }
-        if let Some(clock) = clock(hints, now) {
-            (self.clock, self.clock_source) = (clock, source);
+        // A zone without an offset has its offset at `now`; an offset without a zone has no zone.
+        if let Some(utc_offset) = utc_offset.or_else(|| Some(time_zone?.offset_at(&now()))) {
+            self.clock = ClientClock {
+                utc_offset,
+                time_zone,
+            };
+            self.clock_source = source;
         }
     }
-}
-
-/// The offset and zone of one source. A zone without an offset has its offset at `now`; an offset
-/// without a zone has no zone.
-fn clock(hints: &ClientHints, now: impl Fn() -> DateTime<Utc>) -> Option<ClientClock> {
-    let time_zone = hints.time_zone;
-    Some(ClientClock {
-        utc_offset: hints
-            .utc_offset
-            .or_else(|| Some(time_zone?.offset_at(&now())))?,
-        time_zone,
-    })
 }
 
 #[cfg(test)]
@@ -306,10 +307,10 @@ mod tests {
             ),
         ] {
             let service = service(supported);
-            let base = service.resolve_token(&cultures(token.0, token.1), summer);
+            let base = service.resolve_token(cultures(token.0, token.1), summer);
             let accept = accept.and_then(|field| AcceptLanguage::parse(field.as_bytes()));
             let call = cultures(call.0, call.1);
-            let got = service.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            let got = service.resolve_call(&base, call, accept.as_ref(), 0, summer());
             assert_eq!(seen(&got), want, "{name}");
         }
     }
@@ -318,9 +319,9 @@ mod tests {
     fn the_default_culture_is_the_default_ui_culture() {
         let mut service = ClientDefaults::default();
         service.defaults.culture = Some(culture("ja"));
-        let got = service.resolve_token(&ClientHints::default(), summer);
+        let got = service.resolve_token(ClientHints::default(), summer);
         assert_eq!(seen(&got), (("ja", DEFAULT), ("ja", DEFAULT)));
-        let unset = ClientDefaults::default().resolve_token(&ClientHints::default(), summer);
+        let unset = ClientDefaults::default().resolve_token(ClientHints::default(), summer);
         assert_eq!(unset, ClientContext::default());
     }
 
@@ -333,9 +334,9 @@ mod tests {
     #[test]
     fn ignored_values_are_counted_for_the_call() {
         let service = service(&[]);
-        let base = service.resolve_token(&cultures("de", "-"), summer);
+        let base = service.resolve_token(cultures("de", "-"), summer);
         assert_eq!(base.ignored_values(), 0);
-        let got = service.resolve_call(&base, &ClientHints::default(), None, 3, summer());
+        let got = service.resolve_call(&base, ClientHints::default(), None, 3, summer());
         assert_eq!(got.ignored_values(), 3);
         assert_eq!(seen(&got), seen(&base));
     }
@@ -354,8 +355,8 @@ mod tests {
             ("call", Some(60), Some(120), Some(-210), (-210, CALL)),
         ] {
             service.defaults.utc_offset = default.map(offset);
-            let base = service.resolve_token(&said(token), summer);
-            let got = service.resolve_call(&base, &said(call), None, 0, summer());
+            let base = service.resolve_token(said(token), summer);
+            let got = service.resolve_call(&base, said(call), None, 0, summer());
             let got = (got.utc_offset(), got.utc_offset_source());
             assert_eq!(got, (offset(want.0), want.1), "{name}");
         }
@@ -434,8 +435,8 @@ mod tests {
                 defaults: said(default),
                 ..ClientDefaults::default()
             };
-            let base = service.resolve_token(&said(token), summer);
-            let got = service.resolve_call(&base, &said(call), None, 0, summer());
+            let base = service.resolve_token(said(token), summer);
+            let got = service.resolve_call(&base, said(call), None, 0, summer());
             let (minutes, zone, source) = want;
             assert_eq!(got.utc_offset(), offset(minutes), "{name}");
             assert_eq!(got.utc_offset_source(), source, "{name}");
@@ -455,10 +456,10 @@ mod tests {
             let list: Vec<_> = list.iter().map(String::as_str).collect();
             let service = service(&list);
             let [token, token_ui, call, call_ui] = &said[..] else { unreachable!() };
-            let base = service.resolve_token(&cultures(token, token_ui), summer);
+            let base = service.resolve_token(cultures(token, token_ui), summer);
             let accept = AcceptLanguage::parse(field.as_bytes());
             let call = cultures(call, call_ui);
-            let context = service.resolve_call(&base, &call, accept.as_ref(), 0, summer());
+            let context = service.resolve_call(&base, call, accept.as_ref(), 0, summer());
             for (default, (tag, source)) in [("ja", seen(&context).0), ("ko", seen(&context).1)] {
                 match source {
                     ClientSource::Default => prop_assert_eq!(tag, default),

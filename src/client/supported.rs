@@ -40,9 +40,10 @@ impl Supported {
     }
 
     /// The best supported culture for `culture`; without a list, `culture` itself.
-    pub(super) fn lookup(&self, culture: &Culture) -> Option<Culture> {
+    #[inline]
+    pub(super) fn lookup(&self, culture: Culture) -> Option<Culture> {
         if self.is_empty() {
-            return Some(culture.clone());
+            return Some(culture);
         }
         self.lookup_range(culture.as_str(), &[])
     }
@@ -143,9 +144,9 @@ mod tests {
             ("not there", "fr", None),
             ("invariant", "und", None),
         ] {
-            let got = list.lookup(&culture(asked));
+            let got = list.lookup(culture(asked));
             assert_eq!(text(got.as_ref()), want, "{name}");
-            let any = Supported::default().lookup(&culture(asked));
+            let any = Supported::default().lookup(culture(asked));
             assert_eq!(any, Some(culture(asked)), "{name}, without a list");
         }
     }
@@ -300,7 +301,7 @@ mod tests {
                 language => language.to_owned(),
             };
             for range in ranges {
-                let got = supported.lookup(&range);
+                let got = supported.lookup(range.clone());
                 let mut truncations = truncations(range.as_str());
                 let truncated = truncations.find(|tag| list.iter().any(|culture| culture == tag));
                 if let Some(got) = &got {

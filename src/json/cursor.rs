@@ -1,6 +1,6 @@
 //! The plain spelling of JSON, without escapes and exponents: nearly all of a token.
 
-use super::span::Span;
+use super::{span::Span, table::Table};
 
 /// What is left of a JSON text.
 ///
@@ -83,6 +83,34 @@ impl<'a> Cursor<'a> {
         (*first == byte).then(|| self.rest = rest)
     }
 
+    /// Reads the byte `before` a name, a name of the table and its colon, up to the start of the value.
+    /// At most one space may be before the name.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "names are short")]
+    pub(super) fn known_name<T: Copy>(mut self, before: u8, names: &Table<T>) -> Option<(T, Self)> {
+        self.take_exactly(before)?;
+        if let [b' ', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+        self.take_exactly(b'"')?;
+        let (halves, _) = self.rest.first_chunk::<16>()?.as_chunks();
+        let [first, second] = *halves else {
+            return None;
+        };
+        let slot = names.find([first, second].map(u64::from_le_bytes))?;
+        let len = slot.name.len();
+        // 16 bytes have been compared.
+        if len > 14 {
+            let behind = self.rest.strip_prefix(slot.name.as_bytes())?;
+            behind.strip_prefix(b"\":")?;
+        }
+        self.advance(len + 2)?;
+        if self.peek()? <= b' ' {
+            self.skip_space();
+        }
+        Some((slot.value, self))
+    }
+
     /// Reads a name without escapes, its colon and the white space around them.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "the shift is below 64")]
@@ -104,10 +132,26 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string without escapes (RFC 8259 §7).
     #[inline(always)]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "a rest is a part of the text, and a string ends within eight bytes"
+    )]
     pub(super) fn string(mut self) -> Option<(Span, Self)> {
         self.take_exactly(b'"')?;
-        let (start, len) = (self.at(), plain_len(self.rest)?);
-        self.advance(len)?;
+        let (start, text) = (self.at(), self.rest);
+        let end = loop {
+            let Some(word) = self.rest.first_chunk() else {
+                break plain_len(self.rest)?;
+            };
+            let specials = specials(u64::from_le_bytes(*word));
+            if specials != 0 {
+                break first_byte(specials);
+            }
+            self.rest = &self.rest[8..];
+        };
+        let len = text.len() - self.rest.len() + end;
+        self.advance(end)?;
         self.take_exactly(b'"')?;
         Some((Span::new(start, len), self))
     }
@@ -174,7 +218,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes the end of the text and the white space before it.
-    pub(crate) fn end(&mut self) -> Option<()> {
+    pub(crate) fn end(mut self) -> Option<()> {
         self.skip_space();
         self.rest.is_empty().then_some(())
     }
@@ -220,9 +264,9 @@ const fn specials(word: u64) -> u64 {
 
 /// The index of the byte that holds the lowest set bit.
 #[inline(always)]
-#[expect(clippy::as_conversions, reason = "the index is at most 8")]
+#[expect(clippy::as_conversions, reason = "the index is below 8")]
 fn first_byte(bits: u64) -> usize {
-    (bits.trailing_zeros() / 8) as usize
+    (bits.trailing_zeros() as usize / 8) & 7
 }
 
 /// The number of bytes before the first quote, backslash or control character.
@@ -299,7 +343,7 @@ mod tests {
                 prop_assert!(read.is_none());
             } else {
                 let read = read.unwrap();
-                prop_assert_eq!(read.span.of(&json, ""), &name);
+                prop_assert_eq!(read.span.of(&json, || ""), &name);
                 let mut first = [0; 8];
                 first.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
                 prop_assert_eq!(read.word, u64::from_le_bytes(first));

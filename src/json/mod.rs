@@ -4,8 +4,10 @@ mod cursor;
 mod names;
 mod reader;
 mod span;
+mod table;
 
-pub(crate) use cursor::{Cursor, Name, word};
+pub(crate) use cursor::{Cursor, word};
 pub(crate) use names::Names;
-pub(crate) use reader::{Reader, Value, WrongType};
+pub(crate) use reader::{Member, Reader, Value, WrongType};
 pub(crate) use span::Span;
+pub(crate) use table::Table;

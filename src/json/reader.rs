@@ -1,12 +1,11 @@
 //! Strict reader of JSON in any spelling, with a reason for each rejection.
 
-use std::mem;
-
 use memchr::memchr_iter;
 
 use super::{
     cursor::{Cursor, Name, plain_len, word},
     span::Span,
+    table::Table,
 };
 use crate::{error::SessionError, time::NumericDate};
 
@@ -28,6 +27,14 @@ pub(crate) enum WrongType {
     Reject(SessionError),
     /// Skips the value, which may be nested so many levels deep, as if it were absent.
     Ignore(usize),
+}
+
+/// What an object has next: a member, of which the value follows, or its end.
+pub(crate) enum Member<T> {
+    /// Its name is in the table.
+    Known(T),
+    Other(Name),
+    End,
 }
 
 /// What is read of a claim: `None` if the text is rejected, `Some(None)` if the claim counts as absent.
@@ -67,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&self, span: Span) -> &str {
-        span.of(self.json, &self.unescaped)
+        span.of(self.json, || &self.unescaped)
     }
 
     /// The parts of a string between spaces.
@@ -111,21 +118,56 @@ impl<'a> Reader<'a> {
         mut member: impl FnMut(&mut Self, &mut Cursor<'a>, Name) -> Option<()>,
     ) -> Option<()> {
         let mut before = b'{';
-        while let Some(name) = self.next_name(cursor, &mut before)? {
+        while let Some(name) = self.next_name(cursor, before)? {
             member(self, cursor, name)?;
+            before = b',';
         }
         Some(())
     }
 
-    /// Takes the name of an object's next member, up to the start of the value; `Some(None)` for the
-    /// end of the object. `before` is the byte before the name: a brace at first, then a comma.
+    /// Takes the name of an object's next member, up to the start of the value. `before` is the byte
+    /// before the name: a brace at first, then a comma.
     #[inline(always)]
-    pub(crate) fn next_name(
+    pub(crate) fn next_member<T: Copy>(
         &mut self,
         cursor: &mut Cursor<'a>,
-        before: &mut u8,
-    ) -> Option<Option<Name>> {
-        let has_next = if mem::replace(before, b',') == b'{' {
+        before: u8,
+        names: &Table<T>,
+    ) -> Option<Member<T>> {
+        if let Some((known, rest)) = cursor.known_name(before, names) {
+            *cursor = rest;
+            return Some(Member::Known(known));
+        }
+        let member = self.slowly(cursor, |reader, cursor| {
+            reader.any_member(cursor, before, names)
+        })?;
+        // A copy, so that the one above is not in memory.
+        Some(match member {
+            Member::Known(known) => Member::Known(known),
+            Member::Other(name) => Member::Other(name),
+            Member::End => Member::End,
+        })
+    }
+
+    #[inline(never)]
+    fn any_member<T: Copy>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        before: u8,
+        names: &Table<T>,
+    ) -> Option<Member<T>> {
+        let Some(name) = self.next_name(cursor, before)? else {
+            return Some(Member::End);
+        };
+        let known = names.get(self.text(name.span));
+        Some(known.map_or(Member::Other(name), Member::Known))
+    }
+
+    /// Takes the name of an object's next member, up to the start of the value; `None` at the end of the
+    /// object.
+    #[inline(always)]
+    fn next_name(&mut self, cursor: &mut Cursor<'a>, before: u8) -> Option<Option<Name>> {
+        let has_next = if before == b'{' {
             cursor.take(b'{')?;
             cursor.skip_space();
             !cursor.is_at(b'}')

@@ -189,6 +189,7 @@ impl KeyStore {
     /// The generation of the set in force: 1 at first, incremented by each
     /// [`replace`](Self::replace) with a different set.
     #[must_use]
+    #[inline]
     pub fn generation(&self) -> u64 {
         self.inner.generation.load(Ordering::SeqCst)
     }

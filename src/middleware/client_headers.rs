@@ -154,7 +154,7 @@ impl ClientHeaders {
         };
         let languages = reader.read(accept_language, languages);
         let ignored_values = reader.ignored_values;
-        Some(defaults.resolve_call(base, &hints, languages.as_ref(), ignored_values, now()))
+        Some(defaults.resolve_call(base, hints, languages.as_ref(), ignored_values, now()))
     }
 }
 

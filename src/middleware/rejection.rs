@@ -311,6 +311,9 @@ impl<R> Rejecter<R> {
     where
         R: RejectionBody<B>,
     {
+        if response.extensions().is_empty() {
+            return response;
+        }
         match response.extensions_mut().remove::<Unformed>() {
             Some(unformed) if response.status() == unformed.error.status() => {
                 self.replace(response, &unformed, request)

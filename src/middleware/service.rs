@@ -226,6 +226,7 @@ impl LayerConfig {
 
     /// Finds and verifies the token. Puts the session into the request's extensions, or where there
     /// is none the client context, and the error of a cookie that made the request anonymous.
+    #[inline]
     pub(super) fn admit<B>(&self, request: &mut Request<B>) -> Result<Admitted, SessionError> {
         let stale_removed = if request.extensions().is_empty() {
             Ok(())

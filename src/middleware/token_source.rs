@@ -267,6 +267,7 @@ fn bearer(headers: &mut HeaderMap) -> Result<Option<Credential<'_, 'static>>, Se
 }
 
 /// The bytes of a field that may contain a token, which it marks as sensitive; `None` if it is empty.
+#[inline]
 fn sensitive_bytes(field: &mut HeaderValue) -> Option<&[u8]> {
     field.set_sensitive(true);
     let field = field.as_bytes();
@@ -341,6 +342,7 @@ fn cookie_value<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
 }
 
 /// Finds the credential of `Bearer`; `None` for another scheme.
+#[inline]
 fn bearer_token(field: &[u8]) -> Result<Option<&[u8]>, SessionError> {
     let Some((scheme, rest)) = field.split_first_chunk::<6>() else {
         return Ok(None);

@@ -107,8 +107,8 @@ mod tests {
         };
         let now = Default::default;
         match source {
-            ClientSource::Token => defaults.resolve_token(&hints, now),
-            _ => defaults.resolve_call(&ClientContext::default(), &hints, None, 0, now()),
+            ClientSource::Token => defaults.resolve_token(hints, now),
+            _ => defaults.resolve_call(&ClientContext::default(), hints, None, 0, now()),
         }
     }
 

@@ -176,6 +176,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl<'a> Entered<'a> {
+    #[inline]
     pub(crate) fn new(slot: &'a mut Option<Session>) -> Self {
         exchange(slot);
         Self { slot }
@@ -183,12 +184,14 @@ impl<'a> Entered<'a> {
 }
 
 impl Drop for Entered<'_> {
+    #[inline]
     fn drop(&mut self) {
         exchange(self.slot);
     }
 }
 
 /// Swaps the slot with the ambient session, except in a thread whose thread-locals are destroyed.
+#[inline]
 fn exchange(slot: &mut Option<Session>) {
     let _ = CURRENT.try_with(|current| mem::swap(&mut *current.borrow_mut(), slot));
 }

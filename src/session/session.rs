@@ -66,20 +66,28 @@ pub(crate) struct VerifiedBy {
     pub(crate) generation: u64,
 }
 
-impl SessionInner {
-    /// A session that no verifier has made, in the default context.
+/// A session without a token, in the default context, that no verifier has made.
+impl Default for SessionInner {
     #[inline]
-    pub(crate) fn new(token: SessionToken, clock: Clock) -> Self {
-        Self {
-            validity: Validity::default(),
-            verified_by: VerifiedBy::default(),
-            valid_until: NumericDate::default(),
-            clock,
-            token,
-            context: ClientContext::default(),
+    fn default() -> Self {
+        // A constant, so that one copy makes it.
+        const {
+            Self {
+                validity: Validity::NEVER,
+                verified_by: VerifiedBy {
+                    issuer: 0,
+                    generation: 0,
+                },
+                valid_until: NumericDate::MIN,
+                clock: Clock::System,
+                token: SessionToken::none(),
+                context: ClientContext::DEFAULT,
+            }
         }
     }
+}
 
+impl SessionInner {
     /// Bytes of heap memory, estimated from above.
     pub(crate) fn heap_bytes(&self) -> usize {
         const COUNTED: usize = 2 * size_of::<usize>() + size_of::<SessionInner>();
@@ -133,8 +141,9 @@ impl Session {
         let issued_at = || token.issued_at().unwrap_or_else(Utc::now);
         Self::from_inner(Arc::new(SessionInner {
             valid_until: token.expires_at().into(),
-            context: ClientDefaults::default().resolve_token(&hints, issued_at),
-            ..SessionInner::new(token, Clock::System)
+            context: ClientDefaults::default().resolve_token(hints, issued_at),
+            token,
+            ..SessionInner::default()
         }))
     }
 
@@ -156,13 +165,16 @@ impl Session {
     /// ```
     #[must_use]
     pub fn system(user: User) -> Self {
-        let token = SessionToken::none(Members {
+        let token = SessionToken::of_members(Members {
             id: Uuid::new_v4().into(),
             user,
             application_id: None,
             token_id: None,
         });
-        Self::from_inner(Arc::new(SessionInner::new(token, Clock::System)))
+        Self::from_inner(Arc::new(SessionInner {
+            token,
+            ..SessionInner::default()
+        }))
     }
 
     /// The same session with the context that the headers of one call gave it.

@@ -29,14 +29,16 @@ pub(crate) struct ClaimRules {
 }
 
 impl ClaimRules {
-    /// Reads the claims of the token in place, validates them by the rules of its type, and returns
+    /// Reads the claims of a token in place, validates them by the rules of its type, and returns
     /// its hints of the client.
     pub(crate) fn read(
         &self,
         token: &mut SessionToken,
+        token_type: TokenType,
+        json: String,
         limits: &Limits,
     ) -> Result<ClientHints, SessionError> {
-        token.read(&self.names, limits)?;
+        token.read(token_type, json, &self.names, limits)?;
         let claims = &token.claims;
         if claims.has(Claim::cnf) {
             return Err(SessionError::unacceptable("`cnf` binds the token to a key"));
@@ -55,11 +57,11 @@ impl ClaimRules {
             return Err(SessionError::claim(claim.as_str()));
         }
         let hints = token.client_hints()?;
-        if !token.text(claims.sub).is_some_and(is_subject) {
+        if !token.text(Claim::sub).is_some_and(is_subject) {
             return Err(SessionError::claim("sub"));
         }
-        let access_level = token.parse(claims.access_level, "access_level")?;
-        let client_kind = token.parse(claims.client_kind, "client_kind")?;
+        let access_level = token.parse(Claim::access_level)?;
+        let client_kind = token.parse(Claim::client_kind)?;
         token.access_level = access_level.unwrap_or_default();
         if let Some(role) = &self.names.administrator_role
             && !token.token_type().is_ours()

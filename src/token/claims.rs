@@ -4,37 +4,55 @@ use std::slice;
 
 use crate::{
     identity::Actor,
-    json::{self, Name, Span},
+    json::{Span, Table},
     jws::TokenType::{self, AccessToken, NestedSession, Session},
     time::NumericDate,
 };
 
 /// Makes the struct of the claims, their names, the reader's `match` and the required claims, from
-/// one row for each claim: its name, type, how it is read (a function of `claims_reader`, and the
-/// limit on its bytes), and the types of tokens that must have it.
+/// one row for each claim: its name, how it is read, and the types of tokens that must have it. A text
+/// is read as a [`Text`]; another value has its type and a function of `claims_reader`, with the limit
+/// on its bytes.
 macro_rules! claims {
-    ($($name:ident: $type:ty = $read:ident($($limit:ident)?) $(, in [$types:pat])?;)*) => {
+    (
+        texts { $($text:ident: $kind:ident $(, in [$text_types:pat])?;)* }
+        values { $($name:ident: $type:ty = $read:ident($($limit:ident)?) $(, in [$types:pat])?;)* }
+    ) => {
         /// The claims of a token, each of its type and within its size limit.
         /// [`ClaimRules`](super::claim_rules::ClaimRules) decides which of them are required.
-        #[derive(Clone, Default)]
+        #[derive(Clone)]
         pub(crate) struct Claims {
+            texts: [Option<Span>; Claim::TEXTS.len()],
             $(pub(crate) $name: Option<$type>,)*
             /// The claims that the token has, as bits, even if their values count as absent.
             pub(super) present: u32,
         }
 
-        /// The name of a claim.
+        impl Claims {
+            pub(super) const fn none() -> Self {
+                Self {
+                    texts: [None; Claim::TEXTS.len()],
+                    $($name: None,)*
+                    present: 0,
+                }
+            }
+        }
+
+        /// The name of a claim. Texts come first.
         #[expect(non_camel_case_types, reason = "the variants are the names on the wire")]
         #[derive(Clone, Copy, Debug)]
         pub(crate) enum Claim {
+            $($text,)*
             $($name,)*
         }
 
         impl Claim {
-            const ALL: &[Self] = &[$(Self::$name,)*];
+            const ALL: &[Self] = &[$(Self::$text,)* $(Self::$name,)*];
+            const TEXTS: [Text; [$(Text::$kind),*].len()] = [$(Text::$kind,)*];
 
             pub(crate) const fn as_str(self) -> &'static str {
                 match self {
+                    $(Self::$text => stringify!($text),)*
                     $(Self::$name => stringify!($name),)*
                 }
             }
@@ -43,6 +61,11 @@ macro_rules! claims {
             pub(super) const fn required_in(token_type: TokenType) -> u32 {
                 let mut bits = 0;
                 $($(
+                    if matches!(token_type, $text_types) {
+                        bits |= Self::$text.bit();
+                    }
+                )?)*
+                $($(
                     if matches!(token_type, $types) {
                         bits |= Self::$name.bit();
                     }
@@ -50,6 +73,12 @@ macro_rules! claims {
                 bits
             }
         }
+
+        /// The names of the claims, for the reader.
+        pub(super) static NAMES: Table<Claim> = Table::new(
+            &[$(stringify!($text),)* $(stringify!($name),)*],
+            Claim::ALL,
+        );
 
         /// Reads the value of `$claim` at `$cursor` into `$claims`. Each claim has its own copy of the
         /// cursor, since out-of-line code is passed its address.
@@ -63,6 +92,9 @@ macro_rules! claims {
                         $claims.$name = value;
                         *$cursor = ahead;
                     })*
+                    text => if let Some((kind, place)) = $claims.text_mut(text) {
+                        *place = $values.text(text, kind, $cursor)?;
+                    }
                 }
             };
         }
@@ -70,54 +102,76 @@ macro_rules! claims {
     };
 }
 
+/// A kind of text in a claim.
+#[derive(Clone, Copy)]
+pub(super) enum Text {
+    Plain,
+    /// A name that is only displayed.
+    Name,
+    Culture,
+    Zone,
+}
+
 claims! {
-    // RFC 7519 §4.1.
-    iss: Span = string(claim_bytes), in [_];
-    aud: Strings = audience(claim_bytes), in [_];
-    sub: Span = string(claim_bytes), in [_];
-    exp: NumericDate = date(), in [_];
-    nbf: NumericDate = date();
-    iat: NumericDate = date(), in [Session | NestedSession | AccessToken];
-    jti: Span = string(claim_bytes), in [Session | NestedSession | AccessToken];
-    // OpenID Connect: Front-Channel Logout §3, Core §2 and §5.1.
-    sid: Span = string(claim_bytes), in [Session | NestedSession];
-    azp: Span = string(claim_bytes);
-    auth_time: NumericDate = date();
-    name: Span = display_name(claim_bytes);
-    preferred_username: Span = display_name(claim_bytes);
-    locale: Span = display(locale_bytes);
-    zoneinfo: Span = zone();
-    // RFC 8693 §4, RFC 9068 §2.2.3.1, RFC 7800.
-    client_id: Span = string(claim_bytes), in [Session | NestedSession | AccessToken];
-    scope: Strings = scope(scope_bytes);
-    roles: Strings = roles();
-    act: Box<Actor> = actor(), in [NestedSession];
-    cnf: () = presence();
-    // The profile's own.
-    client_kind: Span = string(claim_bytes);
-    access_level: Span = string(claim_bytes);
-    ui_locale: Span = display(locale_bytes);
-    utc_offset: i64 = display_integer();
-    server: Span = string(claim_bytes);
-    instance: Span = string(claim_bytes);
+    texts {
+        // RFC 7519 §4.1.
+        iss: Plain, in [_];
+        sub: Plain, in [_];
+        jti: Plain, in [Session | NestedSession | AccessToken];
+        // OpenID Connect: Front-Channel Logout §3, Core §2 and §5.1.
+        sid: Plain, in [Session | NestedSession];
+        azp: Plain;
+        name: Name;
+        preferred_username: Name;
+        locale: Culture;
+        zoneinfo: Zone;
+        // RFC 8693 §4.
+        client_id: Plain, in [Session | NestedSession | AccessToken];
+        // The profile's own.
+        client_kind: Plain;
+        access_level: Plain;
+        ui_locale: Culture;
+        server: Plain;
+        instance: Plain;
+    }
+    values {
+        // RFC 7519 §4.1.
+        aud: Strings = audience(claim_bytes), in [_];
+        exp: NumericDate = date(), in [_];
+        nbf: NumericDate = date();
+        iat: NumericDate = date(), in [Session | NestedSession | AccessToken];
+        // OpenID Connect Core §2.
+        auth_time: NumericDate = date();
+        // RFC 8693 §4, RFC 9068 §2.2.3.1, RFC 7800.
+        scope: Strings = scope(scope_bytes);
+        roles: Strings = roles();
+        act: Box<Actor> = actor(), in [NestedSession];
+        cnf: () = presence();
+        // The profile's own.
+        utc_offset: i64 = display_integer();
+    }
 }
 
 impl Claims {
     pub(super) fn has(&self, claim: Claim) -> bool {
         self.present & claim.bit() != 0
     }
+
+    /// A claim that is a text; `None` for any other.
+    #[expect(clippy::as_conversions, reason = "it has no fields")]
+    pub(super) fn text(&self, claim: Claim) -> Option<Span> {
+        *self.texts.get(claim as usize)?
+    }
+
+    #[expect(clippy::as_conversions, reason = "it has no fields")]
+    #[inline(always)]
+    pub(super) fn text_mut(&mut self, claim: Claim) -> Option<(Text, &mut Option<Span>)> {
+        let place = self.texts.get_mut(claim as usize)?;
+        Some((*Claim::TEXTS.get(claim as usize)?, place))
+    }
 }
 
 impl Claim {
-    /// Finds the claim of this name; `text` returns the whole name.
-    #[inline(always)]
-    #[expect(clippy::indexing_slicing, reason = "a slot is below 64")]
-    pub(super) fn find<'a>(name: Name, text: impl FnOnce() -> &'a str) -> Option<Self> {
-        let (word, own, claim) = SLOTS.slots[slot(name.word, SLOTS.multiplier)].as_ref()?;
-        let is_same = *word == name.word && own.len() == name.span.len();
-        (is_same && (own.len() <= 8 || text() == *own)).then_some(*claim)
-    }
-
     pub(super) fn is_name(name: &str) -> bool {
         name == ELEVATED || Self::ALL.iter().any(|claim| claim.as_str() == name)
     }
@@ -132,52 +186,6 @@ impl Claim {
     pub(super) const fn bit(self) -> u32 {
         1 << self as u32
     }
-}
-
-/// A hash table of the claims by the first eight bytes of their names, the word.
-struct Slots {
-    /// A multiplier by which no two claims have the same slot. Without one, as where two names begin with
-    /// the same eight bytes, this does not compile.
-    multiplier: u64,
-    slots: [Option<(u64, &'static str, Claim)>; 64],
-}
-
-static SLOTS: Slots = {
-    let mut multiplier = u64::MAX / 3;
-    loop {
-        if let Some(slots) = Slots::new(multiplier) {
-            break slots;
-        }
-        multiplier = multiplier.wrapping_mul(3);
-    }
-};
-
-impl Slots {
-    /// `None` if two claims have the same slot.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        reason = "`at` is within the list, and a slot below 64"
-    )]
-    const fn new(multiplier: u64) -> Option<Self> {
-        let (mut slots, mut at) = ([None; 64], 0);
-        while at < Claim::ALL.len() {
-            let claim = Claim::ALL[at];
-            let word = json::word(claim.as_str());
-            let slot = &mut slots[slot(word, multiplier)];
-            if slot.replace((word, claim.as_str(), claim)).is_some() {
-                return None;
-            }
-            at += 1;
-        }
-        Some(Self { multiplier, slots })
-    }
-}
-
-#[expect(clippy::as_conversions, reason = "six bits fit a `usize`")]
-#[inline(always)]
-const fn slot(word: u64, multiplier: u64) -> usize {
-    (word.wrapping_mul(multiplier) >> 58) as usize
 }
 
 /// Records that a nested session has a higher access level than its parent.
@@ -224,6 +232,7 @@ impl Strings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::{Member, Reader};
 
     #[test]
     fn a_claim_is_a_bit_of_a_word() {
@@ -236,12 +245,49 @@ mod tests {
     #[test]
     fn each_claim_is_found_by_its_name() {
         for claim in Claim::ALL {
-            let own = claim.as_str();
-            let json = format!("{{\"{own}\":1}}");
-            let (mut reader, _) = json::Reader::new(&json, 1).unwrap();
-            let name = reader.next_name(&mut reader.cursor(), &mut b'{').unwrap();
-            let found = Claim::find(name.unwrap(), || own).map(Claim::as_str);
-            assert_eq!(found, Some(own));
+            let name = claim.as_str();
+            // The last spelling is too near to the end of the text for the fast path.
+            for json in [
+                format!(r#"{{"{name}":"{name} and more"}}"#),
+                format!(r#"{{"{name}": 1, "x": "{name} and more"}}"#),
+                format!("{{\n\"{name}\" :1}}"),
+                format!(
+                    r#"{{"\u{:04x}{}":1}}"#,
+                    u32::from(name.as_bytes()[0]),
+                    &name[1..]
+                ),
+                format!(r#"{{"{name}":1}}"#),
+            ] {
+                let (mut reader, _) = Reader::new(&json, 1).unwrap();
+                let mut cursor = reader.cursor();
+                let found = reader.next_member(&mut cursor, b'{', &NAMES);
+                let found = match found.unwrap() {
+                    Member::Known(found) => found.as_str(),
+                    Member::Other(_) | Member::End => "none",
+                };
+                assert_eq!(found, name, "{json}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_claims() {
+        for claim in Claim::ALL {
+            let name = claim.as_str();
+            for other in [
+                format!("{name}s"),
+                name[1..].to_owned(),
+                name[..name.len() - 1].to_owned(),
+                name.to_uppercase(),
+                format!("{name}\\u0000"),
+                format!("{name}\\\":"),
+            ] {
+                let json = format!(r#"{{"{other}":"{name} and more"}}"#);
+                let (mut reader, _) = Reader::new(&json, 1).unwrap();
+                let mut cursor = reader.cursor();
+                let found = reader.next_member(&mut cursor, b'{', &NAMES);
+                assert!(matches!(found, Some(Member::Other(_))), "{json}");
+            }
         }
     }
 }

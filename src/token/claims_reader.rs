@@ -2,12 +2,12 @@
 
 use super::{
     claim_names::{ClaimNames, ClaimPath},
-    claims::{Claim, Claims, Strings, is_subject, read_claim},
+    claims::{Claim, Claims, NAMES, Strings, Text, is_subject, read_claim},
 };
 use crate::{
     error::SessionError,
     identity::{Actor, ApplicationId, SessionId, UserId},
-    json::{Cursor, Name, Names, Reader, Span, Value, WrongType},
+    json::{Cursor, Member, Names, Reader, Span, Value, WrongType},
     limits::Limits,
     time::NumericDate,
 };
@@ -29,9 +29,12 @@ pub(super) fn read_claims(
     others: Option<&ClaimNames>,
     limits: &Limits,
 ) -> Result<String, SessionError> {
-    let mut values = Values::new(json, limits)?;
-    values.is_ours = others.is_none();
-    match values.read(claims, others.filter(|names| !names.is_empty())) {
+    let mut values = Values::new(json, limits, others.is_none())?;
+    let read = match others.filter(|names| !names.is_empty()) {
+        Some(names) => values.read_with_names(claims, names),
+        None => values.read(claims),
+    };
+    match read {
         Some(()) => Ok(values.reader.into_unescaped()),
         None => Err(values.reader.into_reason()),
     }
@@ -41,7 +44,7 @@ pub(super) fn read_claims(
 pub(crate) fn unverified_issuer(json: &str, limits: &Limits) -> Result<String, SessionError> {
     const MISSING: SessionError = SessionError::claim("iss");
 
-    let mut values = Values::new(json, limits)?;
+    let mut values = Values::new(json, limits, true)?;
     let mut read = || {
         let (mut cursor, mut issuer) = (values.reader.cursor(), None);
         let iss = Claim::iss.bit();
@@ -65,6 +68,8 @@ struct Values<'a, 'l> {
     /// The levels left inside the object that is read.
     levels: usize,
     is_ours: bool,
+    /// The most bytes of each kind of [`Text`].
+    text_bytes: [usize; 4],
     /// Whether the claim is renamed by [`ClaimNames`].
     is_named: bool,
 }
@@ -73,35 +78,47 @@ struct Values<'a, 'l> {
 type Starts<'n, 'a> = (&'n ClaimNames, Vec<Option<Cursor<'a>>>);
 
 impl<'a, 'l> Values<'a, 'l> {
-    fn new(json: &'a str, limits: &'l Limits) -> Result<Self, SessionError> {
+    fn new(json: &'a str, limits: &'l Limits, is_ours: bool) -> Result<Self, SessionError> {
         let (reader, levels) = Reader::new(json, limits.nesting())?;
+        let plain = limits.claim_bytes();
+        let name = if is_ours { plain } else { OTHERS_NAME_BYTES };
         Ok(Self {
             reader,
             limits,
             levels,
-            is_ours: true,
+            is_ours,
+            text_bytes: [plain, name, limits.locale_bytes(), ZONE_BYTES],
             is_named: false,
         })
     }
 
-    fn read(&mut self, claims: &mut Claims, names: Option<&ClaimNames>) -> Option<()> {
-        let mut starts = names.map(|names| self.starts(names));
+    fn read(&mut self, claims: &mut Claims) -> Option<()> {
         let mut cursor = self.reader.cursor();
-        let known = !names.map_or(0, |names| names.replaced);
+        claims.present = self.members(&mut cursor, !0, None, |values, cursor, claim| {
+            values.claim(claim, claims, cursor)
+        })?;
+        cursor.end()
+    }
+
+    #[inline(never)]
+    fn read_with_names(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
+        let mut starts = self.starts(names);
+        let mut cursor = self.reader.cursor();
+        let known = !names.replaced;
         claims.present = self.members(
             &mut cursor,
             known,
-            starts.as_mut(),
-            |values, cursor, claim| {
-                read_claim!(claims, claim, values, cursor);
-                Some(())
-            },
+            Some(&mut starts),
+            |values, cursor, claim| values.claim(claim, claims, cursor),
         )?;
         cursor.end()?;
-        match starts {
-            Some((names, starts)) => self.read_named(claims, names, &starts),
-            None => Some(()),
-        }
+        self.read_named(claims, names, &starts.1)
+    }
+
+    #[inline(always)]
+    fn claim(&mut self, claim: Claim, claims: &mut Claims, cursor: &mut Cursor<'a>) -> Option<()> {
+        read_claim!(claims, claim, self, cursor);
+        Some(())
     }
 
     #[cold]
@@ -123,29 +140,44 @@ impl<'a, 'l> Values<'a, 'l> {
     ) -> Option<u32> {
         let (mut names, mut seen) = (Names::default(), 0);
         let mut before = b'{';
-        while let Some(name) = self.reader.next_name(cursor, &mut before)? {
+        loop {
+            let member = self.reader.next_member(cursor, before, &NAMES)?;
+            before = b',';
             if let Some(starts) = &mut starts {
-                self.note(name, *cursor, starts);
+                self.note(&member, *cursor, starts);
             }
-            let claim = Claim::find(name, || self.reader.text(name.span));
-            let Some(claim) = claim.filter(|claim| claim.bit() & known != 0) else {
-                names.add(name, &mut self.reader)?;
-                self.reader.skip(cursor, self.levels)?;
-                continue;
-            };
-            if seen & claim.bit() != 0 {
-                return self.reader.fail(Reader::DUPLICATE);
+            match member {
+                Member::Known(claim) => {
+                    if seen & claim.bit() != 0 {
+                        return self.reader.fail(Reader::DUPLICATE);
+                    }
+                    seen |= claim.bit();
+                    if claim.bit() & known != 0 {
+                        read(self, cursor, claim)?;
+                        continue;
+                    }
+                }
+                Member::Other(name) => names.add(name, &mut self.reader)?,
+                Member::End => break,
             }
-            seen |= claim.bit();
-            read(self, cursor, claim)?;
+            self.reader.skip(cursor, self.levels)?;
         }
         names.check(&mut self.reader)?;
-        Some(seen)
+        Some(seen & known)
     }
 
     #[cold]
-    fn note(&self, name: Name, value: Cursor<'a>, (names, starts): &mut Starts<'_, 'a>) {
-        let name = self.reader.text(name.span);
+    fn note(
+        &self,
+        member: &Member<Claim>,
+        value: Cursor<'a>,
+        (names, starts): &mut Starts<'_, 'a>,
+    ) {
+        let name = match member {
+            Member::Known(claim) => claim.as_str(),
+            Member::Other(name) => self.reader.text(name.span),
+            Member::End => return,
+        };
         for (path, start) in names.all_paths().zip(starts) {
             if path.0.first().is_some_and(|first| first == name) {
                 *start = Some(value);
@@ -174,7 +206,7 @@ impl<'a, 'l> Values<'a, 'l> {
             // Several claims of scope, or of roles, count together.
             let (scope, roles) = (claims.scope.take(), claims.roles.take());
             claims.present |= claim.bit();
-            read_claim!(claims, *claim, self, &mut cursor);
+            self.claim(*claim, claims, &mut cursor)?;
             claims.scope = Strings::joined(scope, claims.scope.take());
             claims.roles = Strings::joined(roles, claims.roles.take());
         }
@@ -223,34 +255,29 @@ impl<'a, 'l> Values<'a, 'l> {
         self.reader.date(cursor, wrong).map(Some)
     }
 
-    /// The treatment of a display claim of the wrong type, which another issuer's token may have.
+    /// A claim that is a text. One to display may be of the wrong type in another issuer's token.
+    #[inline(always)]
+    #[expect(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "there are four kinds"
+    )]
+    fn text(&mut self, claim: Claim, kind: Text, cursor: &mut Cursor<'a>) -> Value<Span> {
+        let max = self.text_bytes[kind as usize];
+        let wrong = match kind {
+            Text::Plain => WrongType::Reject(SessionError::claim(claim.as_str())),
+            _ => self.if_displayed(SessionError::claim(claim.as_str())),
+        };
+        self.reader.string(cursor, max, wrong)
+    }
+
+    /// The treatment of a claim to display of the wrong type, which another issuer's token may have.
     #[inline(always)]
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
         if self.is_ours {
             return WrongType::Reject(wrong);
         }
         WrongType::Ignore(self.levels)
-    }
-
-    #[inline(always)]
-    fn display(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError, max: usize) -> Value<Span> {
-        let wrong = self.if_displayed(wrong);
-        self.reader.string(cursor, max, wrong)
-    }
-
-    #[inline(always)]
-    fn display_name(
-        &mut self,
-        cursor: &mut Cursor<'a>,
-        wrong: SessionError,
-        max: usize,
-    ) -> Value<Span> {
-        let max = if self.is_ours { max } else { OTHERS_NAME_BYTES };
-        self.display(cursor, wrong, max)
-    }
-
-    fn zone(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<Span> {
-        self.display(cursor, wrong, ZONE_BYTES)
     }
 
     fn display_integer(&mut self, cursor: &mut Cursor<'a>, wrong: SessionError) -> Value<i64> {
@@ -421,7 +448,7 @@ mod tests {
     fn read(json: &str, is_ours: bool, limits: &Limits) -> Result<String, SessionError> {
         let others = ClaimNames::default();
         let others = Some(&others).filter(|_| !is_ours);
-        read_claims(json, &mut Claims::default(), others, limits)
+        read_claims(json, &mut Claims::none(), others, limits)
     }
 
     /// Names of which about one in a hundred is a duplicate.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     claim_names::ClaimNames,
-    claims::{Claims, Strings},
+    claims::{Claim, Claims, Strings},
     claims_reader::read_claims,
 };
 use crate::{
@@ -54,33 +54,32 @@ pub struct SessionToken {
     pub(super) access_level: AccessLevel,
     pub(crate) claims: Claims,
     /// The claims set, which the spans of the claims refer to; empty in a session without a token.
-    json: Box<str>,
-    /// The decoded strings that are written with escapes in the JSON.
-    unescaped: Box<str>,
+    json: String,
+    /// The decoded strings that are written with escapes in the JSON, if there are any.
+    unescaped: Option<Box<str>>,
     /// Built at the first access.
     members: OnceLock<Members>,
 }
 
 impl SessionToken {
-    /// A token whose claims are not read yet.
-    #[inline]
-    pub(crate) fn unread(token_type: TokenType, json: String) -> Self {
+    /// The token of a session that has none, or none yet.
+    pub(crate) const fn none() -> Self {
         Self {
-            token_type,
+            token_type: TokenType::Session,
             client_kind: ClientKind::Other,
             access_level: AccessLevel::Regular,
-            claims: Claims::default(),
-            json: json.into_boxed_str(),
-            unescaped: Box::default(),
+            claims: Claims::none(),
+            json: String::new(),
+            unescaped: None,
             members: OnceLock::new(),
         }
     }
 
     /// The token of a session that has none: its identity, without claims.
-    pub(crate) fn none(members: Members) -> Self {
+    pub(crate) fn of_members(members: Members) -> Self {
         Self {
             members: members.into(),
-            ..Self::unread(TokenType::Session, String::new())
+            ..Self::none()
         }
     }
 
@@ -88,32 +87,44 @@ impl SessionToken {
         self.json.is_empty()
     }
 
-    /// Reads the claims, which are not validated yet.
-    pub(super) fn read(&mut self, names: &ClaimNames, limits: &Limits) -> Result<(), SessionError> {
-        let others = Some(names).filter(|_| !self.token_type.is_ours());
-        let unescaped = read_claims(&self.json, &mut self.claims, others, limits)?;
-        self.unescaped = unescaped.into_boxed_str();
+    /// Reads the claims of the JSON, which are not validated yet.
+    pub(super) fn read(
+        &mut self,
+        token_type: TokenType,
+        json: String,
+        names: &ClaimNames,
+        limits: &Limits,
+    ) -> Result<(), SessionError> {
+        let others = Some(names).filter(|_| !token_type.is_ours());
+        let unescaped = read_claims(&json, &mut self.claims, others, limits)?;
+        self.token_type = token_type;
+        self.json = json;
+        self.unescaped = (!unescaped.is_empty()).then(|| unescaped.into_boxed_str());
         Ok(())
     }
 
-    pub(crate) fn text(&self, claim: Option<Span>) -> Option<&str> {
-        claim.map(|span| span.of(&self.json, &self.unescaped))
+    /// A claim that is a text.
+    #[inline]
+    pub(crate) fn text(&self, claim: Claim) -> Option<&str> {
+        Some(self.of(self.claims.text(claim)?))
+    }
+
+    #[inline]
+    fn of(&self, span: Span) -> &str {
+        let unescaped = || self.unescaped.as_deref().unwrap_or_default();
+        span.of(&self.json, unescaped)
     }
 
     /// The strings of a claim that is a list.
     pub(crate) fn texts<'t>(&'t self, claim: &'t Option<Strings>) -> impl Iterator<Item = &'t str> {
         let spans = claim.iter().flat_map(Strings::spans);
-        spans.map(|span| span.of(&self.json, &self.unescaped))
+        spans.map(|span| self.of(*span))
     }
 
     /// Parses a claim exactly.
-    pub(super) fn parse<T: FromStr>(
-        &self,
-        claim: Option<Span>,
-        name: &'static str,
-    ) -> Result<Option<T>, SessionError> {
+    pub(super) fn parse<T: FromStr>(&self, claim: Claim) -> Result<Option<T>, SessionError> {
         let value = self.text(claim).map(str::parse).transpose();
-        value.map_err(|_| SessionError::claim(name))
+        value.map_err(|_| SessionError::claim(claim.as_str()))
     }
 
     pub(crate) fn members(&self) -> &Members {
@@ -121,19 +132,18 @@ impl SessionToken {
     }
 
     fn read_members(&self) -> Members {
-        let claims = &self.claims;
         let mut user = User::new(self.subject()).with_access_level(self.access_level);
-        if let Some(name) = self.text(claims.name) {
+        if let Some(name) = self.text(Claim::name) {
             user = user.with_name(name);
         }
-        if let Some(login) = self.text(claims.preferred_username) {
+        if let Some(login) = self.text(Claim::preferred_username) {
             user = user.with_login(login);
         }
         Members {
             id: self.session_id(),
             user,
             application_id: self.application().map(ApplicationId::from),
-            token_id: self.text(claims.jti).map(TokenId::from),
+            token_id: self.text(Claim::jti).map(TokenId::from),
         }
     }
 
@@ -141,7 +151,7 @@ impl SessionToken {
     /// (RFC 9562 §5.5), so that equal tokens are one session.
     fn session_id(&self) -> SessionId {
         let claims = &self.claims;
-        if let Some(id) = self.text(claims.sid.or(claims.jti)) {
+        if let Some(id) = self.text(Claim::sid).or_else(|| self.text(Claim::jti)) {
             return id.into();
         }
         let seconds = |date: Option<NumericDate>| {
@@ -159,9 +169,11 @@ impl SessionToken {
 
     /// `client_id`; a `JWT` may name the application in `azp` instead.
     pub(crate) fn application(&self) -> Option<&str> {
-        let azp = self.claims.azp;
-        let azp = azp.filter(|_| self.token_type == TokenType::Jwt);
-        self.text(self.claims.client_id.or(azp))
+        let azp = || {
+            self.text(Claim::azp)
+                .filter(|_| self.token_type == TokenType::Jwt)
+        };
+        self.text(Claim::client_id).or_else(azp)
     }
 
     /// The client's cultures, offset and zone by the token's claims.
@@ -172,9 +184,9 @@ impl SessionToken {
     pub(crate) fn client_hints(&self) -> Result<ClientHints, SessionError> {
         let claims = &self.claims;
         let is_ours = self.token_type.is_ours();
-        let culture = |claim, name| {
+        let culture = |claim| {
             if is_ours {
-                return self.parse(claim, name);
+                return self.parse(claim);
             }
             Ok(self.text(claim).and_then(Culture::parse_lenient))
         };
@@ -182,15 +194,15 @@ impl SessionToken {
         if is_ours && utc_offset == Some(None) {
             return Err(SessionError::claim("utc_offset"));
         }
-        let zone = self.text(claims.zoneinfo);
+        let zone = self.text(Claim::zoneinfo);
         if is_ours && !zone.is_none_or(client::is_zone_name) {
             return Err(SessionError::claim("zoneinfo"));
         }
         Ok(ClientHints {
             utc_offset: utc_offset.flatten(),
             time_zone: zone.and_then(|name| name.parse().ok()),
-            culture: culture(claims.locale, "locale")?,
-            ui_culture: culture(claims.ui_locale, "ui_locale")?,
+            culture: culture(Claim::locale)?,
+            ui_culture: culture(Claim::ui_locale)?,
         })
     }
 
@@ -214,10 +226,13 @@ impl SessionToken {
         let claims = &self.claims;
         let actors = self.actor().into_iter().flat_map(Actor::chain).count();
         // Without `sid`, `jti` is the ID of both token and session.
-        let again = claims.jti.filter(|_| claims.sid.is_none());
+        let again = claims
+            .text(Claim::jti)
+            .filter(|_| claims.text(Claim::sid).is_none());
         let lists = [&claims.aud, &claims.scope, &claims.roles];
         let lists = lists.into_iter().flatten().map(Strings::heap_bytes);
-        let text = self.json.len().saturating_add(self.unescaped.len());
+        let unescaped = self.unescaped.as_deref().map_or(0, str::len);
+        let text = self.json.capacity().saturating_add(unescaped);
         let parts = [
             text,
             text,
@@ -247,7 +262,7 @@ impl SessionToken {
 
     #[expect(clippy::expect_used, reason = "every token type requires `sub`")]
     fn subject(&self) -> &str {
-        let sub = self.text(self.claims.sub);
+        let sub = self.text(Claim::sub);
         sub.expect("`ClaimRules` requires `sub`")
     }
 
@@ -277,7 +292,7 @@ impl SessionToken {
     /// verifier accepts [any issuer](crate::SessionVerifierBuilder::any_issuer).
     #[must_use]
     pub fn issuer(&self) -> Option<&str> {
-        self.text(self.claims.iss)
+        self.text(Claim::iss)
     }
 
     /// The services that the token is for: the claim `aud` (RFC 7519 §4.1.3).
@@ -327,11 +342,11 @@ impl SessionToken {
     }
 
     pub(crate) fn server_code(&self) -> Option<&str> {
-        self.text(self.claims.server)
+        self.text(Claim::server)
     }
 
     pub(crate) fn instance_name(&self) -> Option<&str> {
-        self.text(self.claims.instance)
+        self.text(Claim::instance)
     }
 
     /// Deserializes one claim by its name, whether the profile defines it or not; `None` where it

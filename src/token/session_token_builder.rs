@@ -597,8 +597,10 @@ impl SessionTokenBuilder {
         // A token that is built is validated by the rules of a token that is received.
         let json = serde_json::to_string(&self.claims);
         let json = json.map_err(|_| invalid("a claim of the application's own has no JSON"))?;
-        let mut token = SessionToken::unread(self.token_type, json);
-        let read = self.rules.read(&mut token, &Limits::default());
+        let mut token = SessionToken::none();
+        let read = self
+            .rules
+            .read(&mut token, self.token_type, json, &Limits::default());
         read.map_err(|error| invalid(error.detail()))?;
         Ok(token)
     }

@@ -14,7 +14,7 @@ use crate::{
     limits::Limits,
     session::{Session, SessionInner, VerifiedBy},
     time::{Clock, NumericDate, Validity},
-    token::{self, ClaimRules, Claims, SessionToken},
+    token::{self, Claim, ClaimRules, Claims, SessionToken},
 };
 
 /// Verifies tokens and reads them into sessions, with no HTTP in it.
@@ -43,6 +43,8 @@ pub struct SessionVerifier {
 struct VerifierInner {
     /// At least one, each with another `iss`.
     issuers: Vec<Arc<TrustedIssuer>>,
+    /// That of the issuers.
+    clock: Clock,
     cache_bytes: usize,
     /// `None`: it is turned off.
     cache: Option<Arc<TokenCache>>,
@@ -83,9 +85,11 @@ impl SessionVerifier {
     pub(super) fn new(issuers: Vec<Arc<TrustedIssuer>>, cache_bytes: usize) -> Self {
         let cache =
             (cache_bytes > 0).then(|| Arc::new(TokenCache::new(cache_bytes, issuers.len())));
+        let clock = issuers.first().map(|issuer| issuer.rules.clock.clone());
         Self {
             inner: Arc::new(VerifierInner {
                 issuers,
+                clock: clock.unwrap_or_default(),
                 cache_bytes,
                 cache,
             }),
@@ -181,6 +185,7 @@ impl SessionVerifier {
     /// # Errors
     ///
     /// [`SessionError`] with the reason of the rejection.
+    #[inline]
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Session, SessionError> {
         let session = self.verify_token(token.as_ref())?;
         let VerifiedBy { issuer, .. } = session.inner().verified_by;
@@ -188,18 +193,24 @@ impl SessionVerifier {
         Ok(session)
     }
 
+    #[inline(always)]
     fn verify_token(&self, token: &[u8]) -> Result<Session, SessionError> {
         let cache = self.inner.cache.as_ref();
-        let now = self.issuer(0).rules.clock.now();
+        let now = self.inner.clock.now();
         let generation = |issuer| self.issuer(issuer).keys.generation();
-        if let Some(session) = cache.and_then(|cache| cache.get(token, now, generation)) {
-            return Ok(session);
+        match cache.and_then(|cache| cache.get(token, now, generation)) {
+            Some(session) => Ok(session),
+            None => self.verify_uncached(token, now),
         }
+    }
+
+    #[inline(never)]
+    fn verify_uncached(&self, token: &[u8], now: NumericDate) -> Result<Session, SessionError> {
         let session = match &*self.inner.issuers {
             [issuer] => issuer.verify(token, now, 0),
             _ => self.verify_of_several(token, now),
         }?;
-        if let Some(cache) = cache {
+        if let Some(cache) = &self.inner.cache {
             cache.note(token, &session, now);
         }
         Ok(session)
@@ -268,10 +279,8 @@ impl SessionVerifier {
 
     /// The context of a call that carries no token.
     pub(crate) fn default_context(&self) -> ClientContext {
-        let rules = &self.issuer(0).rules;
-        rules
-            .clients
-            .resolve_token(&ClientHints::default(), || rules.clock.now().to_date_time())
+        self.clients()
+            .resolve_token(ClientHints::default(), || self.now())
     }
 
     pub(crate) fn clients(&self) -> &ClientDefaults {
@@ -279,7 +288,7 @@ impl SessionVerifier {
     }
 
     pub(crate) fn now(&self) -> chrono::DateTime<chrono::Utc> {
-        self.issuer(0).rules.clock.now().to_date_time()
+        self.inner.clock.now().to_date_time()
     }
 }
 
@@ -321,18 +330,21 @@ impl Rules {
     ) -> Result<Session, SessionError> {
         let json = compact::decode_text(payload)?;
         // It is read inside its final allocation, so that nothing large is moved.
-        let token = SessionToken::unread(token_type, json);
-        let mut inner = Arc::new(SessionInner::new(token, self.clock.clone()));
+        let mut inner = Arc::<SessionInner>::default();
         let session = Arc::get_mut(&mut inner).expect("it is new, so that nobody else has it");
-        let hints = self.form.read(&mut session.token, &self.limits)?;
+        session.clock = self.clock.clone();
+        let hints = self
+            .form
+            .read(&mut session.token, token_type, json, &self.limits)?;
         session.validity = self.check_time(token_type, &session.token.claims, now)?;
         session.verified_by = verified_by;
         session.valid_until = session.validity.until;
         self.check_origin(&session.token)?;
-        session.context = self.clients.resolve_token(&hints, || now.to_date_time());
+        let zone = self.clients.zone_of_offset(&hints);
+        session.context = self.clients.resolve_token(hints, || now.to_date_time());
         // A change of the zone's offset makes another session of the token: this one is valid from now
         // until the next change.
-        if let Some(zone) = self.clients.zone_of_offset(&hints) {
+        if let Some(zone) = zone {
             session.validity.from = session.validity.from.max(now);
             if let Some(change) = zone.next_change(now) {
                 session.validity.until = session.valid_until.min(change);
@@ -373,9 +385,12 @@ impl Rules {
         if max_lifetime.is_some_and(|max| lifetime > max) {
             return Err(SessionError::unacceptable("its lifetime is too long"));
         }
-        let earliest = max_lifetime.map(|max| expires_at.saturating_sub(max));
-        let starts_at = [claims.iat.or(earliest), claims.nbf].into_iter().flatten();
-        let starts_at = starts_at.max().unwrap_or_default();
+        let earliest = || Some(expires_at.saturating_sub(max_lifetime?));
+        let starts_at = claims
+            .iat
+            .or_else(earliest)
+            .max(claims.nbf)
+            .unwrap_or_default();
         Ok(Validity {
             from: starts_at.saturating_sub(leeway),
             until,
@@ -415,8 +430,8 @@ impl Rules {
             return reject(SessionErrorKind::AudienceInvalid, "aud");
         }
         for (ours, theirs, name) in [
-            (&self.server_code, token.text(claims.server), "server"),
-            (&self.instance_name, token.text(claims.instance), "instance"),
+            (&self.server_code, token.text(Claim::server), "server"),
+            (&self.instance_name, token.text(Claim::instance), "instance"),
         ] {
             if let (Some(ours), Some(theirs)) = (ours, theirs)
                 && ours != theirs

@@ -85,6 +85,7 @@ impl TokenCache {
 
     /// Calls `f` with this thread's table, which it makes if there is none, and the hash of `token`.
     /// `None` for a token that is too short to be signed, and in a thread that gets no table.
+    #[inline]
     fn with_table<T>(
         self: &Arc<Self>,
         token: &[u8],

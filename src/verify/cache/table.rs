@@ -140,6 +140,7 @@ impl Table {
     }
 
     /// The session of a token; `generation` is that of the current key set of an issuer.
+    #[inline]
     pub(super) fn get(
         &mut self,
         hash: u64,
@@ -323,6 +324,7 @@ fn empty_sets(len: usize) -> Vec<Set> {
 }
 
 /// Both halves of a hash in one; never 0.
+#[inline]
 fn fold(hash: u64) -> u32 {
     ((hash ^ hash >> 32) as u32).max(1)
 }
@@ -332,11 +334,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        identity::User,
-        time::{Clock, Validity},
-        token::SessionToken,
-    };
+    use crate::{identity::User, time::Validity, token::SessionToken};
 
     const QUOTA: usize = 1 << 20;
     const NOW: u64 = 1_768_478_400;
@@ -360,7 +358,8 @@ mod tests {
         Session::from_inner(Arc::new(SessionInner {
             validity: Validity { from, until },
             valid_until: until,
-            ..SessionInner::new(token.build().unwrap(), Clock::System)
+            token: token.build().unwrap(),
+            ..SessionInner::default()
         }))
     }
 
