@@ -94,7 +94,7 @@ impl From<DateTime<Utc>> for NumericDate {
 }
 
 /// The instants from `from` on and before `until`.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Validity {
     pub(crate) from: NumericDate,
     pub(crate) until: NumericDate,

@@ -87,9 +87,9 @@ impl Culture {
         }
     }
 
-    /// A culture of a tag in canonical form, if it is short enough.
+    /// A culture of a tag in canonical form, if that is short enough.
     #[inline(always)]
-    fn short(tag: &str) -> Option<Self> {
+    fn of_short(tag: &str) -> Option<Self> {
         let mut short = [0; 15];
         short.get_mut(..tag.len())?.copy_from_slice(tag.as_bytes());
         Some(Self {
@@ -237,7 +237,7 @@ impl FromStr for Culture {
         const ILL_FORMED: ParseError = ParseError::new("not a well-formed BCP 47 language tag");
 
         if is_plain(text.as_bytes()) {
-            return Self::short(text).ok_or(ILL_FORMED);
+            return Self::of_short(text).ok_or(ILL_FORMED);
         }
         if text.is_empty() {
             return Ok(Self::INVARIANT);
@@ -245,13 +245,12 @@ impl FromStr for Culture {
         // The length is bounded, since the parser is not linear in the number of subtags.
         let tag = (text.len() <= MAX_BYTES).then(|| Locale::normalize(text).ok());
         match tag.flatten() {
-            Some(tag) if !GRANDFATHERED.contains(&&*tag) => {
-                Ok(Self::short(&tag).unwrap_or_else(|| Self {
+            Some(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self::of_short(&tag)
+                .unwrap_or_else(|| Self {
                     short: [0; 15],
                     len: NonZeroU8::MAX,
                     long: Some(Arc::new(tag.into_owned())),
-                }))
-            }
+                })),
             _ => Err(ILL_FORMED),
         }
     }

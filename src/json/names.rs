@@ -6,7 +6,7 @@ use foldhash::quality::RandomState;
 
 use super::{cursor::Name, reader::Reader, span::Span};
 
-/// The names of an object's unknown members.
+/// The names of an object's members, or of those that are not in its [`Table`](super::Table).
 ///
 /// Up to 16 names are compared with each other. Of more, all are hashed, and the hashes sorted at
 /// the end: equal hashes count as a duplicate, with a false-positive rate of about 2^-64 for each

@@ -9,7 +9,7 @@ const SLOTS: usize = 64;
 
 #[derive(Clone, Copy)]
 pub(super) struct Slot<T> {
-    /// The first 16 bytes of the name, its closing quote and its colon.
+    /// The name with its closing quote and its colon; of a longer one, the first 16 bytes.
     start: Start,
     /// The bits of those bytes.
     mask: Start,
@@ -26,7 +26,8 @@ impl<T: Copy> Table<T> {
     ///
     /// # Panics
     ///
-    /// Panics if more than two names have the same place, so that a constant does not compile.
+    /// Panics if a name is shorter, or if its place and the neighbor are taken, so that a constant does not
+    /// compile.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::as_conversions,
@@ -44,6 +45,7 @@ impl<T: Copy> Table<T> {
         };
         let (mut slots, mut at) = ([none; SLOTS], 0);
         while at < names.len() {
+            assert!(names[at].len() >= 3, "a name is too short");
             let (start, mask) = start_and_mask(names[at]);
             let mut place = place(start[0] as u32);
             if !slots[place].name.is_empty() {
@@ -114,7 +116,7 @@ const fn place(first: u32) -> usize {
     (first.wrapping_mul(0x9e37_79b1) >> 26) as usize
 }
 
-/// The first 16 bytes of a name, its closing quote and its colon, and the bits that they have.
+/// The [`Slot::start`] and [`Slot::mask`] of a name.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

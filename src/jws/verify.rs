@@ -61,14 +61,15 @@ pub(crate) fn verify_other<'t>(
     token: &'t [u8],
 ) -> Result<&'t [u8], SessionError> {
     let parts = split(token, limits)?;
-    with_header(parts.header, limits, |header, _| {
+    let verified = with_header(parts.header, limits, |header, _| {
         let key = keys.set.select(header.kid, header.alg)?;
         if !is_accepted(header.typ) {
             return Err(TYPE);
         }
-        verify_signature(key, &parts)?;
-        Ok(parts.payload)
-    })
+        verify_signature(key, &parts)
+    });
+    verified.map_err(|error| parts.rejection(error))?;
+    Ok(parts.payload)
 }
 
 fn split<'t>(token: &'t [u8], limits: &Limits) -> Result<Compact<'t>, SessionError> {
@@ -134,6 +135,56 @@ mod tests {
         assert_eq!(error.kind(), SessionErrorKind::SignatureInvalid);
         assert!(keys.known_headers.find(header.as_bytes()).is_none());
     }
+
+    #[test]
+    fn a_token_of_another_form_is_malformed_whatever_else_it_is() {
+        let key = VerifyingKey::hs256([7; 32]).unwrap();
+        let keys = KeyStore::new(KeySet::new([key]).unwrap()).load();
+        let signature = "A".repeat(43);
+        for header in [
+            r#"{"alg":"HS256","typ":"session+jwt"}"#,
+            r#"{"alg":"HS512","typ":"session+jwt"}"#,
+            r#"{"alg":"HS256","typ":"other"}"#,
+            r#"{"alg":"HS256","typ":"session+jwt","kid":"unknown"}"#,
+        ] {
+            let header = URL_SAFE_NO_PAD.encode_to_string(header);
+            for (token, want) in [
+                (header.clone(), "there are not three parts"),
+                (format!("{header}.e30"), "there are not three parts"),
+                (
+                    format!("{header}.e30.e30.{signature}"),
+                    "there are not three parts",
+                ),
+                (
+                    format!("{header}.e30..{signature}"),
+                    "there are not three parts",
+                ),
+                (
+                    format!("{header}.e30.e30.e30.{signature}"),
+                    "there are not three parts",
+                ),
+                (
+                    format!("{header}.e!30.{signature}"),
+                    "a part is not base64url",
+                ),
+                (
+                    format!("{header}.e30.{signature}!"),
+                    "a part is not base64url",
+                ),
+            ] {
+                let (accepted, limits) = ([TokenType::Session], Limits::default());
+                let session = verify(&keys, &accepted, &limits, token.as_bytes());
+                let other = verify_other(&keys, |_| true, &limits, token.as_bytes());
+                let want = SessionError::malformed(want);
+                assert_eq!(
+                    (session.err(), other.err()),
+                    (Some(want), Some(want)),
+                    "{token}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn the_limit_of_a_header_applies_to_decoded_bytes() {
         let key = VerifyingKey::hs256([7; 32]).unwrap();

@@ -318,7 +318,7 @@ impl Rules {
         self.validate(token_type, payload, verified_by, now)
     }
 
-    /// The session of a token whose signature is verified.
+    /// The session of this payload; the caller verifies the signature.
     #[inline]
     #[expect(clippy::expect_used, reason = "a new `Arc` has one owner")]
     pub(super) fn validate(
