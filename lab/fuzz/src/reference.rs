@@ -554,9 +554,11 @@ fn uuid(id: &str) -> Option<Uuid> {
     (uuid.hyphenated().to_string() == id).then_some(uuid)
 }
 
-/// As it is after a double has been written in its shortest form and read again.
+/// As it is after a double has been written in its shortest form and read again. Where two forms are as
+/// short and as near, serde_json, which writes it, takes another one than `Debug`.
 fn by_double(instant: Duration) -> Option<Duration> {
-    moment(&Json::Number(format!("{:?}", instant.as_secs_f64())))
+    let shortest = serde_json::to_string(&instant.as_secs_f64()).ok()?;
+    moment(&Json::Number(shortest))
 }
 
 impl Accepted {
