@@ -34,6 +34,7 @@ pub struct ClientContext {
     pub(super) ignored_values: u8,
 }
 
+/// The invariant culture and the offset +00:00, all from [`ClientSource::Default`].
 impl Default for ClientContext {
     fn default() -> Self {
         Self::DEFAULT
@@ -45,7 +46,7 @@ impl ClientContext {
         culture: Culture::INVARIANT,
         ui_culture: Culture::INVARIANT,
         clock: ClientClock {
-            utc_offset: UTC,
+            utc_offset: ZERO_OFFSET,
             time_zone: None,
         },
         culture_source: ClientSource::Default,
@@ -171,7 +172,7 @@ pub(super) struct ClientClock {
     pub(super) time_zone: Option<ClientTimeZone>,
 }
 
-const UTC: FixedOffset = FixedOffset::east_opt(0).unwrap();
+const ZERO_OFFSET: FixedOffset = FixedOffset::east_opt(0).unwrap();
 
 named_enum! {
     /// The source of a value of a [`ClientContext`].

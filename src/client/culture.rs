@@ -51,22 +51,22 @@ const GRANDFATHERED: [&str; 5] = [
 /// ```
 #[doc(alias = "locale")]
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct Culture {
-    /// A tag of up to 15 bytes, as nearly all are, and zeros. Words are moved faster than the bytes of a
-    /// longer string.
-    short: [u8; 15],
-    /// The length of `short`, which does not count if there is a `long` one.
-    len: NonZeroU8,
-    long: Option<Arc<String>>,
+pub struct Culture(Tag);
+
+#[derive(Clone, Eq, Hash, PartialEq)]
+enum Tag {
+    /// At most 15 bytes, as nearly all tags have, and zeros.
+    Short { len: NonZeroU8, bytes: [u8; 15] },
+    /// One word, unlike `Arc<str>`.
+    Long(Arc<String>),
 }
 
 impl Culture {
     /// The invariant culture, `und`.
-    pub const INVARIANT: Self = Self {
-        short: *b"und\0\0\0\0\0\0\0\0\0\0\0\0",
+    pub const INVARIANT: Self = Self(Tag::Short {
         len: NonZeroU8::new(3).unwrap(),
-        long: None,
-    };
+        bytes: *b"und\0\0\0\0\0\0\0\0\0\0\0\0",
+    });
 
     /// Whether this is the invariant culture, without a region or more, as `und-US` has.
     #[must_use]
@@ -75,28 +75,37 @@ impl Culture {
     }
 
     /// The tag in canonical form, such as `zh-Hans-CN`, or `und` for the invariant culture.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "a short tag is a string"
+    )]
     #[must_use]
     pub fn as_str(&self) -> &str {
-        match &self.long {
-            Some(tag) => tag,
-            None => {
-                let short = self.short.get(..self.len.get().into());
-                let short = short.and_then(|tag| str::from_utf8(tag).ok());
-                short.unwrap_or(INVARIANT)
+        match &self.0 {
+            Tag::Short { len, bytes } => {
+                let tag = bytes.get(..len.get().into()).map(str::from_utf8);
+                tag.and_then(Result::ok).expect("it is of a string")
             }
+            Tag::Long(tag) => tag,
         }
     }
 
-    /// A culture of a tag in canonical form, if that is short enough.
+    /// A culture of a tag in canonical form, if that is short.
     #[inline(always)]
     fn of_short(tag: &str) -> Option<Self> {
-        let mut short = [0; 15];
-        short.get_mut(..tag.len())?.copy_from_slice(tag.as_bytes());
-        Some(Self {
-            short,
-            len: NonZeroU8::new(u8::try_from(tag.len()).ok()?)?,
-            long: None,
-        })
+        let mut bytes = [0; 15];
+        bytes.get_mut(..tag.len())?.copy_from_slice(tag.as_bytes());
+        let len = NonZeroU8::new(u8::try_from(tag.len()).ok()?)?;
+        Some(Self(Tag::Short { len, bytes }))
+    }
+
+    /// An upper bound of the heap memory around the tag of a culture that was parsed from `len` bytes.
+    pub(crate) fn heap_bytes(len: usize) -> usize {
+        /// Two counts, and the pointer, capacity and length of the string.
+        const OF_LONG: usize = 5 * size_of::<usize>();
+
+        if len > 15 { OF_LONG } else { 0 }
     }
 
     /// The language subtag (RFC 5646 §2.2.1), two or three letters in lower case, such as `zh`;
@@ -245,12 +254,10 @@ impl FromStr for Culture {
         // The length is bounded, since the parser is not linear in the number of subtags.
         let tag = (text.len() <= MAX_BYTES).then(|| Locale::normalize(text).ok());
         match tag.flatten() {
-            Some(tag) if !GRANDFATHERED.contains(&&*tag) => Ok(Self::of_short(&tag)
-                .unwrap_or_else(|| Self {
-                    short: [0; 15],
-                    len: NonZeroU8::MAX,
-                    long: Some(Arc::new(tag.into_owned())),
-                })),
+            Some(tag) if !GRANDFATHERED.contains(&&*tag) => {
+                let long = || Self(Tag::Long(Arc::new(String::from(&*tag))));
+                Ok(Self::of_short(&tag).unwrap_or_else(long))
+            }
             _ => Err(ILL_FORMED),
         }
     }
@@ -509,8 +516,9 @@ mod tests {
     #[test]
     fn short_tags_are_stored_inline() {
         for tag in ["", "en", "fil", "ru-RU", "zh-Hans-CN", "ar-EG-u-nu-latn"] {
-            assert!(culture(tag).long.is_none(), "{tag:?}");
+            assert!(matches!(culture(tag).0, Tag::Short { .. }), "{tag:?}");
         }
+        assert_eq!(size_of::<Culture>(), 16);
         assert!(size_of::<Option<Culture>>() <= 24);
     }
 

@@ -56,6 +56,7 @@ impl ClientDefaults {
         now: impl Fn() -> DateTime<Utc>,
     ) -> ClientContext {
         let mut context = ClientContext::default();
+        // Without defaults, which is usual, nothing is copied.
         if self.defaults != ClientHints::default() {
             let (any, source) = (Supported::default(), ClientSource::Default);
             context.apply(self.defaults.clone(), source, &any, &now);

@@ -4,8 +4,8 @@ use super::{span::Span, table::Table};
 
 /// What is left of a JSON text.
 ///
-/// Methods by value read one token in its plain spelling, and return what follows it, or `None`;
-/// then [`Reader`](super::Reader) reads any spelling. They are inlined, and no out-of-line code is
+/// Methods that return a cursor read a plain spelling, and return what follows it, or `None`; then
+/// [`Reader`](super::Reader) reads any spelling. They are inlined, and no out-of-line code is
 /// passed the address of the fast path's cursor, so that it stays in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
@@ -83,32 +83,21 @@ impl<'a> Cursor<'a> {
         (*first == byte).then(|| self.rest = rest)
     }
 
-    /// Reads the byte `before` a name, a name of the table and its colon, up to the start of the value.
-    /// At most one space may be before the name.
+    /// Reads the byte `before` a name, at most one space, a name of the table and its colon, up to the start
+    /// of the value.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "names are short")]
     pub(super) fn known_name<T: Copy>(mut self, before: u8, names: &Table<T>) -> Option<(T, Self)> {
         self.take_exactly(before)?;
         if let [b' ', rest @ ..] = self.rest {
             self.rest = rest;
         }
         self.take_exactly(b'"')?;
-        let (halves, _) = self.rest.first_chunk::<16>()?.as_chunks();
-        let [first, second] = *halves else {
-            return None;
-        };
-        let slot = names.find([first, second].map(u64::from_le_bytes))?;
-        let len = slot.name.len();
-        // 16 bytes have been compared.
-        if len > 14 {
-            let behind = self.rest.strip_prefix(slot.name.as_bytes())?;
-            behind.strip_prefix(b"\":")?;
-        }
-        self.advance(len + 2)?;
+        let (value, len) = names.find(self.rest)?;
+        self.advance(len)?;
         if self.peek()? <= b' ' {
             self.skip_space();
         }
-        Some((slot.value, self))
+        Some((value, self))
     }
 
     /// Reads a name without escapes, its colon and the white space around them.
@@ -132,26 +121,10 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string without escapes (RFC 8259 §7).
     #[inline(always)]
-    #[expect(
-        clippy::arithmetic_side_effects,
-        clippy::indexing_slicing,
-        reason = "a rest is a part of the text, and a string ends within eight bytes"
-    )]
     pub(super) fn string(mut self) -> Option<(Span, Self)> {
         self.take_exactly(b'"')?;
-        let (start, text) = (self.at(), self.rest);
-        let end = loop {
-            let Some(word) = self.rest.first_chunk() else {
-                break plain_len(self.rest)?;
-            };
-            let specials = specials(u64::from_le_bytes(*word));
-            if specials != 0 {
-                break first_byte(specials);
-            }
-            self.rest = &self.rest[8..];
-        };
-        let len = text.len() - self.rest.len() + end;
-        self.advance(end)?;
+        let (start, len) = (self.at(), plain_len(self.rest)?);
+        self.advance(len)?;
         self.take_exactly(b'"')?;
         Some((Span::new(start, len), self))
     }
@@ -217,7 +190,7 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// Takes the end of the text and the white space before it.
+    /// Whether only white space is left.
     pub(crate) fn end(mut self) -> Option<()> {
         self.skip_space();
         self.rest.is_empty().then_some(())
@@ -262,7 +235,8 @@ const fn specials(word: u64) -> u64 {
     (quotes | backslashes) & !word & HIGH
 }
 
-/// The index of the byte that holds the lowest set bit.
+/// The index of the byte that holds the lowest set bit, which there is: the mask shows the compiler that
+/// the index is below 8.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "the index is below 8")]
 fn first_byte(bits: u64) -> usize {
@@ -274,7 +248,7 @@ fn first_byte(bits: u64) -> usize {
     clippy::arithmetic_side_effects,
     reason = "the rest is a part of the text"
 )]
-#[inline(never)]
+#[inline(always)]
 pub(super) fn plain_len(text: &[u8]) -> Option<usize> {
     let mut rest = text;
     while let Some((word, behind)) = rest.split_first_chunk() {
@@ -343,7 +317,7 @@ mod tests {
                 prop_assert!(read.is_none());
             } else {
                 let read = read.unwrap();
-                prop_assert_eq!(read.span.of(&json, || ""), &name);
+                prop_assert_eq!(read.span.of(&json, ""), &name);
                 let mut first = [0; 8];
                 first.iter_mut().zip(name.bytes()).for_each(|(to, byte)| *to = byte);
                 prop_assert_eq!(read.word, u64::from_le_bytes(first));

@@ -29,7 +29,7 @@ pub(crate) enum WrongType {
     Ignore(usize),
 }
 
-/// What an object has next: a member, of which the value follows, or its end.
+/// The next member of an object, without its value, or the object's end.
 pub(crate) enum Member<T> {
     /// Its name is in the table.
     Known(T),
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&self, span: Span) -> &str {
-        span.of(self.json, || &self.unescaped)
+        span.of(self.json, &self.unescaped)
     }
 
     /// The parts of a string between spaces.
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         let member = self.slowly(cursor, |reader, cursor| {
             reader.any_member(cursor, before, names)
         })?;
-        // A copy, so that the one above is not in memory.
+        // Rebuilt, so that the compiler keeps it in registers.
         Some(match member {
             Member::Known(known) => Member::Known(known),
             Member::Other(name) => Member::Other(name),
@@ -163,8 +163,8 @@ impl<'a> Reader<'a> {
         Some(known.map_or(Member::Other(name), Member::Known))
     }
 
-    /// Takes the name of an object's next member, up to the start of the value; `None` at the end of the
-    /// object.
+    /// Takes the name of an object's next member, up to the start of the value; `Some(None)` at the end of
+    /// the object.
     #[inline(always)]
     fn next_name(&mut self, cursor: &mut Cursor<'a>, before: u8) -> Option<Option<Name>> {
         let has_next = if before == b'{' {

@@ -48,7 +48,7 @@ impl Span {
         Self::new(self.start.get() as usize + start, len)
     }
 
-    /// Resolves the span in `json`, or in the strings behind it, which are unescaped.
+    /// Resolves the span in `json` followed by `unescaped`.
     #[expect(
         clippy::as_conversions,
         clippy::arithmetic_side_effects,
@@ -56,11 +56,11 @@ impl Span {
         reason = "a span is resolved in the text that it is from"
     )]
     #[inline]
-    pub(crate) fn of<'a>(self, json: &'a str, unescaped: impl FnOnce() -> &'a str) -> &'a str {
+    pub(crate) fn of<'a>(self, json: &'a str, unescaped: &'a str) -> &'a str {
         let start = self.start.get() as usize;
         match start.checked_sub(json.len()) {
             None => &json[start..start + self.len()],
-            Some(start) => &unescaped()[start..start + self.len()],
+            Some(start) => &unescaped[start..start + self.len()],
         }
     }
 }

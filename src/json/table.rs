@@ -1,6 +1,7 @@
 //! Lookup of the names that an object is known to have.
 
-/// A hash table of names, by the first four bytes of the name and its closing quote.
+/// A hash table of names, hashed by their first four bytes; a name of three counts with its closing
+/// quote.
 pub(crate) struct Table<T> {
     slots: [Slot<T>; SLOTS],
 }
@@ -8,38 +9,34 @@ pub(crate) struct Table<T> {
 const SLOTS: usize = 64;
 
 #[derive(Clone, Copy)]
-pub(super) struct Slot<T> {
+struct Slot<T> {
     /// The name with its closing quote and its colon; of a longer one, the first 16 bytes.
-    start: Start,
-    /// The bits of those bytes.
-    mask: Start,
-    pub(super) name: &'static str,
-    pub(super) value: T,
+    start: u128,
+    /// Ones for those bytes.
+    mask: u128,
+    name: &'static str,
+    value: T,
 }
 
-/// 16 bytes of JSON from a name's first byte on, as two numbers.
-pub(super) type Start = [u64; 2];
-
 impl<T: Copy> Table<T> {
-    /// Creates a table of names, each of at least three bytes that need no escapes, with the values at
-    /// the same positions.
+    /// Creates a table of names that need no escapes, with the values at the same positions.
     ///
     /// # Panics
     ///
-    /// Panics if a name is shorter, or if its place and the neighbor are taken, so that a constant does not
-    /// compile.
+    /// Panics, so that a constant does not compile, if a name is shorter than three bytes or both of its
+    /// slots are taken.
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::indexing_slicing,
-        reason = "a constant that panics does not compile"
+        reason = "the first four bytes; a constant that panics does not compile"
     )]
     pub(crate) const fn new(names: &[&'static str], values: &[T]) -> Self {
         let none = Slot {
             // No name has these bytes.
-            start: [u64::MAX; 2],
-            mask: [u64::MAX; 2],
+            start: u128::MAX,
+            mask: u128::MAX,
             name: "",
             value: values[0],
         };
@@ -47,12 +44,12 @@ impl<T: Copy> Table<T> {
         while at < names.len() {
             assert!(names[at].len() >= 3, "a name is too short");
             let (start, mask) = start_and_mask(names[at]);
-            let mut place = place(start[0] as u32);
-            if !slots[place].name.is_empty() {
-                place ^= 1;
+            let mut slot = slot(start as u32);
+            if !slots[slot].name.is_empty() {
+                slot ^= 1;
             }
-            assert!(slots[place].name.is_empty(), "another multiplier is needed");
-            slots[place] = Slot {
+            assert!(slots[slot].name.is_empty(), "another multiplier is needed");
+            slots[slot] = Slot {
                 start,
                 mask,
                 name: names[at],
@@ -63,16 +60,24 @@ impl<T: Copy> Table<T> {
         Self { slots }
     }
 
-    /// Finds the name that starts with these bytes. Of a name longer than 14 bytes, the caller compares
-    /// the rest.
+    /// Finds the name that the text starts with, together with its closing quote and a colon. Returns its
+    /// value, and the length of all three.
     #[inline(always)]
     #[expect(
+        clippy::arithmetic_side_effects,
         clippy::as_conversions,
         clippy::cast_possible_truncation,
-        reason = "the first four bytes"
+        reason = "names are short; the first four bytes"
     )]
-    pub(super) fn find(&self, start: Start) -> Option<&Slot<T>> {
-        self.find_by(start[0] as u32, |slot| slot.matches(start))
+    pub(super) fn find(&self, text: &[u8]) -> Option<(T, usize)> {
+        let start = u128::from_le_bytes(*text.first_chunk()?);
+        let slot = self.find_by(start as u32, |slot| (start ^ slot.start) & slot.mask == 0)?;
+        let len = slot.name.len() + 2;
+        if len > size_of_val(&start) {
+            let behind = text.strip_prefix(slot.name.as_bytes())?;
+            behind.strip_prefix(b"\":")?;
+        }
+        Some((slot.value, len))
     }
 
     /// The value of a name.
@@ -87,33 +92,23 @@ impl<T: Copy> Table<T> {
     }
 
     #[inline(always)]
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a place is below the number of slots"
-    )]
-    fn find_by(&self, first: u32, is_it: impl Fn(&Slot<T>) -> bool) -> Option<&Slot<T>> {
-        let place = place(first);
-        let slot = &self.slots[place];
-        if is_it(slot) {
-            return Some(slot);
+    #[expect(clippy::indexing_slicing, reason = "a slot is below their number")]
+    fn find_by(&self, first_bytes: u32, matches: impl Fn(&Slot<T>) -> bool) -> Option<&Slot<T>> {
+        let at = slot(first_bytes);
+        let first = &self.slots[at];
+        if matches(first) {
+            return Some(first);
         }
-        let slot = &self.slots[place ^ 1];
-        is_it(slot).then_some(slot)
+        let second = &self.slots[at ^ 1];
+        matches(second).then_some(second)
     }
 }
 
-impl<T> Slot<T> {
-    #[inline(always)]
-    fn matches(&self, start: Start) -> bool {
-        let ([a, b], [own_a, own_b], [mask_a, mask_b]) = (start, self.start, self.mask);
-        ((a ^ own_a) & mask_a) | ((b ^ own_b) & mask_b) == 0
-    }
-}
-
+/// The first slot of a name with these bytes. The index of the second differs in its last bit.
 #[inline(always)]
 #[expect(clippy::as_conversions, reason = "six bits")]
-const fn place(first: u32) -> usize {
-    (first.wrapping_mul(0x9e37_79b1) >> 26) as usize
+const fn slot(first_bytes: u32) -> usize {
+    (first_bytes.wrapping_mul(0x9e37_79b1) >> 26) as usize
 }
 
 /// The [`Slot::start`] and [`Slot::mask`] of a name.
@@ -122,21 +117,17 @@ const fn place(first: u32) -> usize {
     clippy::indexing_slicing,
     reason = "`at` is below both lengths"
 )]
-const fn start_and_mask(name: &str) -> (Start, Start) {
+const fn start_and_mask(name: &str) -> (u128, u128) {
     let name = name.as_bytes();
-    let (mut start, mut mask, mut at) = ([[0; 8]; 2], [[0; 8]; 2], 0);
-    while at < 16 && at < name.len() + 2 {
-        start[at / 8][at % 8] = if at < name.len() {
+    let (mut start, mut mask, mut at) = ([0; 16], [0; 16], 0);
+    while at < start.len() && at < name.len() + 2 {
+        start[at] = if at < name.len() {
             name[at]
         } else {
             b"\":"[at - name.len()]
         };
-        mask[at / 8][at % 8] = 0xff;
+        mask[at] = 0xff;
         at += 1;
     }
-    (from_bytes(start), from_bytes(mask))
-}
-
-const fn from_bytes([first, second]: [[u8; 8]; 2]) -> Start {
-    [u64::from_le_bytes(first), u64::from_le_bytes(second)]
+    (u128::from_le_bytes(start), u128::from_le_bytes(mask))
 }

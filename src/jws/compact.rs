@@ -12,6 +12,7 @@ const PARTS: SessionError = SessionError::malformed("there are not three parts")
 #[derive(Clone, Copy)]
 pub(crate) struct Compact<'a> {
     pub(crate) header: &'a [u8],
+    /// May contain a dot until it is decoded.
     pub(crate) payload: &'a [u8],
     pub(crate) signature: &'a [u8],
     /// The bytes that the signature covers: header, dot and payload (RFC 7515 §5.2).
@@ -43,12 +44,11 @@ impl<'a> Compact<'a> {
     /// signature comes first.
     pub(crate) fn rejection(&self, error: SessionError) -> SessionError {
         let mut parts = [self.payload, self.signature].into_iter();
-        if parts.all(|part| URL_SAFE_NO_PAD.check(part).is_ok()) {
+        let is_encoded = parts.all(|part| URL_SAFE_NO_PAD.check(part).is_ok());
+        if is_encoded {
             error
-        } else if self.payload.contains(&b'.') {
-            PARTS
         } else {
-            BASE64
+            ill_formed(self.payload)
         }
     }
 }
@@ -101,9 +101,19 @@ pub(crate) fn with_decoded<T>(
     Ok(read(decoded.or(Err(BASE64))?))
 }
 
+/// The error of a payload that is not base64url. A dot in it is that of a further part.
+fn ill_formed(payload: &[u8]) -> SessionError {
+    if payload.contains(&b'.') {
+        PARTS
+    } else {
+        BASE64
+    }
+}
+
 /// Decodes UTF-8, in one allocation of the decoded size.
 pub(crate) fn decode_text(encoded: &[u8]) -> Result<String, SessionError> {
-    let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded).map_err(|_| BASE64)?;
+    let bytes = URL_SAFE_NO_PAD.decode_to_vec(encoded);
+    let bytes = bytes.map_err(|_| ill_formed(encoded))?;
     String::from_utf8(bytes).map_err(|_| SessionError::malformed("a part is not UTF-8"))
 }
 
@@ -215,5 +225,7 @@ mod tests {
             let parts = Compact::split(text.as_bytes()).unwrap();
             assert_eq!(parts.rejection(other), want, "{text:?}");
         }
+        assert_eq!(decode_text(b"e30.e30"), Err(PARTS));
+        assert_eq!(decode_text(b"e!30"), Err(BASE64));
     }
 }

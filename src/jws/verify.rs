@@ -12,8 +12,8 @@ use crate::{
     limits::Limits,
 };
 
-/// Verifies size, form, JOSE header, key, type and signature, but no claim. Returns the type and the
-/// encoded payload.
+/// Verifies size, JOSE header, key, type and signature, but no claim. Returns the type and the encoded
+/// payload, whose form shows when it is decoded.
 pub(crate) fn verify<'t>(
     keys: &CurrentKeys,
     accepted: &[TokenType],

@@ -311,6 +311,7 @@ impl<R> Rejecter<R> {
     where
         R: RejectionBody<B>,
     {
+        // Usual, and cheaper than a search in vain.
         if response.extensions().is_empty() {
             return response;
         }

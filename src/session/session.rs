@@ -80,7 +80,7 @@ impl Default for SessionInner {
                 },
                 valid_until: NumericDate::MIN,
                 clock: Clock::System,
-                token: SessionToken::none(),
+                token: SessionToken::empty(),
                 context: ClientContext::DEFAULT,
             }
         }

@@ -29,7 +29,7 @@ pub(crate) struct ClaimRules {
 }
 
 impl ClaimRules {
-    /// Reads the claims of a token in place, validates them by the rules of its type, and returns
+    /// Reads the claims of `json` into an empty `token`, validates them by the rules of its type, and returns
     /// its hints of the client.
     pub(crate) fn read(
         &self,

@@ -68,7 +68,7 @@ struct Values<'a, 'l> {
     /// The levels left inside the object that is read.
     levels: usize,
     is_ours: bool,
-    /// The most bytes of each kind of [`Text`].
+    /// The maximum length in bytes of each kind of [`Text`], in the order of its variants.
     text_bytes: [usize; 4],
     /// Whether the claim is renamed by [`ClaimNames`].
     is_named: bool,
@@ -100,7 +100,8 @@ impl<'a, 'l> Values<'a, 'l> {
         cursor.end()
     }
 
-    #[inline(never)]
+    /// Apart from [`read`](Self::read), so that the loop there has no names to note.
+    #[cold]
     fn read_with_names(&mut self, claims: &mut Claims, names: &ClaimNames) -> Option<()> {
         let mut starts = self.starts(names);
         let mut cursor = self.reader.cursor();
@@ -129,7 +130,7 @@ impl<'a, 'l> Values<'a, 'l> {
     }
 
     /// Reads an object: `read` reads the `known` claims, other members are skipped, and no name may
-    /// occur twice. Returns the claims that it has, as bits.
+    /// occur twice. Returns the known claims that it has, as bits.
     #[inline(always)]
     fn members(
         &mut self,
@@ -255,7 +256,7 @@ impl<'a, 'l> Values<'a, 'l> {
         self.reader.date(cursor, wrong).map(Some)
     }
 
-    /// A claim that is a text. One to display may be of the wrong type in another issuer's token.
+    /// A string claim. A display claim of the wrong type counts as absent in another issuer's token.
     #[inline(always)]
     #[expect(
         clippy::as_conversions,
@@ -264,14 +265,15 @@ impl<'a, 'l> Values<'a, 'l> {
     )]
     fn text(&mut self, claim: Claim, kind: Text, cursor: &mut Cursor<'a>) -> Value<Span> {
         let max = self.text_bytes[kind as usize];
+        let wrong = SessionError::claim(claim.as_str());
         let wrong = match kind {
-            Text::Plain => WrongType::Reject(SessionError::claim(claim.as_str())),
-            _ => self.if_displayed(SessionError::claim(claim.as_str())),
+            Text::Plain => WrongType::Reject(wrong),
+            Text::Name | Text::Culture | Text::Zone => self.if_displayed(wrong),
         };
         self.reader.string(cursor, max, wrong)
     }
 
-    /// The treatment of a claim to display of the wrong type, which another issuer's token may have.
+    /// The treatment of a display claim of the wrong type, which another issuer's token may have.
     #[inline(always)]
     fn if_displayed(&self, wrong: SessionError) -> WrongType {
         if self.is_ours {

@@ -55,31 +55,31 @@ pub struct SessionToken {
     pub(crate) claims: Claims,
     /// The claims set, which the spans of the claims refer to; empty in a session without a token.
     json: String,
-    /// The decoded strings that are written with escapes in the JSON, if there are any.
-    unescaped: Option<Box<str>>,
+    /// The decoded strings that are written with escapes in the JSON.
+    unescaped: String,
     /// Built at the first access.
     members: OnceLock<Members>,
 }
 
 impl SessionToken {
-    /// The token of a session that has none, or none yet.
-    pub(crate) const fn none() -> Self {
+    /// A token without JSON and claims.
+    pub(crate) const fn empty() -> Self {
         Self {
             token_type: TokenType::Session,
             client_kind: ClientKind::Other,
             access_level: AccessLevel::Regular,
             claims: Claims::none(),
             json: String::new(),
-            unescaped: None,
+            unescaped: String::new(),
             members: OnceLock::new(),
         }
     }
 
-    /// The token of a session that has none: its identity, without claims.
+    /// The identity of a session that has no token.
     pub(crate) fn of_members(members: Members) -> Self {
         Self {
             members: members.into(),
-            ..Self::none()
+            ..Self::empty()
         }
     }
 
@@ -96,29 +96,26 @@ impl SessionToken {
         limits: &Limits,
     ) -> Result<(), SessionError> {
         let others = Some(names).filter(|_| !token_type.is_ours());
-        let unescaped = read_claims(&json, &mut self.claims, others, limits)?;
-        self.token_type = token_type;
-        self.json = json;
-        self.unescaped = (!unescaped.is_empty()).then(|| unescaped.into_boxed_str());
+        (self.token_type, self.json) = (token_type, json);
+        self.unescaped = read_claims(&self.json, &mut self.claims, others, limits)?;
         Ok(())
     }
 
-    /// A claim that is a text.
+    /// A string claim.
     #[inline]
     pub(crate) fn text(&self, claim: Claim) -> Option<&str> {
-        Some(self.of(self.claims.text(claim)?))
+        Some(self.resolve(self.claims.text(claim)?))
     }
 
     #[inline]
-    fn of(&self, span: Span) -> &str {
-        let unescaped = || self.unescaped.as_deref().unwrap_or_default();
-        span.of(&self.json, unescaped)
+    fn resolve(&self, span: Span) -> &str {
+        span.of(&self.json, &self.unescaped)
     }
 
     /// The strings of a claim that is a list.
     pub(crate) fn texts<'t>(&'t self, claim: &'t Option<Strings>) -> impl Iterator<Item = &'t str> {
         let spans = claim.iter().flat_map(Strings::spans);
-        spans.map(|span| self.of(*span))
+        spans.map(|span| self.resolve(*span))
     }
 
     /// Parses a claim exactly.
@@ -219,8 +216,8 @@ impl SessionToken {
     pub(crate) fn heap_bytes(&self) -> usize {
         /// Reference counts in front of a string, and unused capacity behind it.
         const AROUND: usize = 3 * size_of::<usize>();
-        /// Four identifiers, name, login and two cultures.
-        const TEXTS: usize = 8;
+        /// Four identifiers, name and login.
+        const TEXTS: usize = 6;
         const OF_ACTOR: usize = size_of::<Actor>() + 3 * AROUND;
 
         let claims = &self.claims;
@@ -231,8 +228,13 @@ impl SessionToken {
             .filter(|_| claims.text(Claim::sid).is_none());
         let lists = [&claims.aud, &claims.scope, &claims.roles];
         let lists = lists.into_iter().flatten().map(Strings::heap_bytes);
-        let unescaped = self.unescaped.as_deref().map_or(0, str::len);
-        let text = self.json.capacity().saturating_add(unescaped);
+        let cultures = [Claim::locale, Claim::ui_locale].into_iter();
+        let cultures = cultures.filter_map(|claim| claims.text(claim));
+        let cultures = cultures.map(|tag| Culture::heap_bytes(tag.len()));
+        let text = self
+            .json
+            .capacity()
+            .saturating_add(self.unescaped.capacity());
         let parts = [
             text,
             text,
@@ -240,7 +242,7 @@ impl SessionToken {
             TEXTS * AROUND,
             actors.saturating_mul(OF_ACTOR),
         ];
-        parts.into_iter().chain(lists).sum()
+        parts.into_iter().chain(lists).chain(cultures).sum()
     }
 
     /// The instant that a revocation "before an instant" is compared with.

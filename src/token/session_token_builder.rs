@@ -597,7 +597,7 @@ impl SessionTokenBuilder {
         // A token that is built is validated by the rules of a token that is received.
         let json = serde_json::to_string(&self.claims);
         let json = json.map_err(|_| invalid("a claim of the application's own has no JSON"))?;
-        let mut token = SessionToken::none();
+        let mut token = SessionToken::empty();
         let read = self
             .rules
             .read(&mut token, self.token_type, json, &Limits::default());

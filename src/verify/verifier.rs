@@ -43,7 +43,7 @@ pub struct SessionVerifier {
 struct VerifierInner {
     /// At least one, each with another `iss`.
     issuers: Vec<Arc<TrustedIssuer>>,
-    /// That of the issuers.
+    /// A copy of the clock that all issuers share, read at each lookup.
     clock: Clock,
     cache_bytes: usize,
     /// `None`: it is turned off.
@@ -82,14 +82,15 @@ pub(super) struct Rules {
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
 
 impl SessionVerifier {
+    #[expect(clippy::indexing_slicing, reason = "there is at least one")]
     pub(super) fn new(issuers: Vec<Arc<TrustedIssuer>>, cache_bytes: usize) -> Self {
         let cache =
             (cache_bytes > 0).then(|| Arc::new(TokenCache::new(cache_bytes, issuers.len())));
-        let clock = issuers.first().map(|issuer| issuer.rules.clock.clone());
+        let clock = issuers[0].rules.clock.clone();
         Self {
             inner: Arc::new(VerifierInner {
                 issuers,
-                clock: clock.unwrap_or_default(),
+                clock,
                 cache_bytes,
                 cache,
             }),
@@ -329,7 +330,7 @@ impl Rules {
         now: NumericDate,
     ) -> Result<Session, SessionError> {
         let json = compact::decode_text(payload)?;
-        // It is read inside its final allocation, so that nothing large is moved.
+        // The claims are read into the session's allocation, so that nothing large is moved.
         let mut inner = Arc::<SessionInner>::default();
         let session = Arc::get_mut(&mut inner).expect("it is new, so that nobody else has it");
         session.clock = self.clock.clone();

@@ -554,8 +554,8 @@ fn uuid(id: &str) -> Option<Uuid> {
     (uuid.hyphenated().to_string() == id).then_some(uuid)
 }
 
-/// As it is after a double has been written in its shortest form and read again. Where two forms are as
-/// short and as near, serde_json, which writes it, takes another one than `Debug`.
+/// The instant after a round trip through the shortest decimal form of its `f64`. Two such forms can be
+/// equally near; the crate writes that of serde_json, which may not be that of `Debug`.
 fn by_double(instant: Duration) -> Option<Duration> {
     let shortest = serde_json::to_string(&instant.as_secs_f64()).ok()?;
     moment(&Json::Number(shortest))
