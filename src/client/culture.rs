@@ -9,6 +9,9 @@ use crate::{error::ParseError, serde_text::text_value};
 /// The longest accepted tag, in bytes. RFC 5646 §4.4.1 requires 35 or more.
 const MAX_BYTES: usize = 255;
 
+/// The longest tag that is stored inline, in bytes.
+const SHORT_BYTES: usize = 15;
+
 const INVARIANT: &str = "und";
 
 /// The grandfathered tags (RFC 5646 §2.2.8) that the parser accepts, since they look like a language
@@ -55,8 +58,11 @@ pub struct Culture(Tag);
 
 #[derive(Clone, Eq, Hash, PartialEq)]
 enum Tag {
-    /// At most 15 bytes, as nearly all tags have, and zeros.
-    Short { len: NonZeroU8, bytes: [u8; 15] },
+    /// The bytes of a tag, as nearly all are, and zeros.
+    Short {
+        len: NonZeroU8,
+        bytes: [u8; SHORT_BYTES],
+    },
     /// One word, unlike `Arc<str>`.
     Long(Arc<String>),
 }
@@ -94,7 +100,7 @@ impl Culture {
     /// A culture of a tag in canonical form, if that is short.
     #[inline(always)]
     fn of_short(tag: &str) -> Option<Self> {
-        let mut bytes = [0; 15];
+        let mut bytes = [0; SHORT_BYTES];
         bytes.get_mut(..tag.len())?.copy_from_slice(tag.as_bytes());
         let len = NonZeroU8::new(u8::try_from(tag.len()).ok()?)?;
         Some(Self(Tag::Short { len, bytes }))
@@ -105,7 +111,7 @@ impl Culture {
         /// Two counts, and the pointer, capacity and length of the string.
         const OF_LONG: usize = 5 * size_of::<usize>();
 
-        if len > 15 { OF_LONG } else { 0 }
+        if len > SHORT_BYTES { OF_LONG } else { 0 }
     }
 
     /// The language subtag (RFC 5646 §2.2.1), two or three letters in lower case, such as `zh`;

@@ -81,7 +81,7 @@ impl<T: Copy> Table<T> {
     }
 
     /// The value of a name.
-    pub(super) fn get(&self, name: &str) -> Option<T> {
+    pub(crate) fn get(&self, name: &str) -> Option<T> {
         let first = match *name.as_bytes() {
             [a, b, c] => [a, b, c, b'"'],
             [a, b, c, d, ..] => [a, b, c, d],

@@ -184,7 +184,7 @@ impl Claims {
 
 impl Claim {
     pub(super) fn is_name(name: &str) -> bool {
-        name == ELEVATED || Self::ALL.iter().any(|claim| claim.as_str() == name)
+        name == ELEVATED || NAMES.get(name).is_some()
     }
 
     /// The first claim of these bits, in the order of the table.

@@ -205,6 +205,7 @@ impl SessionVerifier {
         }
     }
 
+    /// Out of line, so that a hit saves few registers.
     #[inline(never)]
     fn verify_uncached(&self, token: &[u8], now: NumericDate) -> Result<Session, SessionError> {
         let session = match &*self.inner.issuers {
